@@ -1,0 +1,177 @@
+//! What `#[on_shutdown]` declares: const-built descriptors, collected at link time.
+
+use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use crate::{SourceLocation, resource::Binder};
+
+/// A shutdown hook, named by the marker type that `#[on_shutdown]` puts beside the function.
+///
+/// The marker is the hook's identity: `after = [close_pool]`, `plan.runs_before::<flush, close_pool>()`.
+/// It is implemented by the attribute only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a shutdown hook",
+    label = "not a hook",
+    note = "a hook is a function under `#[lifecycle::on_shutdown]`; import it as one: `use the::module::the_hook;`"
+)]
+pub trait Hook: 'static {
+    #[doc(hidden)]
+    fn declared() -> &'static HookDecl;
+}
+
+/// An edge to another hook: a function, so that a cycle is an error of the plan and not of rustc.
+pub type HookRef = fn() -> &'static HookDecl;
+
+/// A hook as its attribute wrote it down.
+#[derive(Debug)]
+pub struct HookDecl {
+    /// The marker type.
+    pub marker: TypeId,
+    /// `crate::module::function`, or what `name = ".."` says.
+    pub name: &'static str,
+    /// Whether `name = ".."` was written.
+    pub name_written: bool,
+    /// Where the attribute stands.
+    pub location: SourceLocation,
+    /// `order = ..`, where written.
+    pub order: Option<i32>,
+    /// `timeout = ".."`, where written.
+    pub timeout: Option<Duration>,
+    /// `after = [..]`.
+    pub after: &'static [HookRef],
+    /// `before = [..]`.
+    pub before: &'static [HookRef],
+    /// The parameters that are resources.
+    pub needs: &'static [Need],
+    /// Binds the parameters and makes the call; `None` when a resource is missing (the binder says which).
+    pub start: fn(&mut Binder<'_>) -> Option<Body>,
+}
+
+/// The entry that `inventory` collects: a function, as `HookDecl`s are reached through their markers.
+#[derive(Debug)]
+pub struct HookEntry(pub HookRef);
+inventory::collect!(HookEntry);
+
+/// A hook that `expect_hooks!` promises to be linked.
+#[derive(Debug)]
+pub struct ExpectedHook {
+    /// The hook.
+    pub hook: HookRef,
+    /// Where the promise stands.
+    pub location: SourceLocation,
+}
+inventory::collect!(ExpectedHook);
+
+/// A resource that a hook asks for.
+#[derive(Clone, Copy)]
+pub struct Need {
+    /// Borrowed (`&T`) or taken (`T`).
+    pub access: Access,
+    /// Whether the parameter is an `Option`.
+    pub optional: bool,
+    /// The type `T`.
+    pub id: TypeId,
+    /// The type `Arc<T>`, which serves `&T` too.
+    pub arc_id: TypeId,
+    /// The name of `T`, for people.
+    pub type_name: fn() -> &'static str,
+}
+
+/// How a hook uses a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `&T`
+    Borrow,
+    /// `T`
+    Take,
+}
+
+impl Need {
+    /// `&T`
+    #[must_use]
+    pub const fn borrow<T: 'static>() -> Self {
+        Self::new::<T>(Access::Borrow, false)
+    }
+
+    /// `T`
+    #[must_use]
+    pub const fn take<T: 'static>() -> Self {
+        Self::new::<T>(Access::Take, false)
+    }
+
+    /// `Option<&T>`
+    #[must_use]
+    pub const fn borrow_optional<T: 'static>() -> Self {
+        Self::new::<T>(Access::Borrow, true)
+    }
+
+    /// `Option<T>`
+    #[must_use]
+    pub const fn take_optional<T: 'static>() -> Self {
+        Self::new::<T>(Access::Take, true)
+    }
+
+    const fn new<T: 'static>(access: Access, optional: bool) -> Self {
+        Self {
+            access,
+            optional,
+            id: TypeId::of::<T>(),
+            arc_id: TypeId::of::<Arc<T>>(),
+            type_name: std::any::type_name::<T>,
+        }
+    }
+}
+
+impl fmt::Debug for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access = match self.access {
+            Access::Borrow => "&",
+            Access::Take => "",
+        };
+        let (open, close) = if self.optional { ("Option<", ">") } else { ("", "") };
+        write!(f, "{open}{access}{}{close}", (self.type_name)())
+    }
+}
+
+/// A bound call of a hook, not begun.
+pub enum Body {
+    /// Runs as a task.
+    Async(Pin<Box<dyn Future<Output = HookEnd> + Send>>),
+    /// Runs on a thread of its own.
+    Sync(Box<dyn FnOnce() -> HookEnd + Send>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Async(_) => "Body::Async",
+            Self::Sync(_) => "Body::Sync",
+        })
+    }
+}
+
+/// What a hook's function returned: nothing to say, or the text of its error.
+pub type HookEnd = Result<(), String>;
+
+/// What a shutdown hook may return: `()` or `Result<(), E>` with `E: Display`.
+#[diagnostic::on_unimplemented(
+    message = "a shutdown hook cannot return `{Self}`",
+    label = "not a hook's result",
+    note = "a hook returns `()` or `Result<(), E>` where `E: std::fmt::Display`"
+)]
+pub trait HookResult {
+    #[doc(hidden)]
+    fn into_end(self) -> HookEnd;
+}
+
+impl HookResult for () {
+    fn into_end(self) -> HookEnd {
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: fmt::Display> HookResult for Result<(), E> {
+    fn into_end(self) -> HookEnd {
+        self.map_err(|error| error.to_string())
+    }
+}

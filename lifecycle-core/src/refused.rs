@@ -1,0 +1,90 @@
+use std::{error::Error, fmt};
+
+use crate::SourceLocation;
+
+/// A call was turned away, or cancelled half-way, because the service is stopping.
+///
+/// [`ran`](Self::ran) tells the two apart: only a call that did not run is safe to retry elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    site: &'static str,
+    location: SourceLocation,
+    ran: bool,
+}
+
+impl Refused {
+    pub(crate) const fn new(site: &crate::Site, ran: bool) -> Self {
+        Self { site: site.name(), location: site.location(), ran }
+    }
+
+    /// Whether any of the call's code ran: `false` when it was turned away (safe to retry elsewhere),
+    /// `true` when `drain = cancel` dropped it half-way.
+    #[must_use]
+    pub const fn ran(&self) -> bool {
+        self.ran
+    }
+
+    /// The name of the site that refused.
+    #[must_use]
+    pub const fn site(&self) -> &'static str {
+        self.site
+    }
+
+    /// Where the site that refused is declared.
+    #[must_use]
+    pub const fn location(&self) -> SourceLocation {
+        self.location
+    }
+
+    /// The refusal in `error` or in its chain of sources, if there is one: for applications whose
+    /// error type is `anyhow::Error`, `Box<dyn Error>` and the like.
+    #[must_use]
+    pub fn find_in<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(refused) = error.downcast_ref() {
+                return Some(refused);
+            }
+            next = error.source();
+        }
+        None
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.ran { "cancelled half-way" } else { "refused" };
+        write!(f, "{what}: the service is shutting down ({} at {})", self.site, self.location)
+    }
+}
+
+impl Error for Refused {}
+
+impl From<Refused> for std::io::Error {
+    fn from(refused: Refused) -> Self {
+        Self::other(refused)
+    }
+}
+
+/// A return type that can say "the service is stopping, your call was refused".
+///
+/// Implemented for `Result<T, E>` where `E: From<Refused>`.
+#[diagnostic::on_unimplemented(
+    message = "a refused call cannot be answered with `{Self}`",
+    label = "cannot express that the call was refused",
+    note = "for `Result<_, E>`: write `impl From<lifecycle::Refused> for E`",
+    note = "or give the answer: `#[tracked(refused = expression)]`, for instance `refused = None`",
+    note = "or count the calls and never refuse them: `#[tracked(admit = always)]`",
+    note = "for an HTTP handler: return `Result<impl IntoResponse, lifecycle::Refused>`, or track it with a layer"
+)]
+pub trait FromRefused {
+    /// The answer to a call that was refused.
+    fn from_refused(refused: Refused) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<Refused>> FromRefused for Result<T, E> {
+    fn from_refused(refused: Refused) -> Self {
+        Err(E::from(refused))
+    }
+}

@@ -1,0 +1,3 @@
+//! See the README.
+
+pub use lifecycle_core::*;
