@@ -40,6 +40,8 @@ pub struct HookDecl {
     pub after: &'static [HookRef],
     /// `before = [..]`.
     pub before: &'static [HookRef],
+    /// Whether the function is not `async`: it then runs on a thread of its own.
+    pub blocking: bool,
     /// The parameters that are resources.
     pub needs: &'static [Need],
     /// Binds the parameters and makes the call; `None` when a resource is missing (the binder says which).
