@@ -1,0 +1,36 @@
+//! What the operating system does for us, behind one face: a bell that wakes the library's own thread,
+//! signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot block, the end
+//! of the process. All `unsafe` code of the crate is in this folder.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::time::Duration;
+
+#[cfg(unix)]
+pub(crate) use unix::{Bell, boot_time, exit_now, listen, thread_names, write_stderr};
+#[cfg(windows)]
+pub(crate) use windows::{Bell, boot_time, exit_now, listen, thread_names, write_stderr};
+
+use crate::{Sender, Signal};
+
+/// What woke the thread that waits at a bell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Somebody rang.
+    Ring,
+    /// A signal came.
+    Signal(Signal, Option<Sender>),
+}
+
+/// How long a line for stderr may take before it is given up.
+pub(crate) const STDERR_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Whether something like Docker confines this process.
+pub(crate) fn in_container() -> bool {
+    std::process::id() == 1
+        || std::path::Path::new("/.dockerenv").exists()
+        || std::path::Path::new("/run/.containerenv").exists()
+}
