@@ -15,6 +15,7 @@ mod state;
 
 pub use crate::{
     hook::{Hook, HookResult},
+    inflight::{Admission, Guard, Scoped, SiteReport, SiteStatus, spawn, spawn_blocking},
     location::SourceLocation,
     platform::Platform,
     refused::{FromRefused, Refused},
@@ -30,6 +31,9 @@ pub mod __private {
 
     pub use crate::{
         hook::{Access, Body, ExpectedHook, Hook, HookDecl, HookEntry, HookRef, HookResult, Need},
+        inflight::{
+            Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, ask, enter, hold,
+        },
         location::SourceLocation,
         refused::{FromRefused, Refused},
         resource::Binder,

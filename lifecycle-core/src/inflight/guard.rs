@@ -1,0 +1,42 @@
+use std::{fmt, sync::Arc};
+
+use super::{Admission, Scoped, call::Call};
+
+/// An admitted call, in flight until this is dropped.
+///
+/// The guard counts, no more: calls made while it merely lives are fresh ones. Calls made within
+/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves its
+/// call in flight for ever.
+#[must_use = "the call ends when the guard is dropped"]
+pub struct Guard {
+    admission: Admission,
+}
+
+impl Guard {
+    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight until
+    /// both the guard was dropped and `future` has completed or was dropped.
+    ///
+    /// # Cancel safety
+    /// That of `future`.
+    pub fn scope<F>(&self, future: F) -> Scoped<F> {
+        self.admission.scope(future)
+    }
+
+    /// Runs `work` as part of the call, on this thread.
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.admission.enter(work)
+    }
+
+    pub(super) const fn new(call: Arc<Call>) -> Self {
+        Self { admission: Admission::new(call) }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.admission).finish()
+    }
+}
