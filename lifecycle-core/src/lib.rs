@@ -3,6 +3,8 @@
 //! Arrows point one way: `runtime` uses `plan`, `inflight` and `resource`; those use what is declared
 //! in `hook` and `site`. `plan` and `inflight` know no runtime, no clock and no signal.
 
+mod budget;
+mod duration;
 mod hook;
 mod inflight;
 mod location;
@@ -14,9 +16,11 @@ mod site;
 mod state;
 
 pub use crate::{
+    budget::Terms,
     hook::{Hook, HookResult},
     inflight::{Admission, Guard, Scoped, SiteReport, SiteStatus, spawn, spawn_blocking},
     location::SourceLocation,
+    plan::{Fits, HookSet, Plan, PlanError, PlanProblem, PlannedHook, Unfit},
     platform::Platform,
     refused::{FromRefused, Refused},
     resource::ShutdownContext,

@@ -1,0 +1,238 @@
+//! Whether a plan is over before the platform kills: the proof, or what is missing and where.
+
+use std::{borrow::Cow, error::Error, fmt, time::Duration};
+
+use crate::{SourceLocation, budget::Terms, duration::display};
+
+use super::{Plan, PlanError, PlannedHook};
+
+impl Plan {
+    /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
+    /// of `terms`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its defaults, or a
+    /// configuration. Without a limit for the drain, 5 s are counted for it. Without a grace period all
+    /// plans fit.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit, with the account and which numbers to change; when the plan is invalid.
+    pub fn fits(&self, terms: impl Into<Terms>) -> Result<Fits, Unfit> {
+        let terms = terms.into();
+        self.check().map_err(|error| Unfit { why: Why::Invalid(error) })?;
+        let account = match terms.hook_timeout {
+            Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), terms),
+            None => Account::new(self, terms),
+        };
+        match account.missing() {
+            Duration::ZERO => Ok(Fits { account }),
+            _ => Err(Unfit { why: Why::Short(Box::new(account)) }),
+        }
+    }
+}
+
+/// The proof that a plan fits. `Display` and `Debug` both show the account, line by line.
+#[derive(Clone)]
+pub struct Fits {
+    account: Account,
+}
+
+impl Fits {
+    /// What is left of the grace period when everything takes as long as it may; `None` without one.
+    #[must_use]
+    pub fn spare(&self) -> Option<Duration> {
+        Some(self.account.terms.grace.value? - self.account.needed())
+    }
+}
+
+impl fmt::Display for Fits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let needed = display(self.account.needed());
+        match (self.account.terms.grace.value, self.spare()) {
+            (Some(grace), Some(spare)) => {
+                writeln!(
+                    f,
+                    "the plan fits: it needs {needed} of {}, {} to spare",
+                    display(grace),
+                    display(spare)
+                )?;
+            }
+            _ => writeln!(f, "the plan fits: it needs {needed}, and there is no grace period")?,
+        }
+        self.account.fmt(f)
+    }
+}
+
+impl fmt::Debug for Fits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is missing,
+/// and which numbers to change.
+#[derive(Clone)]
+pub struct Unfit {
+    why: Why,
+}
+
+#[derive(Clone)]
+enum Why {
+    Invalid(PlanError),
+    Short(Box<Account>),
+}
+
+impl Unfit {
+    /// How much longer the grace period would have to be if nothing else changed and the margin stayed;
+    /// `None` when the plan is invalid, so that nothing can be said.
+    #[must_use]
+    pub fn missing(&self) -> Option<Duration> {
+        match &self.why {
+            Why::Invalid(_) => None,
+            Why::Short(account) => Some(account.missing()),
+        }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Why::Invalid(error) => write!(f, "whether the plan fits cannot be said: {error}"),
+            Why::Short(account) => {
+                let granted = account.terms.grace.value.unwrap_or_default();
+                let [needed, granted, missing] = [account.needed(), granted, account.missing()].map(display);
+                writeln!(
+                    f,
+                    "the plan does not fit: it needs {needed}, {granted} is granted, {missing} is missing"
+                )?;
+                account.fmt(f)?;
+                account.advise(f)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Unfit {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.why {
+            Why::Invalid(error) => Some(error),
+            Why::Short(_) => None,
+        }
+    }
+}
+
+/// What is spent, and on what.
+#[derive(Clone)]
+struct Account {
+    terms: Terms,
+    worst_case: Duration,
+    path: Vec<Step>,
+}
+
+/// A hook of the critical path.
+#[derive(Clone)]
+struct Step {
+    name: Cow<'static, str>,
+    location: SourceLocation,
+    time: Duration,
+    timeout: Duration,
+    timeout_written: bool,
+}
+
+impl Account {
+    fn new(plan: &Plan, terms: Terms) -> Self {
+        let step = |hook: &PlannedHook| Step {
+            name: hook.name.clone(),
+            location: hook.location,
+            time: hook.longest(),
+            timeout: hook.timeout,
+            timeout_written: hook.timeout_written,
+        };
+        Self {
+            terms,
+            worst_case: plan.worst_case(),
+            path: plan.critical_path().into_iter().map(step).collect(),
+        }
+    }
+
+    /// Delay, drain and teardown: what the margin has to leave.
+    fn work(&self) -> Duration {
+        self.terms.delay.value.saturating_add(self.terms.drain_timeout.value).saturating_add(self.worst_case)
+    }
+
+    fn needed(&self) -> Duration {
+        self.work().saturating_add(self.terms.margin.value)
+    }
+
+    fn missing(&self) -> Duration {
+        self.terms.grace.value.map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
+    }
+
+    /// The numbers to change, each of which would do alone, where one can.
+    fn advise(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing = self.missing();
+        let grace = &self.terms.grace.source;
+        write!(
+            f,
+            "\nto make it fit, either\n  - grant {} or more ({grace})",
+            display(Terms::least_grace(self.work()))
+        )?;
+        let slowest = self.path.iter().rev().max_by_key(|step| step.timeout);
+        if let Some(Step { name, location, timeout, timeout_written, .. }) = slowest {
+            let hook = format_args!("`{name}` ({location})");
+            match timeout.saturating_sub(missing) {
+                Duration::ZERO => write!(f, "\n  - or shorten the timeouts above, above all that of {hook}")?,
+                rest if *timeout_written => {
+                    write!(f, "\n  - or set `timeout = \"{}\"` at {hook}", display(rest))?
+                }
+                rest => write!(
+                    f,
+                    "\n  - or write `timeout = \"{}\"` at {hook}, which takes the default",
+                    display(rest)
+                )?,
+            }
+        }
+        match self.terms.drain_timeout.value.saturating_sub(missing) {
+            Duration::ZERO => Ok(()),
+            rest => {
+                write!(f, "\n  - or set a drain timeout of {} (`LIFECYCLE_DRAIN_TIMEOUT`)", display(rest))
+            }
+        }?;
+        match self.terms.delay.value.saturating_sub(missing) {
+            Duration::ZERO => Ok(()),
+            rest => {
+                write!(f, "\n  - or set a shutdown delay of {} (`LIFECYCLE_SHUTDOWN_DELAY`)", display(rest))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Terms { grace, delay, margin, drain_timeout, .. } = &self.terms;
+        let mut line = |what: &str, time: Duration, source: &str| {
+            writeln!(f, "  {what:<10}{:>8}  {source}", display(time))
+        };
+        line("delay", delay.value, &delay.source)?;
+        line("drain", drain_timeout.value, &drain_timeout.source)?;
+        line("hooks", self.worst_case, "at worst, one after the other:")?;
+        let width = self.path.iter().map(|step| step.name.chars().count()).max().unwrap_or_default().min(44);
+        for Step { name, location, time, timeout_written, .. } in &self.path {
+            let default = if *timeout_written { "" } else { " (default timeout)" };
+            writeln!(f, "    {:>6}  {name:<width$}  {location}{default}", display(*time))?;
+        }
+        let mut line = |what: &str, time: Duration, source: &str| {
+            writeln!(f, "  {what:<10}{:>8}  {source}", display(time))
+        };
+        line("margin", margin.value, &margin.source)?;
+        line("needed", self.needed(), "")?;
+        match grace.value {
+            Some(value) => write!(f, "  {:<10}{:>8}  {}", "granted", display(value), grace.source),
+            None => write!(f, "  {:<10}{:>8}  {}", "granted", "no end", grace.source),
+        }
+    }
+}

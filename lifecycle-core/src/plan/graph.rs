@@ -1,0 +1,224 @@
+//! The plan as whoever runs it needs it: nodes that wait for counts of others.
+
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, time::Duration};
+
+use super::edges::Edges;
+
+/// The hooks as nodes `0..hooks`, and behind them nodes that take no time: stand-ins that keep the order
+/// through hooks that were left out, and barriers between orders. Linear in hooks and edges.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Graph {
+    /// Who may start once this node, and all else it waits for, has ended.
+    pub(crate) successors: Vec<Vec<u32>>,
+    /// How many nodes this one waits for.
+    pub(crate) predecessors: Vec<u32>,
+    /// The longest way from the start of the node to the end of the plan, itself included.
+    pub(crate) tail: Vec<Duration>,
+    hooks: u32,
+    barriers: Range<u32>,
+}
+
+/// The nodes of `edges` in the order of the plan: smaller orders first, then smaller nodes (they are
+/// sorted for people), stand-ins as early as they can. No standing edge leads to a smaller order.
+pub(super) fn sequence(edges: &Edges, order: &[i32], hooks: u32) -> Vec<u32> {
+    let key = |node: u32| Reverse((order[node as usize], node < hooks, node));
+    let mut waiting: Vec<usize> =
+        (0..edges.nodes() as u32).map(|node| edges.predecessors(node).count()).collect();
+    let mut ready: BinaryHeap<_> =
+        (0..edges.nodes() as u32).filter(|&node| waiting[node as usize] == 0).map(key).collect();
+    let mut sequence = Vec::with_capacity(waiting.len());
+    while let Some(Reverse((.., node))) = ready.pop() {
+        sequence.push(node);
+        for to in edges.successors(node) {
+            waiting[to as usize] -= 1;
+            if waiting[to as usize] == 0 {
+                ready.push(key(to));
+            }
+        }
+    }
+    sequence
+}
+
+impl Graph {
+    /// From `sequence`; `time` is what each hook takes at worst, by its place among the hooks there.
+    pub(super) fn new(edges: &Edges, order: &[i32], sequence: &[u32], hooks: u32, time: &[Duration]) -> Self {
+        let place = places(edges, order, sequence, hooks);
+        let kept = place.iter().flatten().count() as u32;
+        let mut graph = Self::empty(hooks, kept);
+        for &node in sequence {
+            let Some(from) = place[node as usize] else { continue };
+            let same = |&to: &u32| order[to as usize] == order[node as usize];
+            let mut before = None;
+            for to in edges.successors(node).filter(same) {
+                // Two reasons for one edge stand next to each other.
+                if let (Some(place), true) = (place[to as usize], before != Some(to)) {
+                    graph.add(from, place);
+                }
+                before = Some(to);
+            }
+        }
+        let in_order: Vec<(i32, u32)> =
+            sequence.iter().filter_map(|&node| Some((order[node as usize], place[node as usize]?))).collect();
+        let mut topological = Vec::with_capacity(in_order.len() * 2);
+        let mut last: Option<Vec<u32>> = None;
+        for group in in_order.chunk_by(|a, b| a.0 == b.0) {
+            let (first, ends): (Vec<u32>, Vec<u32>) = (
+                group
+                    .iter()
+                    .map(|node| node.1)
+                    .filter(|&node| graph.predecessors[node as usize] == 0)
+                    .collect(),
+                group
+                    .iter()
+                    .map(|node| node.1)
+                    .filter(|&node| graph.successors[node as usize].is_empty())
+                    .collect(),
+            );
+            if let Some(ends) = last.replace(ends) {
+                let barrier = graph.barrier();
+                ends.into_iter().for_each(|from| graph.add(from, barrier));
+                first.into_iter().for_each(|to| graph.add(barrier, to));
+                topological.push(barrier);
+            }
+            topological.extend(group.iter().map(|node| node.1));
+        }
+        graph.measure(&topological, time);
+        graph
+    }
+
+    /// One hook after the other.
+    pub(super) fn sequential(hooks: u32, time: &[Duration]) -> Self {
+        let mut graph = Self::empty(hooks, hooks);
+        (1..hooks).for_each(|node| graph.add(node - 1, node));
+        graph.measure(&(0..hooks).collect::<Vec<_>>(), time);
+        graph
+    }
+
+    /// The time from the first start to the last end, when all take as long as they may.
+    pub(super) fn worst_case(&self) -> Duration {
+        self.tail.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The hooks of a longest way, in order.
+    pub(super) fn critical_path(&self) -> Vec<u32> {
+        let longest = |nodes: &mut dyn Iterator<Item = u32>| {
+            nodes.max_by_key(|&node| (self.tail[node as usize], Reverse(node)))
+        };
+        let first =
+            longest(&mut (0..self.tail.len() as u32).filter(|&node| self.predecessors[node as usize] == 0));
+        std::iter::successors(first, |&node| longest(&mut self.successors[node as usize].iter().copied()))
+            .filter(|&node| node < self.hooks)
+            .collect()
+    }
+
+    /// Whether an edge within one order, or a chain of them, leads from `from` to `to`.
+    pub(super) fn reaches_in_order(&self, from: u32, to: u32) -> bool {
+        let mut seen = vec![false; self.successors.len()];
+        let mut next = vec![from];
+        while let Some(node) = next.pop() {
+            for &node in &self.successors[node as usize] {
+                if node == to {
+                    return true;
+                }
+                if !self.barriers.contains(&node) && !std::mem::replace(&mut seen[node as usize], true) {
+                    next.push(node);
+                }
+            }
+        }
+        false
+    }
+
+    /// For each hook, the hooks of its own order that it waits for, in the plan's order.
+    pub(super) fn waits(&self) -> Vec<Vec<u32>> {
+        let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.successors.len()];
+        for (from, successors) in (0..).zip(&self.successors) {
+            if !self.barriers.contains(&from) {
+                successors.iter().for_each(|&to| before[to as usize].push(from));
+            }
+        }
+        let through = |hook: u32| {
+            let mut found = Vec::new();
+            let mut next = before[hook as usize].clone();
+            while let Some(node) = next.pop() {
+                if node < self.hooks { found.push(node) } else { next.extend(&before[node as usize]) }
+            }
+            found.sort_unstable();
+            found.dedup();
+            found
+        };
+        (0..self.hooks).map(through).collect()
+    }
+
+    /// Whether the hook has an edge within its order.
+    pub(super) fn has_edge_in_order(&self) -> Vec<bool> {
+        let mut has = vec![false; self.successors.len()];
+        for (from, successors) in (0..).zip(&self.successors) {
+            for to in
+                successors.iter().filter(|to| !self.barriers.contains(to) && !self.barriers.contains(&from))
+            {
+                has[from as usize] = true;
+                has[*to as usize] = true;
+            }
+        }
+        has.truncate(self.hooks as usize);
+        has
+    }
+
+    fn empty(hooks: u32, nodes: u32) -> Self {
+        Self {
+            successors: vec![Vec::new(); nodes as usize],
+            predecessors: vec![0; nodes as usize],
+            tail: Vec::new(),
+            hooks,
+            barriers: nodes..nodes,
+        }
+    }
+
+    fn barrier(&mut self) -> u32 {
+        self.successors.push(Vec::new());
+        self.predecessors.push(0);
+        self.barriers.end += 1;
+        self.barriers.end - 1
+    }
+
+    fn add(&mut self, from: u32, to: u32) {
+        self.successors[from as usize].push(to);
+        self.predecessors[to as usize] += 1;
+    }
+
+    fn measure(&mut self, topological: &[u32], time: &[Duration]) {
+        self.tail = vec![Duration::ZERO; self.successors.len()];
+        for &node in topological.iter().rev() {
+            let node = node as usize;
+            let rest =
+                self.successors[node].iter().map(|&to| self.tail[to as usize]).max().unwrap_or_default();
+            self.tail[node] = time.get(node).copied().unwrap_or_default().saturating_add(rest);
+        }
+    }
+}
+
+/// Where each node stands in the graph: hooks first; stand-ins only where they pass an order on between
+/// hooks of one order.
+fn places(edges: &Edges, order: &[i32], sequence: &[u32], hooks: u32) -> Vec<Option<u32>> {
+    let mut behind = vec![false; edges.nodes()];
+    let mut ahead = vec![false; edges.nodes()];
+    let same = |a: u32, b: u32| order[a as usize] == order[b as usize];
+    for &node in sequence {
+        behind[node as usize] =
+            edges.predecessors(node).any(|from| same(from, node) && (from < hooks || behind[from as usize]));
+    }
+    for &node in sequence.iter().rev() {
+        ahead[node as usize] =
+            edges.successors(node).any(|to| same(to, node) && (to < hooks || ahead[to as usize]));
+    }
+    let mut place = vec![None; edges.nodes()];
+    let (mut hook, mut stand_in) = (0, hooks);
+    for &node in sequence {
+        let next = if node < hooks { &mut hook } else { &mut stand_in };
+        if node < hooks || behind[node as usize] && ahead[node as usize] {
+            place[node as usize] = Some(*next);
+            *next += 1;
+        }
+    }
+    place
+}

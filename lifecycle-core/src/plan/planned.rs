@@ -1,0 +1,90 @@
+//! A hook in its place.
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::{
+    SourceLocation,
+    hook::{Access, Need},
+};
+
+use super::spec::HookId;
+
+/// A hook of a plan, with what the plan made of it.
+#[derive(Clone, Debug)]
+pub struct PlannedHook {
+    pub(super) id: HookId,
+    pub(super) name: Cow<'static, str>,
+    pub(super) location: SourceLocation,
+    pub(super) order: i32,
+    pub(super) timeout: Duration,
+    pub(super) timeout_written: bool,
+    pub(super) reserve: Duration,
+    pub(super) needs: Vec<Need>,
+    pub(super) unordered: bool,
+}
+
+impl PlannedHook {
+    /// The name, unique within a plan that is valid.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the hook is declared or registered.
+    #[must_use]
+    pub const fn location(&self) -> SourceLocation {
+        self.location
+    }
+
+    /// The order it takes: as written, else 0 moved as little as its edges require.
+    #[must_use]
+    pub const fn order(&self) -> i32 {
+        self.order
+    }
+
+    /// How long it may take before it is cancelled: as written, else the default.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How long the second step may take that a hook with `on_timeout` has; zero without.
+    #[must_use]
+    pub const fn reserve(&self) -> Duration {
+        self.reserve
+    }
+
+    /// Whether others share its order and no edge within that order names it: it runs beside them all.
+    #[must_use]
+    pub const fn is_unordered(&self) -> bool {
+        self.unordered
+    }
+
+    /// The names of the types it borrows.
+    pub fn borrows(&self) -> impl Iterator<Item = &'static str> {
+        self.accesses(Access::Borrow)
+    }
+
+    /// The names of the types it takes.
+    pub fn takes(&self) -> impl Iterator<Item = &'static str> {
+        self.accesses(Access::Take)
+    }
+
+    pub(crate) const fn id(&self) -> HookId {
+        self.id
+    }
+
+    /// The resources it asks for; its context is none.
+    pub(crate) fn needs(&self) -> &[Need] {
+        &self.needs
+    }
+
+    /// What it counts for in the worst case.
+    pub(crate) const fn longest(&self) -> Duration {
+        self.timeout.saturating_add(self.reserve)
+    }
+
+    fn accesses(&self, access: Access) -> impl Iterator<Item = &'static str> {
+        self.needs.iter().filter(move |need| need.access == access).map(|need| (need.type_name)())
+    }
+}
