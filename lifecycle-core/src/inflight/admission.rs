@@ -17,12 +17,21 @@ use super::{call::Call, context, tracked::Tracked};
 /// functions it calls are admitted in every state. While an `Admission` lives, its call is in flight, and
 /// the drain waits for it.
 ///
-/// ```ignore
-/// sender.send((order, Admission::current())).await?;
-/// // and at the actor:
-/// match admission {
-///     Some(admission) => admission.scope(handle(order)).await,
-///     None => handle(order).await,
+/// ```
+/// # use lifecycle_core as lifecycle;
+/// # async fn handle(order: u32) {}
+/// use lifecycle::Admission;
+///
+/// struct Letter {
+///     order: u32,
+///     admission: Option<Admission>, // `Admission::current()` where the letter is written
+/// }
+///
+/// async fn receive(letter: Letter) {
+///     match letter.admission {
+///         Some(admission) => admission.scope(handle(letter.order)).await,
+///         None => handle(letter.order).await,
+///     }
 /// }
 /// ```
 #[derive(Clone)]

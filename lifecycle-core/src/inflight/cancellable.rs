@@ -2,7 +2,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -69,18 +68,14 @@ impl<F: Future, A: FnOnce(Refused) -> F::Output> Future for Cancellable<F, A> {
         };
         // First, so that what is done is not thrown away.
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            this.wait.set(Wait::NotYet);
             this.state.set(State::Over);
             return Poll::Ready(output);
         }
-        let Some(call) = future.call().filter(|call| !call.is_inherited()).map(Arc::clone) else {
-            return Poll::Pending;
-        };
         let Drain::CancelAfter(after) = this.site.policy().drain else { return Poll::Pending };
-        ready!(this.wait.as_mut().poll_due(&call, after, cx));
+        let Some(call) = future.call().filter(|call| !call.is_inherited()) else { return Poll::Pending };
+        ready!(this.wait.poll_due(call, after, cx));
         call.cancel();
-        // The future goes before the call, and its destructors are a part of it.
-        drop(call);
+        // Drops the future, and all it was given, before the call ends.
         this.state.set(State::Over);
         let answer = this.answer.take().expect("a call is cancelled once");
         Poll::Ready(answer(Refused::new(this.site, true)))

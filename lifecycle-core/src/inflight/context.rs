@@ -20,7 +20,8 @@ thread_local! {
 
 /// Marks the code that `poll` runs as `main`'s own, for [`Gate::main_was_refused`].
 pub(crate) fn poll_as_main<R>(poll: impl FnOnce() -> R) -> R {
-    let _restore = Restore::swap(|thread| &thread.main, Some(task::try_id()));
+    let main = Main { task: task::try_id() };
+    let _restore = RestoreMain(THREAD.try_with(|thread| thread.main.replace(Some(main))).ok().flatten());
     poll()
 }
 
@@ -60,7 +61,7 @@ pub(super) fn own_gate() -> Option<Arc<Gate>> {
 /// Whether `main`'s own code runs.
 pub(super) fn is_main() -> bool {
     let main = THREAD.try_with(|thread| thread.main.get()).ok().flatten();
-    main.is_some_and(|id| same_task(id, task::try_id()))
+    main.is_some_and(|main| same_task(main.task, task::try_id()))
 }
 
 /// The call that the running code belongs to.
@@ -111,20 +112,15 @@ impl Drop for Pushed {
     }
 }
 
-/// Names the call of the top frame, which was pushed without one. Returns the call where there is no
-/// such frame.
-pub(super) fn answer(call: Arc<Call>) -> Result<(), Arc<Call>> {
-    let mut call = Some(call);
-    // An error is the end of the thread's locals: then `push` kept nothing either.
-    let _ = THREAD.try_with(|thread| {
-        if let Some(top) = thread.frames.borrow_mut().last_mut()
-            && top.call.is_none()
-        {
-            top.call = call.take();
-        }
-    });
-    call.map_or(Ok(()), Err)
+/// Names the call of the top frame, which was pushed without one; an error where it was not. On a
+/// thread that is past having thread-locals the call ends here: nothing could hold it.
+pub(super) fn answer(call: Arc<Call>) -> Result<(), NoQuestion> {
+    THREAD.try_with(|thread| thread.answer(call)).unwrap_or(Ok(()))
 }
+
+/// Nobody waits for an [`answer`].
+#[derive(Debug)]
+pub(super) struct NoQuestion;
 
 /// A destructor of `call` begins; [`pop_for_drop`] ends it.
 pub(super) fn push_for_drop(call: Arc<Call>) {
@@ -147,7 +143,7 @@ struct Thread {
     frames: RefCell<Vec<Frame>>,
     next: Cell<u64>,
     gate: RefCell<Option<Arc<Gate>>>,
-    main: Cell<Option<Option<task::Id>>>,
+    main: Cell<Option<Main>>,
 }
 
 struct Frame {
@@ -181,6 +177,16 @@ impl Thread {
         id
     }
 
+    fn answer(&self, call: Arc<Call>) -> Result<(), NoQuestion> {
+        match self.frames.borrow_mut().last_mut() {
+            Some(Frame { call: unknown @ None, .. }) => {
+                *unknown = Some(call);
+                Ok(())
+            }
+            _ => Err(NoQuestion),
+        }
+    }
+
     /// The frame is handed out: its call may end with it, which must not happen under the borrow.
     fn remove(&self, which: impl Fn(&Frame) -> bool) -> Option<Frame> {
         let mut frames = self.frames.borrow_mut();
@@ -189,22 +195,17 @@ impl Thread {
     }
 }
 
-/// Puts a cell of this thread back as it was.
-struct Restore<T: Copy + 'static> {
-    cell: fn(&Thread) -> &Cell<T>,
-    before: Option<T>,
+/// `main` is being polled.
+#[derive(Clone, Copy)]
+struct Main {
+    task: Option<task::Id>,
 }
 
-impl<T: Copy> Restore<T> {
-    fn swap(cell: fn(&Thread) -> &Cell<T>, value: T) -> Self {
-        Self { cell, before: THREAD.try_with(|thread| cell(thread).replace(value)).ok() }
-    }
-}
+struct RestoreMain(Option<Main>);
 
-impl<T: Copy> Drop for Restore<T> {
+impl Drop for RestoreMain {
     fn drop(&mut self) {
-        if let Some(before) = self.before {
-            let _ = THREAD.try_with(|thread| (self.cell)(thread).set(before));
-        }
+        // An error is the end of the thread's locals, and of what there was to restore.
+        let _ = THREAD.try_with(|thread| thread.main.set(self.0));
     }
 }

@@ -65,7 +65,7 @@ impl Gate {
     /// Says from now on what happens; says at once what already has.
     pub(crate) fn set_observer(&self, observer: Arc<dyn GateObserver>) {
         let mut inner = self.lock();
-        inner.observer = Some(Arc::clone(&observer));
+        let observer = Arc::clone(inner.observer.insert(observer));
         let listened = !inner.listeners.is_new();
         let idle = inner.is_idle();
         drop(inner);

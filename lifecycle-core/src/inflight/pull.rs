@@ -13,9 +13,18 @@ impl Site {
     /// *before* `source` was polled, so received means admitted. Completes with `None` once the service
     /// drains: `source` is not polled after that.
     ///
-    /// ```ignore
-    /// while let Some((message, guard)) = ORDERS.pull(queue.recv()).await {
-    ///     guard.scope(handle(message)).await;
+    /// ```
+    /// # use lifecycle_core as lifecycle;
+    /// # async fn handle(order: u32) {}
+    /// use lifecycle::Site;
+    /// use tokio::sync::mpsc::Receiver;
+    ///
+    /// static ORDERS: Site = Site::new("orders");
+    ///
+    /// async fn work(mut queue: Receiver<u32>) {
+    ///     while let Some((Some(order), guard)) = ORDERS.pull(queue.recv()).await {
+    ///         guard.scope(handle(order)).await;
+    ///     }
     /// }
     /// ```
     ///

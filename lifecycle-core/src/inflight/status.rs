@@ -133,10 +133,8 @@ impl SiteReport {
         self.finished_late
     }
 
-    /// Whether anything at all is to be told of this site.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self { name: self.name, location: self.location, ..Self::new(&EMPTY) }
+    /// Whether the drain had nothing to do with the site.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.at_start + self.finished + self.refused + self.cancelled + self.abandoned == 0
     }
 }
-
-static EMPTY: Site = Site::new("");

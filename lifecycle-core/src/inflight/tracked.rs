@@ -8,7 +8,10 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{call::Call, context};
+use super::{
+    call::Call,
+    context::{self, NoQuestion},
+};
 use crate::{Refused, Site};
 
 /// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller for
@@ -21,13 +24,10 @@ use crate::{Refused, Site};
 /// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
 pub fn ask(site: &'static Site) -> Result<(), Refused> {
     let call = Call::admit(site)?;
-    context::answer(call).map_err(drop).unwrap_or_else(|()| {
-        panic!(
-            "`{}` ({}) was polled outside the wrapper that `#[tracked]` puts around it",
-            site.name(),
-            site.location()
-        )
-    });
+    if let Err(NoQuestion) = context::answer(call) {
+        let (name, location) = (site.name(), site.location());
+        panic!("`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body");
+    }
     Ok(())
 }
 
