@@ -1,1 +1,55 @@
-//! The attributes of `lifecycle-hooks`.
+//! The attributes of `lifecycle-hooks`; their documentation stands there.
+
+mod answer;
+mod args;
+mod duration;
+mod entry;
+mod function;
+mod on_shutdown;
+mod output;
+mod parameter;
+mod tracked;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+/// Makes a function a shutdown hook.
+#[proc_macro_attribute]
+pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match on_shutdown::expand(args.into(), item.clone()) {
+        Ok(expansion) => quote!(#item #expansion).into(),
+        Err(error) => {
+            let error = error.into_compile_error();
+            let stand_in = on_shutdown::stand_in(item.clone());
+            quote!(#item #stand_in #error).into()
+        }
+    }
+}
+
+/// Counts the calls of a function.
+#[proc_macro_attribute]
+pub fn tracked(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match tracked::expand(args.into(), item.clone()) {
+        Ok(expansion) => expansion.into(),
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#item #error).into()
+        }
+    }
+}
+
+/// Runs an `async fn main` under the lifecycle.
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match entry::expand(args.into(), item.clone()) {
+        Ok(expansion) => expansion.into(),
+        Err(error) => {
+            let error = error.into_compile_error();
+            let stand_in = entry::stand_in(&item);
+            quote!(#stand_in #error).into()
+        }
+    }
+}

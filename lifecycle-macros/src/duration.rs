@@ -1,0 +1,1 @@
+../../lifecycle-core/src/duration/parse.rs

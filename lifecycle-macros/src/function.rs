@@ -1,0 +1,158 @@
+//! A function as the attributes read it: its signature, and its statements as mere tokens.
+
+use proc_macro2::{Group, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::{
+    Attribute, Error, FnArg, Ident, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
+    parse::{Parse, ParseStream},
+    token::Brace,
+};
+
+/// A function with a body.
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    pub(crate) brace: Brace,
+    pub(crate) statements: TokenStream,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut attrs = input.call(Attribute::parse_outer)?;
+        let vis: Visibility = input.parse()?;
+        let start = input.span();
+        if !starts_function(input) {
+            return Err(Error::new(start, "this attribute goes on a function: put it on the `fn` itself"));
+        }
+        let sig: Signature = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(Error::new(
+                sig.ident.span(),
+                "this function has no body: put the attribute on the implementations",
+            ));
+        }
+        let body;
+        let brace = braced!(body in input);
+        for mut inner in body.call(Attribute::parse_inner)? {
+            inner.style = syn::AttrStyle::Outer;
+            attrs.push(inner);
+        }
+        Ok(Self { attrs, vis, sig, brace, statements: body.parse()? })
+    }
+}
+
+impl Function {
+    /// The function with other statements between its braces.
+    pub(crate) fn with_statements(&self, statements: TokenStream) -> TokenStream {
+        let Self { attrs, vis, sig, .. } = self;
+        let body = self.block(statements);
+        quote!(#(#attrs)* #vis #sig #body)
+    }
+
+    /// `statements` between the function's own braces.
+    pub(crate) fn block(&self, statements: TokenStream) -> Group {
+        let mut body = Group::new(proc_macro2::Delimiter::Brace, statements);
+        body.set_span(self.brace.span.join());
+        body
+    }
+
+    /// Whether another attribute wants to see the function as it was written. Those that stood above
+    /// have expanded, or are built in.
+    pub(crate) fn is_awaited_by_others(&self) -> bool {
+        const BUILT_IN: [&str; 13] = [
+            "allow",
+            "automatically_derived",
+            "cfg",
+            "cfg_attr",
+            "cold",
+            "deny",
+            "deprecated",
+            "doc",
+            "expect",
+            "forbid",
+            "inline",
+            "no_mangle",
+            "warn",
+        ];
+        self.attrs.iter().any(|attr| !BUILT_IN.iter().any(|name| attr.path().is_ident(name)))
+    }
+
+    /// Whether the function takes `self` by value.
+    pub(crate) fn consumes_self(&self) -> bool {
+        self.sig.receiver().is_some_and(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(..)))
+    }
+
+    /// Gives every parameter a plain name, and returns the statements that bind the parameters as they
+    /// were written. A block that begins with them owns all parameters, also `_` and unused ones, so
+    /// that they drop when it ends, in the order in which a function drops them.
+    pub(crate) fn rebind_parameters(&mut self) -> TokenStream {
+        let mut statements = TokenStream::new();
+        for (index, input) in self.sig.inputs.iter_mut().enumerate() {
+            let parameter = match input {
+                FnArg::Receiver(receiver) => {
+                    let token = receiver.self_token;
+                    statements.extend(quote!(let _ = &#token;));
+                    continue;
+                }
+                FnArg::Typed(parameter) => parameter,
+            };
+            let conditions = parameter.attrs.iter().filter(|attr| is_lint_or_cfg(attr));
+            let conditions = quote!(#(#conditions)*);
+            if let Pat::Ident(PatIdent { by_ref: None, subpat: None, mutability, ident, .. }) =
+                &mut *parameter.pat
+            {
+                let mutability = mutability.take();
+                statements.extend(quote!(#conditions let #mutability #ident = #ident;));
+                continue;
+            }
+            let plain = format_ident!("__lifecycle_parameter_{index}", span = Span::mixed_site());
+            let pattern = std::mem::replace(&mut *parameter.pat, plain_pattern(&plain));
+            statements.extend(quote!(#conditions let #plain = #plain;));
+            if !matches!(pattern, Pat::Wild(_)) {
+                statements.extend(quote!(#conditions let #pattern = #plain;));
+            }
+        }
+        statements
+    }
+}
+
+fn starts_function(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    loop {
+        if ahead.peek(Token![fn]) {
+            return true;
+        }
+        let qualifier = ahead.parse::<Token![const]>().is_ok()
+            || ahead.parse::<Token![async]>().is_ok()
+            || ahead.parse::<Token![unsafe]>().is_ok()
+            || ahead.parse::<syn::Abi>().is_ok();
+        if !qualifier {
+            return false;
+        }
+    }
+}
+
+fn plain_pattern(ident: &Ident) -> Pat {
+    Pat::Ident(PatIdent {
+        attrs: Vec::new(),
+        by_ref: None,
+        mutability: None,
+        ident: ident.clone(),
+        subpat: None,
+    })
+}
+
+fn is_lint_or_cfg(attr: &Attribute) -> bool {
+    ["allow", "cfg", "deny", "expect", "forbid", "warn"].iter().any(|name| attr.path().is_ident(name))
+}
+
+/// The `#[cfg(..)]` of a parameter, which rustc leaves in place for us to repeat.
+pub(crate) fn conditions(attrs: &[Attribute]) -> TokenStream {
+    attrs
+        .iter()
+        .filter(|attr| matches!(&attr.meta, Meta::List(list) if list.path.is_ident("cfg")))
+        .map(ToTokens::to_token_stream)
+        .collect()
+}
