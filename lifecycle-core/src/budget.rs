@@ -1,5 +1,8 @@
 //! How the grace period is divided: pure arithmetic.
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, time::Duration};
 
 use crate::Platform;

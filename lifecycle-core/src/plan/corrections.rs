@@ -18,7 +18,7 @@ impl Plan {
     pub fn only<S: HookSet>(self) -> Self {
         let wanted: HashSet<HookId> = S::markers().into_iter().map(HookId::Declared).collect();
         self.changed(|plan| {
-            plan.entries.iter_mut().for_each(|entry| entry.kept &= wanted.contains(&entry.spec.id))
+            plan.entries.iter_mut().for_each(|entry| entry.kept &= wanted.contains(&entry.spec.id));
         })
     }
 

@@ -61,7 +61,7 @@ pub(super) struct Edges {
 
 impl Edges {
     pub(super) fn new(nodes: usize, mut list: Vec<Edge>) -> Self {
-        list.sort_by(|a, b| (a.from, a.to, a.why.rank()).cmp(&(b.from, b.to, b.why.rank())));
+        list.sort_by_key(|edge| (edge.from, edge.to, edge.why.rank()));
         let mut into: Vec<u32> = (0..list.len() as u32).collect();
         into.sort_by_key(|&edge| list[edge as usize].to);
         let out = starts(nodes, list.iter().map(|edge| edge.from));
@@ -71,11 +71,6 @@ impl Edges {
 
     pub(super) fn nodes(&self) -> usize {
         self.out.len() - 1
-    }
-
-    /// All edges, also those that were cut.
-    pub(super) fn all(&self) -> &[Edge] {
-        &self.list
     }
 
     /// The edges that count, with their indices.

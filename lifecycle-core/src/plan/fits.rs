@@ -104,7 +104,7 @@ impl fmt::Display for Unfit {
                     "the plan does not fit: it needs {needed}, {granted} is granted, {missing} is missing"
                 )?;
                 account.fmt(f)?;
-                account.advise(f)
+                write!(f, "\nto make it fit: {}", account.advice().join("\n  or: "))
             }
         }
     }
@@ -131,6 +131,9 @@ struct Account {
     terms: Terms,
     worst_case: Duration,
     path: Vec<Step>,
+    /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is shorter by
+    /// what is missing.
+    slowest: Option<(usize, bool)>,
 }
 
 /// A hook of the critical path.
@@ -152,11 +155,22 @@ impl Account {
             timeout: hook.timeout,
             timeout_written: hook.timeout_written,
         };
-        Self {
-            terms,
-            worst_case: plan.worst_case(),
-            path: plan.critical_path().into_iter().map(step).collect(),
+        let worst_case = plan.worst_case();
+        let path = plan.critical_path();
+        let steps = path.iter().copied().map(step).collect();
+        let mut account = Self { terms, worst_case, path: steps, slowest: None };
+        let missing = account.missing();
+        if !missing.is_zero() {
+            account.slowest =
+                path.iter().enumerate().max_by_key(|(_, hook)| hook.timeout).map(|(at, hook)| {
+                    // Another way may be as long: only trying tells whether one hook is enough.
+                    let mut shorter = plan.clone();
+                    shorter.set_timeout(hook.id, hook.timeout.saturating_sub(missing));
+                    let gained = worst_case.saturating_sub(shorter.worst_case());
+                    (at, hook.timeout > missing && gained >= missing)
+                });
         }
+        account
     }
 
     /// Delay, drain and teardown: what the margin has to leave.
@@ -172,42 +186,31 @@ impl Account {
         self.terms.grace.value.map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
     }
 
-    /// The numbers to change, each of which would do alone, where one can.
-    fn advise(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The numbers to change, each of which does alone, where one can.
+    fn advice(&self) -> Vec<String> {
         let missing = self.missing();
-        let grace = &self.terms.grace.source;
-        write!(
-            f,
-            "\nto make it fit, either\n  - grant {} or more ({grace})",
-            display(Terms::least_grace(self.work()))
-        )?;
-        let slowest = self.path.iter().rev().max_by_key(|step| step.timeout);
-        if let Some(Step { name, location, timeout, timeout_written, .. }) = slowest {
-            let hook = format_args!("`{name}` ({location})");
-            match timeout.saturating_sub(missing) {
-                Duration::ZERO => write!(f, "\n  - or shorten the timeouts above, above all that of {hook}")?,
-                rest if *timeout_written => {
-                    write!(f, "\n  - or set `timeout = \"{}\"` at {hook}", display(rest))?
-                }
-                rest => write!(
-                    f,
-                    "\n  - or write `timeout = \"{}\"` at {hook}, which takes the default",
-                    display(rest)
-                )?,
+        let (grace, needed) = (&self.terms.grace.source, display(Terms::least_grace(self.work())));
+        let mut advice = vec![format!("a grace period of {needed} or more ({grace})")];
+        if let Some((at, enough)) = self.slowest {
+            let Step { name, location, timeout, timeout_written, .. } = &self.path[at];
+            let default = if *timeout_written { "" } else { ", which takes the default" };
+            advice.push(if enough {
+                let rest = display(timeout.saturating_sub(missing));
+                format!("`timeout = \"{rest}\"` at `{name}` ({location}){default}")
+            } else {
+                format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")
+            });
+        }
+        let Terms { drain_timeout, delay, .. } = &self.terms;
+        for (what, variable, value) in [
+            ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", drain_timeout.value),
+            ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", delay.value),
+        ] {
+            if value > missing {
+                advice.push(format!("a {what} of {} (`{variable}`)", display(value - missing)));
             }
         }
-        match self.terms.drain_timeout.value.saturating_sub(missing) {
-            Duration::ZERO => Ok(()),
-            rest => {
-                write!(f, "\n  - or set a drain timeout of {} (`LIFECYCLE_DRAIN_TIMEOUT`)", display(rest))
-            }
-        }?;
-        match self.terms.delay.value.saturating_sub(missing) {
-            Duration::ZERO => Ok(()),
-            rest => {
-                write!(f, "\n  - or set a shutdown delay of {} (`LIFECYCLE_SHUTDOWN_DELAY`)", display(rest))
-            }
-        }
+        advice
     }
 }
 
@@ -217,22 +220,19 @@ impl fmt::Display for Account {
         let mut line = |what: &str, time: Duration, source: &str| {
             writeln!(f, "  {what:<10}{:>8}  {source}", display(time))
         };
+        let hooks = if self.path.is_empty() { "there are none" } else { "at worst, one after the other:" };
         line("delay", delay.value, &delay.source)?;
         line("drain", drain_timeout.value, &drain_timeout.source)?;
-        line("hooks", self.worst_case, "at worst, one after the other:")?;
+        line("hooks", self.worst_case, hooks)?;
         let width = self.path.iter().map(|step| step.name.chars().count()).max().unwrap_or_default().min(44);
         for Step { name, location, time, timeout_written, .. } in &self.path {
             let default = if *timeout_written { "" } else { " (default timeout)" };
             writeln!(f, "    {:>6}  {name:<width$}  {location}{default}", display(*time))?;
         }
-        let mut line = |what: &str, time: Duration, source: &str| {
-            writeln!(f, "  {what:<10}{:>8}  {source}", display(time))
-        };
-        line("margin", margin.value, &margin.source)?;
-        line("needed", self.needed(), "")?;
-        match grace.value {
-            Some(value) => write!(f, "  {:<10}{:>8}  {}", "granted", display(value), grace.source),
-            None => write!(f, "  {:<10}{:>8}  {}", "granted", "no end", grace.source),
-        }
+        let granted = grace.value.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
+        let [own, needed] = [margin.value, self.needed()].map(display);
+        writeln!(f, "  {:<10}{own:>8}  {}", "margin", margin.source)?;
+        writeln!(f, "  {:<10}{needed:>8}", "needed")?;
+        write!(f, "  {:<10}{granted:>8}  {}", "granted", grace.source)
     }
 }

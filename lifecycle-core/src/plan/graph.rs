@@ -1,6 +1,11 @@
 //! The plan as whoever runs it needs it: nodes that wait for counts of others.
 
-use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+    ops::Range,
+    time::Duration,
+};
 
 use super::edges::Edges;
 
@@ -128,7 +133,8 @@ impl Graph {
         false
     }
 
-    /// For each hook, the hooks of its own order that it waits for, in the plan's order.
+    /// For each hook, the hooks of its own order that it waits for, in the plan's order, without those
+    /// that others of them wait for.
     pub(super) fn waits(&self) -> Vec<Vec<u32>> {
         let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.successors.len()];
         for (from, successors) in (0..).zip(&self.successors) {
@@ -136,9 +142,8 @@ impl Graph {
                 successors.iter().for_each(|&to| before[to as usize].push(from));
             }
         }
-        let through = |hook: u32| {
-            let mut found = Vec::new();
-            let mut next = before[hook as usize].clone();
+        let hooks_before = |node: u32| {
+            let (mut found, mut next) = (Vec::new(), before[node as usize].clone());
             while let Some(node) = next.pop() {
                 if node < self.hooks { found.push(node) } else { next.extend(&before[node as usize]) }
             }
@@ -146,7 +151,23 @@ impl Graph {
             found.dedup();
             found
         };
-        (0..self.hooks).map(through).collect()
+        let nearest = |hook: u32| {
+            let mut found = hooks_before(hook);
+            if let [first, _, ..] = found[..] {
+                let mut further = HashSet::new();
+                let mut next: Vec<u32> =
+                    found.iter().flat_map(|&node| &before[node as usize]).copied().collect();
+                while let Some(node) = next.pop() {
+                    // Places ascend along edges: nothing behind the first is of interest.
+                    if node >= first && further.insert(node) {
+                        next.extend(&before[node as usize]);
+                    }
+                }
+                found.retain(|node| !further.contains(node));
+            }
+            found
+        };
+        (0..self.hooks).map(nearest).collect()
     }
 
     /// Whether the hook has an edge within its order.

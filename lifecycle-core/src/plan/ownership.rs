@@ -20,7 +20,8 @@ pub(super) struct Ownership {
     pub(super) contested: Vec<(&'static str, Vec<u32>)>,
 }
 
-/// Finds it among `hooks`, whose index is their node.
+/// Finds it among `hooks`, whose index is their node; of two ways to use a resource, the order of `uses`
+/// decides which is told.
 pub(super) fn ownership(hooks: &[&HookSpec], uses: &[Uses]) -> Ownership {
     let claims = Claims::new(hooks, uses);
     let mut found = Ownership { edges: Vec::new(), contested: Vec::new() };
@@ -77,7 +78,7 @@ impl<'s> Claims<'s> {
                     }
                     // A provided `Arc<T>` serves `&T`, so the one who takes the `Arc` waits as well.
                     Access::Borrow => {
-                        [id, arc_id].into_iter().for_each(|id| borrowers.entry(*id).or_default().push(claim))
+                        [id, arc_id].into_iter().for_each(|id| borrowers.entry(*id).or_default().push(claim));
                     }
                 }
             }

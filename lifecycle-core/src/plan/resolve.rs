@@ -16,7 +16,7 @@ use super::{
     order::lift,
     ownership::ownership,
     planned::PlannedHook,
-    spec::{HookId, HookSpec},
+    spec::{HookId, HookSpec, Uses},
 };
 
 /// What follows from a plan's hooks, edges and corrections.
@@ -34,7 +34,7 @@ impl Resolved {
     pub(super) fn new(plan: &Plan) -> Self {
         let specs = sorted(plan.entries.iter().filter(|entry| entry.kept).map(|entry| &entry.spec));
         let (names, clashes) = names(&specs);
-        let owned = ownership(&specs, &plan.uses);
+        let owned = ownership(&specs, &sorted_uses(&plan.uses));
         let hooks = specs.len() as u32;
         let mut edges = edges(plan, &specs, owned.edges);
 
@@ -116,6 +116,13 @@ fn sorted<'s>(specs: impl Iterator<Item = &'s HookSpec>) -> Vec<&'s HookSpec> {
     let mut specs: Vec<_> = specs.collect();
     specs.sort_by(|a, b| (&a.name, a.location, a.id).cmp(&(&b.name, b.location, b.id)));
     specs
+}
+
+/// Nor does the order count in which resources came.
+fn sorted_uses(uses: &[Uses]) -> Vec<Uses> {
+    let mut uses = uses.to_vec();
+    uses.sort_by_key(|uses| (uses.of_name, uses.used_name, uses.location));
+    uses
 }
 
 /// All edges. Behind the nodes of `specs` come stand-ins for the hooks that edges name but the plan does

@@ -1,95 +1,127 @@
 //! The plan as a table for a terminal of 80 columns.
 
-use std::fmt::{self, Display};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt::{self, Display},
+};
 
 use crate::duration::display;
 
 use super::{Plan, PlannedHook};
 
 const WIDTH: usize = 80;
-/// How wide the columns of name and place may get; what is longer loses its beginning, which says least.
+/// How wide the column of names may get; what is longer loses its beginning, which says least.
 const NAME: usize = 36;
-const PLACE: usize = 25;
+/// How wide a name may be among others, so that no line breaks within it.
+const NAME_IN_TEXT: usize = 50;
 /// How many of the hooks that one waits for are named.
 const NAMED: usize = 8;
-/// What follows a hook stands under its name.
-const INDENT: usize = 9;
 
 /// Order, name, timeout and place, a line a hook; under it what it waits for within its order, or that
 /// nothing says where it stands. Then the worst case and the hooks that make it.
 impl Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hooks = self.hooks();
-        if hooks.is_empty() {
+        if self.hooks().is_empty() {
             f.write_str("the shutdown plan has no hooks")?;
         } else {
-            let widest = |of: &dyn Fn(&PlannedHook) -> usize| hooks.iter().map(of).max().unwrap_or_default();
-            let name = widest(&|hook| hook.name.chars().count()).clamp(4, NAME);
-            let timeout = widest(&|hook| times(hook).chars().count()).max(7);
-            writeln!(f, "  order  {:name$}  {:>timeout$}  place", "hook", "timeout")?;
-            for (hook, waits) in hooks.iter().zip(self.graph().waits()) {
-                let place = hook.location.to_string();
-                let (order, hook_name, times) = (hook.order, tail(&hook.name, name), times(hook));
-                writeln!(f, "{order:>7}  {hook_name:name$}  {times:>timeout$}  {}", tail(&place, PLACE))?;
-                if hook.unordered {
-                    writeln!(f, "{:INDENT$}  unordered", "")?;
-                } else if !waits.is_empty() {
-                    self.waits(&waits, f)?;
-                }
-            }
-            let path = self.critical_path();
-            write!(f, "\nworst case {}", display(self.worst_case()))?;
-            let mut line = Line::new(f, ": ".to_owned(), 11 + display(self.worst_case()).to_string().len());
-            for (i, hook) in path.iter().enumerate() {
-                let arrow = if i + 1 == path.len() { "" } else { " ->" };
-                line.word(&format!("{} {}{arrow}", tail(&hook.name, WIDTH - 24), times(hook)))?;
-            }
+            let names = short_names(self.hooks());
+            self.table(&names, f)?;
+            self.bottom_line(&names, f)?;
         }
         self.check().or_else(|error| write!(f, "\n\n{error}"))
     }
 }
 
 impl Plan {
-    fn waits(&self, waits: &[u32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = waits.len().saturating_sub(NAMED);
-        let named = &waits[..waits.len() - more];
-        let mut line = Line::new(f, format!("{:INDENT$}  after ", ""), 0);
-        for (i, &place) in named.iter().enumerate() {
-            let comma = if i + 1 < named.len() { "," } else { "" };
-            line.word(&format!("{}{comma}", tail(&self.hooks()[place as usize].name, WIDTH - 24)))?;
-        }
-        if more > 0 {
-            line.word(&format!("and {more} more"))?;
-        }
-        writeln!(f)
-    }
-}
-
-/// Words, broken so that no line is longer than a terminal is wide.
-struct Line<'l, 'f> {
-    f: &'l mut fmt::Formatter<'f>,
-    start: Option<String>,
-    column: usize,
-}
-
-impl<'l, 'f> Line<'l, 'f> {
-    fn new(f: &'l mut fmt::Formatter<'f>, start: String, column: usize) -> Self {
-        Self { f, start: Some(start), column }
-    }
-
-    fn word(&mut self, word: &str) -> fmt::Result {
-        let width = word.chars().count();
-        let lead = match self.start.take() {
-            Some(start) => start,
-            None if self.column + 1 + width > WIDTH => {
-                self.column = 0;
-                format!("\n{:INDENT$}    ", "")
+    fn table(&self, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widest =
+            |of: &dyn Fn(&PlannedHook) -> usize| self.hooks().iter().map(of).max().unwrap_or_default();
+        let order = widest(&|hook| hook.order.to_string().len()).max("order".len());
+        let name = widest(&|hook| hook.name.chars().count()).clamp("hook".len(), NAME);
+        let timeout = widest(&|hook| times(hook).len()).max("timeout".len());
+        let place = WIDTH - (order + name + timeout + 6);
+        writeln!(f, "{:>order$}  {:name$}  {:>timeout$}  declared at", "order", "hook", "timeout")?;
+        for (hook, waits) in self.hooks().iter().zip(self.graph().waits()) {
+            let (hook_order, hook_name, times) = (hook.order, tail(&hook.name, name), times(hook));
+            let location = hook.location.to_string();
+            writeln!(
+                f,
+                "{hook_order:>order$}  {hook_name:name$}  {times:>timeout$}  {}",
+                tail(&location, place)
+            )?;
+            if hook.unordered {
+                writeln!(f, "{:order$}    unordered", "")?;
+            } else if !waits.is_empty() {
+                let more = waits.len().saturating_sub(NAMED);
+                let named =
+                    waits[..waits.len() - more].iter().map(|&place| names[place as usize].to_string());
+                let more = (more > 0).then(|| format!("{more} more"));
+                let start = format!("{:order$}    after ", "");
+                words(&start, order + 6, ",", named.chain(more), f)?;
+                writeln!(f)?;
             }
-            None => " ".to_owned(),
-        };
-        self.column += lead.trim_start_matches('\n').chars().count() + width;
-        write!(self.f, "{lead}{word}")
+        }
+        Ok(())
     }
+
+    fn bottom_line(&self, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.graph().critical_path();
+        let steps = path.iter().map(|&place| {
+            let (name, times) = (&names[place as usize], times(&self.hooks()[place as usize]));
+            format!("{name} {times}")
+        });
+        words(&format!("\nworst case {}: ", display(self.worst_case())), 2, " ->", steps, f)
+    }
+}
+
+/// The last segment of each name, where no other hook has the same, else all of it.
+fn short_names(hooks: &[PlannedHook]) -> Vec<Cow<'_, str>> {
+    let last = |hook: &PlannedHook| hook.name.rfind("::").map_or(0, |at| at + 2);
+    let mut count: HashMap<&str, u32> = HashMap::new();
+    for hook in hooks {
+        *count.entry(&hook.name[last(hook)..]).or_default() += 1;
+    }
+    hooks
+        .iter()
+        .map(|hook| match &hook.name[last(hook)..] {
+            last if count[last] == 1 => tail(last, NAME_IN_TEXT),
+            _ => tail(&hook.name, NAME_IN_TEXT),
+        })
+        .collect()
+}
+
+/// `words` behind `start`, with `between` after all but the last, broken and indented so that no line is
+/// wider than a terminal.
+fn words(
+    start: &str,
+    indent: usize,
+    between: &str,
+    words: impl Iterator<Item = String>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    f.write_str(start)?;
+    let mut column = start.trim_start_matches('\n').chars().count();
+    let mut words = words.peekable();
+    let mut first = true;
+    while let Some(mut word) = words.next() {
+        if words.peek().is_some() {
+            word.push_str(between);
+        }
+        let width = word.chars().count();
+        let lead = match first {
+            true => String::new(),
+            false if column + 1 + width > WIDTH => {
+                column = 0;
+                format!("\n{:indent$}", "")
+            }
+            false => " ".to_owned(),
+        };
+        first = false;
+        column += lead.trim_start_matches('\n').len() + width;
+        write!(f, "{lead}{word}")?;
+    }
+    Ok(())
 }
 
 /// The timeout, and that of the second step.
@@ -101,10 +133,14 @@ fn times(hook: &PlannedHook) -> String {
     }
 }
 
-/// The end of `text`, at most `width` characters.
-fn tail(text: &str, width: usize) -> String {
-    match text.chars().count() {
-        count if count > width => format!("..{}", text.chars().skip(count + 2 - width).collect::<String>()),
-        _ => text.to_owned(),
+/// The end of `text`, at most `width` characters, from the beginning of a segment if it has several.
+fn tail(text: &str, width: usize) -> Cow<'_, str> {
+    let count = text.chars().count();
+    if count <= width {
+        return Cow::Borrowed(text);
     }
+    let start = text.char_indices().nth(count + 1 - width).map_or(text.len(), |(at, _)| at);
+    let end = &text[start..];
+    let segment = end.find("::").or_else(|| end.find('/')).unwrap_or_default();
+    Cow::Owned(format!("…{}", &end[segment..]))
 }

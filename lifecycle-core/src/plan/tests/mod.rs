@@ -1,1 +1,12 @@
-//! Tests of the plan.
+//! Tests of the plan, by what it is asked.
+
+mod corrections;
+mod errors;
+mod fits;
+mod hooks;
+mod lifting;
+mod random;
+mod removal;
+mod scale;
+mod support;
+mod table;

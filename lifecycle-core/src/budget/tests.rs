@@ -1,0 +1,157 @@
+use proptest::{collection::vec, prelude::any, prop_assert, prop_assert_eq, proptest};
+
+use super::*;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Grace, delay, drain timeout, worst case; then margin, delay, drain, reserve, deadline, in ms.
+#[test]
+fn the_grace_period_is_divided() {
+    let unlimited = None;
+    for (grace, delay, drain_timeout, worst_case, expected) in [
+        // Kubernetes: an empty plan, one that fits, one that takes more than its half.
+        (30_000, 5_000, unlimited, 0, (2_000, 5_000, 23_000, 0, 28_000)),
+        (30_000, 5_000, unlimited, 7_000, (2_000, 5_000, 16_000, 7_000, 28_000)),
+        (30_000, 5_000, unlimited, 60_000, (2_000, 5_000, 11_500, 11_500, 28_000)),
+        (30_000, 5_000, Some(10_000), 7_000, (2_000, 5_000, 10_000, 7_000, 28_000)),
+        (30_000, 5_000, Some(0), 7_000, (2_000, 5_000, 0, 7_000, 28_000)),
+        (30_000, 5_000, Some(90_000), 7_000, (2_000, 5_000, 16_000, 7_000, 28_000)),
+        // ECS, systemd.
+        (30_000, 0, unlimited, 7_000, (2_000, 0, 21_000, 7_000, 28_000)),
+        (90_000, 0, unlimited, 7_000, (2_000, 0, 81_000, 7_000, 88_000)),
+        // Nomad, Cloud Run or a container.
+        (5_000, 0, unlimited, 7_000, (500, 0, 2_250, 2_250, 4_500)),
+        (10_000, 0, unlimited, 7_000, (1_000, 0, 4_500, 4_500, 9_000)),
+        (10_000, 0, Some(1_000), 3_000, (1_000, 0, 1_000, 3_000, 9_000)),
+        // Around the bounds of the margin.
+        (20_000, 0, unlimited, 0, (2_000, 0, 18_000, 0, 18_000)),
+        (19_990, 0, unlimited, 0, (1_999, 0, 17_991, 0, 17_991)),
+        (2_500, 0, unlimited, 0, (250, 0, 2_250, 0, 2_250)),
+        (2_000, 0, unlimited, 0, (250, 0, 1_750, 0, 1_750)),
+        (400, 0, unlimited, 1_000, (200, 0, 100, 100, 200)),
+        (0, 0, unlimited, 1_000, (0, 0, 0, 0, 0)),
+        // A delay of half is kept, one of more is cut to it.
+        (30_000, 14_000, unlimited, 7_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
+        (30_000, 14_001, unlimited, 7_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
+        (10_000, 60_000, unlimited, 7_000, (1_000, 4_500, 2_250, 2_250, 9_000)),
+    ] {
+        let budget = Budget::new(Some(ms(grace)), ms(delay), drain_timeout.map(ms), ms(worst_case));
+        let (margin, granted, drain, reserve, deadline) = expected;
+        let expected = Budget {
+            grace: Some(ms(grace)),
+            margin: ms(margin),
+            delay: ms(granted),
+            delay_cut_from: (granted < delay).then_some(ms(delay)),
+            drain: Some(ms(drain)),
+            reserve: ms(reserve),
+            deadline: Some(ms(deadline)),
+        };
+        assert_eq!(budget, expected, "{grace} {delay} {drain_timeout:?} {worst_case}");
+    }
+}
+
+#[test]
+fn without_a_grace_period_nothing_is_divided() {
+    let expected = Budget {
+        grace: None,
+        margin: ms(0),
+        delay: ms(5),
+        delay_cut_from: None,
+        drain: Some(ms(6)),
+        reserve: ms(7),
+        deadline: None,
+    };
+    assert_eq!(Budget::new(None, ms(5), Some(ms(6)), ms(7)), expected);
+    assert_eq!(Budget::new(None, ms(5), None, ms(7)), Budget { drain: None, ..expected });
+}
+
+#[test]
+fn what_is_left_is_shared() {
+    assert_eq!(share(ms(5_000), ms(10_000), None), ms(5_000));
+    assert_eq!(share(ms(5_000), ms(10_000), Some(ms(10_000))), ms(5_000));
+    assert_eq!(share(ms(5_000), ms(10_000), Some(ms(9_000))), ms(4_500));
+    assert_eq!(share(ms(5_000), ms(10_000), Some(ms(0))), ms(0));
+    assert_eq!(share(ms(0), ms(0), Some(ms(0))), ms(0));
+    assert_eq!(share(Duration::MAX, Duration::MAX, Some(ms(7))), ms(7));
+    assert_eq!(share(Duration::MAX / 2, Duration::MAX, Some(Duration::MAX / 2)), Duration::MAX / 4);
+}
+
+#[test]
+fn platforms_set_terms() {
+    let terms = Terms::from(Platform::Kubernetes);
+    assert_eq!(
+        (terms.grace.value, terms.delay.value, terms.margin.value),
+        (Some(ms(30_000)), ms(5_000), ms(2_000))
+    );
+    let terms = Terms::from(ms(5_000));
+    assert_eq!(
+        (terms.delay.value, terms.margin.value, terms.drain_timeout.value),
+        (ms(0), ms(500), ms(5_000))
+    );
+}
+
+#[test]
+fn the_least_grace_is_the_least() {
+    for work in (0..40_000).step_by(50).map(ms) {
+        let least = Terms::least_grace(work);
+        assert!(least - margin(least) >= work);
+        let less = least.saturating_sub(Duration::from_secs(1));
+        assert!(least.is_zero() || less - margin(less) < work, "{work:?} needs no {least:?}");
+    }
+    assert_eq!(Terms::least_grace(Duration::MAX), Duration::MAX);
+}
+
+proptest! {
+    #[test]
+    fn the_parts_never_exceed_the_whole(
+        grace in any::<Duration>(), delay in any::<Duration>(),
+        drain_timeout in any::<Option<Duration>>(), worst_case in any::<Duration>(),
+    ) {
+        let budget = Budget::new(Some(grace), delay, drain_timeout, worst_case);
+        let (drain, deadline) = (budget.drain.unwrap(), budget.deadline.unwrap());
+        prop_assert_eq!(deadline + budget.margin, grace);
+        prop_assert!(budget.delay + drain + budget.reserve <= deadline);
+        prop_assert!(budget.delay <= deadline / 2);
+        prop_assert!(budget.reserve <= worst_case);
+        // The drain is never starved: it gets its limit, or half of what the delay leaves.
+        prop_assert!(drain >= drain_timeout.unwrap_or(Duration::MAX).min((deadline - budget.delay) / 2));
+    }
+
+    #[test]
+    fn a_chain_never_exceeds_what_is_left_and_every_hook_has_its_share(
+        timeouts in vec(1..10_000_000_000_u64, 1..60), part in 0.0..1.5_f64,
+    ) {
+        let timeouts: Vec<Duration> = timeouts.into_iter().map(Duration::from_nanos).collect();
+        let whole: Duration = timeouts.iter().sum();
+        let granted = whole.mul_f64(part);
+        let mut left = granted;
+        let mut tail = whole;
+        for timeout in &timeouts {
+            let share = share(*timeout, tail, Some(left));
+            prop_assert!(share <= left && share <= *timeout);
+            // Rounding costs a nanosecond a hook at most, and never those that follow.
+            let fair = timeout.mul_f64(part.min(1.0));
+            prop_assert!(share + Duration::from_micros(10) >= fair, "{:?} of {:?} instead of {:?}", share, timeout, fair);
+            left -= share;
+            tail -= *timeout;
+        }
+    }
+
+    #[test]
+    fn who_leaves_time_over_leaves_it_to_those_who_follow(
+        first in 1..1_000_u64, second in 1..1_000_u64, left in 0..2_000_u64, used in 0.0..1.0_f64,
+    ) {
+        let (tail, left) = (ms(first + second), ms(left));
+        let taken = share(ms(first), tail, Some(left)).mul_f64(used);
+        let fair = share(ms(second), tail, Some(left));
+        prop_assert!(share(ms(second), ms(second), Some(left - taken)) >= fair);
+    }
+
+    #[test]
+    fn long_arithmetic_is_exact(whole in 1..=u64::MAX, a in any::<u64>(), b in any::<u64>()) {
+        let (whole, a, b) = (u128::from(whole), u128::from(a) % u128::from(whole), u128::from(b) % u128::from(whole));
+        prop_assert_eq!(long_scale(a, b, whole), a * b / whole);
+    }
+}
