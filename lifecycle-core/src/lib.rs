@@ -4,26 +4,51 @@
 //! in `hook` and `site`. `plan` and `inflight` know no runtime, no clock and no signal.
 
 mod budget;
+mod config;
+mod context;
 mod duration;
+mod event;
+mod expect;
 mod hook;
 mod inflight;
 mod location;
+mod outcome;
 mod plan;
 mod platform;
+mod probe;
+mod reason;
+mod redact;
 mod refused;
+mod report;
 mod resource;
+mod runtime;
+mod settings;
+mod signal;
 mod site;
 mod state;
+mod sys;
 
 pub use crate::{
     budget::Terms,
+    config::Config,
+    context::ShutdownContext,
+    event::{Event, Events},
     hook::{Hook, HookResult},
     inflight::{Admission, Guard, Scoped, SiteReport, SiteStatus, spawn, spawn_blocking},
     location::SourceLocation,
+    outcome::Outcome,
     plan::{Fits, HookSet, Plan, PlanError, PlanProblem, PlannedHook, Unfit},
     platform::Platform,
+    reason::Reason,
     refused::{FromRefused, Refused},
-    resource::ShutdownContext,
+    report::{DrainReport, HookReport, Report},
+    runtime::{
+        HookBuilder, HookHandle, MainResult, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
+        UntilDraining, UntilRequested, drained, draining, events, hold_ready, hook, install, provide, ready,
+        replace, requested, resource, run, shutdown, state, status, stopped, time_left, try_provide,
+        until_draining, until_requested,
+    },
+    signal::{Sender, Signal},
     site::Site,
     state::State,
 };
@@ -32,18 +57,24 @@ pub use crate::{
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;
+    pub use tokio;
 
     pub use crate::{
-        hook::{Access, Body, ExpectedHook, Hook, HookDecl, HookEntry, HookRef, HookResult, Need},
-        inflight::{
-            Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, ask, enter, hold,
-        },
+        config::Config,
+        hook::{Access, Body, ExpectedHook, Hook, HookDecl, HookEnd, HookEntry, HookRef, HookResult, Need},
+        inflight::{Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, ask, enter, hold},
         location::SourceLocation,
+        probe::{
+            Answer, NotClone, Otherwise, PlainAnswer, Tag, answer_by, must_be_option, must_be_resource,
+            must_differ, never_refused, not_zero,
+        },
         refused::{FromRefused, Refused},
         resource::Binder,
+        runtime::{MainExit, MainResult, main},
         site::{Drain, Policy, Site, SiteEntry},
     };
     pub use std::{
+        any::TypeId,
         boxed::Box,
         clone::Clone,
         convert::From,

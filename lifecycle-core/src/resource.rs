@@ -84,7 +84,11 @@ impl Resources {
         let old = self.lock().put(value, location)?;
         let shared = old.shared;
         old.value.and_then(|old| {
-            if shared { old.downcast::<Arc<T>>().ok().map(|arc| *arc) } else { old.downcast::<T>().ok().map(Arc::from) }
+            if shared {
+                old.downcast::<Arc<T>>().ok().map(|arc| *arc)
+            } else {
+                old.downcast::<T>().ok().map(Arc::from)
+            }
         })
     }
 
@@ -281,7 +285,7 @@ impl Shelf {
             None => {
                 let slot = self.slots.get_mut(&TypeId::of::<Arc<T>>())?;
                 let arc = if slot.shared {
-                    slot.value.as_ref()?.downcast_ref::<Arc<Arc<T>>>().map(|outer| Arc::clone(outer))
+                    slot.value.as_ref()?.downcast_ref::<Arc<Arc<T>>>().map(|outer| Arc::clone(&**outer))
                 } else {
                     slot.value.as_ref()?.downcast_ref::<Arc<T>>().map(Arc::clone)
                 }?;
@@ -330,7 +334,8 @@ impl Shelf {
                 names
             })
             .unwrap_or_default();
-        let holders = if holders.is_empty() { "somebody who cloned its Arc".to_owned() } else { holders.join(", ") };
+        let holders =
+            if holders.is_empty() { "somebody who cloned its Arc".to_owned() } else { holders.join(", ") };
         format!("`{}` is still borrowed by {holders}, and is not Clone", type_name::<T>())
     }
 
@@ -340,7 +345,9 @@ impl Shelf {
         if direct.is_some_and(|slot| slot.value.is_some()) {
             return None;
         }
-        if need.access == Access::Borrow && self.slots.get(&need.arc_id).is_some_and(|slot| slot.value.is_some()) {
+        if need.access == Access::Borrow
+            && self.slots.get(&need.arc_id).is_some_and(|slot| slot.value.is_some())
+        {
             return None;
         }
         let why = match direct {
@@ -463,7 +470,11 @@ mod tests {
         let resources = Resources::default();
         resources.provide(Arc::new(Plain(3)), HERE, true).unwrap();
         let missing = resources.missing(&[Need::take::<Plain>()]);
-        assert!(missing[0].why.contains("Arc<") && missing[0].why.contains("src/here.rs:1"), "{}", missing[0]);
+        assert!(
+            missing[0].why.contains("Arc<") && missing[0].why.contains("src/here.rs:1"),
+            "{}",
+            missing[0]
+        );
     }
 
     #[test]

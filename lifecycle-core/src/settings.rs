@@ -139,12 +139,10 @@ impl Settings {
                 value: platform.value.shutdown_delay(),
                 source: if platform.value == Platform::Kubernetes { by_platform } else { Source::Default },
             }),
-            drain_timeout: drain_timeout
-                .or_else(|| in_code(config.drain_timeout))
-                .map_or(Sourced { value: None, source: Source::Default }, |some| Sourced {
-                    value: Some(some.value),
-                    source: some.source,
-                }),
+            drain_timeout: drain_timeout.or_else(|| in_code(config.drain_timeout)).map_or(
+                Sourced { value: None, source: Source::Default },
+                |some| Sourced { value: Some(some.value), source: some.source },
+            ),
             hook_timeout: hook_timeout
                 .or_else(|| in_code(config.hook_timeout))
                 .unwrap_or(Sourced { value: DEFAULT_HOOK_TIMEOUT, source: Source::Default }),
@@ -289,7 +287,8 @@ mod tests {
     use super::*;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Environment { variables, in_container: false, pid: 7 }
     }
 

@@ -18,11 +18,6 @@ pub enum State {
     Stopped,
 }
 
-impl State {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Starting, Self::Running, Self::Delaying, Self::Draining, Self::Stopping, Self::Stopped];
-}
-
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

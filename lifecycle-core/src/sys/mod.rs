@@ -34,3 +34,13 @@ pub(crate) fn in_container() -> bool {
         || std::path::Path::new("/.dockerenv").exists()
         || std::path::Path::new("/run/.containerenv").exists()
 }
+
+/// Whether a person sees what is written to stderr.
+pub(crate) fn stderr_is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
+}
+
+/// Whether a Ctrl-C came from a person at a terminal, as far as can be known.
+pub(crate) fn on_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stdin()) || stderr_is_terminal()
+}

@@ -1,4 +1,7 @@
-#![allow(unsafe_code, reason = "signal handlers, the clock that counts suspends, and _exit have no safe face in std")]
+#![allow(
+    unsafe_code,
+    reason = "signal handlers, the clock that counts suspends, and _exit have no safe face in std"
+)]
 
 use std::{
     fs::{File, OpenOptions},
@@ -192,7 +195,8 @@ impl Sink {
             return Self::Direct(file);
         }
         let path = if cfg!(target_os = "linux") { "/proc/self/fd/2" } else { "/dev/fd/2" };
-        let reopened = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+        let reopened =
+            OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
         reopened.map_or(Self::Polled(file), Self::Reopened)
     }
 
@@ -202,7 +206,12 @@ impl Sink {
             Self::Socket(fd) => {
                 // SAFETY: `bytes` is valid for its length, and the flags keep the call from blocking.
                 let sent = unsafe {
-                    libc::send(*fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+                    libc::send(
+                        *fd,
+                        bytes.as_ptr().cast(),
+                        bytes.len(),
+                        libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+                    )
                 };
                 usize::try_from(sent).map_err(|_| io::Error::last_os_error())
             }

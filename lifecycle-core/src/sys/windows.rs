@@ -37,7 +37,10 @@ impl Bell {
         let nothing = |calls: &mut Vec<Call>| calls.is_empty();
         let mut calls = match timeout {
             Some(timeout) => {
-                self.rung.wait_timeout_while(calls, timeout, nothing).unwrap_or_else(PoisonError::into_inner).0
+                self.rung
+                    .wait_timeout_while(calls, timeout, nothing)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
             None => self.rung.wait_while(calls, nothing).unwrap_or_else(PoisonError::into_inner),
         };

@@ -1,0 +1,144 @@
+use std::{
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_core::Stream;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::{Outcome, Reason, Sender, Signal, SiteReport, SiteStatus, SourceLocation, State};
+
+/// Something that happened on the way to the end. The log, the terminal and [`events`](crate::events)
+/// are fed by this one stream.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A stop was asked for, for this reason; nothing has happened yet.
+    #[non_exhaustive]
+    Requested {
+        /// Why.
+        reason: Reason,
+        /// The id of the shutdown, as in the log and the report.
+        shutdown_id: String,
+    },
+    /// The state changed.
+    #[non_exhaustive]
+    State {
+        /// The new one.
+        state: State,
+        /// What is left until the deadline of a stop that is under way.
+        time_left: Option<Duration>,
+    },
+    /// A signal was heard.
+    #[non_exhaustive]
+    Signal {
+        /// Which.
+        signal: Signal,
+        /// Who sent it, where the system tells.
+        sender: Option<Sender>,
+        /// What it did.
+        did: &'static str,
+        /// What the next one would do.
+        next: &'static str,
+    },
+    /// The drain goes on: said every second.
+    #[non_exhaustive]
+    Drain {
+        /// What is in flight.
+        sites: Vec<SiteStatus>,
+        /// Where `draining()` and its kin were asked by those that still listen, while main has not
+        /// returned.
+        waiting_for_main: Vec<SourceLocation>,
+        /// What is left until the deadline.
+        time_left: Option<Duration>,
+    },
+    /// The drain's time was up, and these sites still had calls.
+    #[non_exhaustive]
+    Abandoned {
+        /// The sites.
+        sites: Vec<SiteReport>,
+    },
+    /// A hook starts.
+    #[non_exhaustive]
+    HookStarted {
+        /// Its name.
+        name: String,
+        /// Where it is declared.
+        location: SourceLocation,
+        /// How long it has.
+        timeout: Duration,
+    },
+    /// A hook does not go although it was cancelled; its successors start beside it.
+    #[non_exhaustive]
+    HookStuck {
+        /// Its name.
+        name: String,
+        /// Where it is declared.
+        location: SourceLocation,
+        /// How long it has been running.
+        elapsed: Duration,
+    },
+    /// A hook has its outcome.
+    #[non_exhaustive]
+    HookEnded {
+        /// Its name.
+        name: String,
+        /// Where it is declared.
+        location: SourceLocation,
+        /// What became of it.
+        outcome: Outcome,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Something a person should know.
+    #[non_exhaustive]
+    Notice {
+        /// What.
+        text: String,
+    },
+}
+
+/// What happens from the moment it was made: a [`Stream`] of [`Event`]s without end.
+///
+/// Cancel safe: an event that was not received yet is received by the next call.
+#[derive(Debug)]
+pub struct Events {
+    received: UnboundedReceiver<Event>,
+}
+
+impl Events {
+    /// The next event; `None` once the lifecycle it belongs to is gone, which for that of the process is
+    /// never.
+    pub async fn recv(&mut self) -> Option<Event> {
+        self.received.recv().await
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.received.poll_recv(cx)
+    }
+}
+
+/// Whoever wants to hear of events. Sending never blocks.
+#[derive(Debug, Default)]
+pub(crate) struct Bus {
+    listeners: Mutex<Vec<UnboundedSender<Event>>>,
+}
+
+impl Bus {
+    pub(crate) fn subscribe(&self) -> Events {
+        let (sender, received) = mpsc::unbounded_channel();
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        Events { received }
+    }
+
+    pub(crate) fn send(&self, event: &Event) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| listener.send(event.clone()).is_ok());
+    }
+}

@@ -1,0 +1,260 @@
+//! What happened, per site and per hook.
+
+mod timeline;
+
+use std::{
+    process::{ExitCode, Termination},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{Hook, Outcome, Reason, SiteReport, SourceLocation, plan::HookId};
+
+/// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
+///
+/// `Display` is a timeline for a terminal of 80 columns. As the return value of `main` it ends the
+/// process with [`exit_code`](Self::exit_code).
+#[derive(Clone, Debug)]
+#[must_use = "the exit code is in the report: return it from main"]
+pub struct Report {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Inner {
+    pub(crate) reason: Reason,
+    pub(crate) shutdown_id: String,
+    pub(crate) exit_code: u8,
+    pub(crate) total: Duration,
+    /// From the request to the end of the process, where there is a limit.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) drain: DrainReport,
+    pub(crate) hooks: Vec<HookReport>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// What became of one hook.
+#[derive(Clone, Debug)]
+pub struct HookReport {
+    pub(crate) id: HookId,
+    pub(crate) name: String,
+    pub(crate) location: SourceLocation,
+    pub(crate) outcome: Outcome,
+    pub(crate) started: Option<Duration>,
+    pub(crate) took: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) allotted: Duration,
+    /// The index of the hook whose end let this one start.
+    pub(crate) released_by: Option<usize>,
+}
+
+/// What became of the work that was in flight.
+#[derive(Clone, Debug, Default)]
+pub struct DrainReport {
+    pub(crate) delay: Duration,
+    pub(crate) took: Duration,
+    pub(crate) timed_out: bool,
+    pub(crate) main_did_not_return: bool,
+    pub(crate) sites: Vec<SiteReport>,
+}
+
+impl Report {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A stop that was over before it began, with every problem.
+    pub(crate) fn invalid(problems: Vec<String>) -> Self {
+        Self::new(Inner {
+            reason: Reason::Invalid(problems.first().cloned().unwrap_or_default()),
+            shutdown_id: String::new(),
+            exit_code: 78,
+            total: Duration::ZERO,
+            deadline: None,
+            drain: DrainReport::default(),
+            hooks: Vec::new(),
+            problems,
+        })
+    }
+
+    /// Nothing was run, as nothing was to be run: the plan was asked for.
+    pub(crate) fn answered(problems: Vec<String>) -> Self {
+        let mut report = Self::invalid(problems);
+        if report.inner.problems.is_empty() {
+            let inner = Arc::make_mut(&mut report.inner);
+            inner.reason = Reason::Requested("LIFECYCLE_PLAN".to_owned());
+            inner.exit_code = 0;
+        }
+        report
+    }
+
+    /// Why the lifecycle stopped.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.inner.reason
+    }
+
+    /// The id of this shutdown, as in the log.
+    #[must_use]
+    pub fn shutdown_id(&self) -> &str {
+        &self.inner.shutdown_id
+    }
+
+    /// Whether every hook completed in time, nothing was abandoned and nothing failed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.inner.problems.is_empty() && self.inner.exit_code == 0
+    }
+
+    /// The code the process ends with: 0 clean, 1 main failed, 70 a hook failed or work was abandoned,
+    /// 75 and 128 + n a job was stopped, 78 the plan or the configuration is invalid, 124 the deadline
+    /// passed.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.inner.exit_code
+    }
+
+    /// What is not as it should be, a line each; empty when clean.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.inner.problems
+    }
+
+    /// What became of `H`; `None` when the plan did not have it.
+    #[must_use]
+    pub fn outcome<H: Hook>(&self) -> Option<&Outcome> {
+        let id = HookId::of::<H>();
+        self.inner.hooks.iter().find(|hook| hook.id == id).map(|hook| &hook.outcome)
+    }
+
+    /// The hooks of the plan: those that started in the order in which they did, then the others.
+    #[must_use]
+    pub fn hooks(&self) -> &[HookReport] {
+        &self.inner.hooks
+    }
+
+    /// What became of the work that was in flight.
+    #[must_use]
+    pub fn drain(&self) -> &DrainReport {
+        &self.inner.drain
+    }
+
+    /// From the request to the end of the teardown.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.inner.total
+    }
+
+    /// The hooks by the time they took, longest first. After systemd's `systemd-analyze blame`.
+    #[must_use]
+    pub fn blame(&self) -> Vec<&HookReport> {
+        let mut hooks: Vec<_> = self.inner.hooks.iter().collect();
+        hooks.sort_by_key(|hook| std::cmp::Reverse(hook.took));
+        hooks
+    }
+
+    /// The hooks that decided how long the teardown took, in the order in which they ran: each started
+    /// when the one before it ended. After systemd's `systemd-analyze critical-chain`.
+    #[must_use]
+    pub fn critical_chain(&self) -> Vec<&HookReport> {
+        let hooks = &self.inner.hooks;
+        let ended = |hook: &HookReport| hook.started.map(|started| started + hook.took);
+        let mut next =
+            (0..hooks.len()).filter(|at| hooks[*at].started.is_some()).max_by_key(|at| ended(&hooks[*at]));
+        let mut chain = Vec::new();
+        while let Some(at) = next {
+            chain.push(&hooks[at]);
+            next = hooks[at].released_by;
+        }
+        chain.reverse();
+        chain
+    }
+}
+
+impl HookReport {
+    /// The hook's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is declared.
+    #[must_use]
+    pub const fn location(&self) -> SourceLocation {
+        self.location
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// When it started, from the request; `None` when it did not.
+    #[must_use]
+    pub const fn started(&self) -> Option<Duration> {
+        self.started
+    }
+
+    /// How long it ran.
+    #[must_use]
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// How long it might have run by the plan.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How long it was given: its timeout, or its share of what was left where time was short.
+    #[must_use]
+    pub const fn allotted(&self) -> Duration {
+        self.allotted
+    }
+}
+
+impl DrainReport {
+    /// How long new work was still admitted after the request.
+    #[must_use]
+    pub const fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// How long the drain took.
+    #[must_use]
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// Whether it ended because its time was up.
+    #[must_use]
+    pub const fn timed_out(&self) -> bool {
+        self.timed_out
+    }
+
+    /// Whether main was told of the drain and did not return within it.
+    #[must_use]
+    pub const fn main_did_not_return(&self) -> bool {
+        self.main_did_not_return
+    }
+
+    /// The sites that had calls, refused some, or left some.
+    #[must_use]
+    pub fn sites(&self) -> &[SiteReport] {
+        &self.sites
+    }
+
+    /// How many calls were abandoned, over all sites.
+    #[must_use]
+    pub fn abandoned(&self) -> usize {
+        self.sites.iter().map(SiteReport::abandoned).sum()
+    }
+}
+
+impl Termination for Report {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.inner.exit_code)
+    }
+}

@@ -1,0 +1,355 @@
+//! The end: the report, and what is said when the process has to go.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, mpsc},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::{
+    lifecycle::Lifecycle,
+    log::Log,
+    machine::{ExitWhy, Machine, MainEnd},
+    teardown::{Moment, Phase},
+};
+use crate::{
+    DrainReport, HookReport, Reason, Report, SiteReport,
+    plan::{HookId, PlannedHook},
+    report::Inner,
+    sys,
+};
+
+/// How long the log may hold the report back, and how long writing it to a file may.
+const LOG_PATIENCE: Duration = Duration::from_millis(200);
+const FILE_PATIENCE: Duration = Duration::from_secs(1);
+const BREACH_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Hands the report to whoever waits: after the last line of the log, or when that takes too long.
+#[derive(Default)]
+pub(super) struct Publication {
+    report: watch::Sender<Option<Report>>,
+    pending: Mutex<Option<(Moment, Report)>>,
+}
+
+impl Publication {
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Report>> {
+        self.report.subscribe()
+    }
+
+    /// The report, once it is published.
+    pub(super) fn get(&self) -> Option<Report> {
+        self.report.borrow().clone()
+    }
+
+    /// Publishes what has waited long enough; says when to ask again.
+    pub(super) fn poll(&self, now: Moment) -> Option<Moment> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (due, report) = pending?;
+        if now < due {
+            return Some(due);
+        }
+        self.publish(report);
+        None
+    }
+
+    /// The first report stands.
+    pub(super) fn publish(&self, report: Report) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.report.send_if_modified(|published| {
+            let first = published.is_none();
+            published.get_or_insert(report);
+            first
+        });
+    }
+
+    fn wait(&self, due: Moment, report: Report) {
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some((due, report));
+    }
+}
+
+impl Lifecycle {
+    /// The report is final: say what is wrong, write it, hand it over.
+    pub(super) fn finish(&'static self) {
+        let report = self.build_report(Vec::new());
+        let path = {
+            let mut machine = self.machine();
+            machine.set_final_code(report.exit_code());
+            machine.settings().report.clone()
+        };
+        for problem in report.problems() {
+            self.say(problem);
+        }
+        if sys::stderr_is_terminal() {
+            sys::write_stderr(&format!("\n{report}"));
+        }
+        let patience = if path.is_some() { FILE_PATIENCE } else { LOG_PATIENCE };
+        self.publication.wait(self.now() + patience, report.clone());
+        self.supervisor.ring();
+        self.log.run(move |log| {
+            log_report(&report);
+            if let Some(path) = path {
+                write_report(log, &path, &report);
+            }
+            self.publication.publish(report);
+        });
+    }
+
+    /// The deadline passed: name who holds the process, and end it.
+    pub(super) fn breach(&self) {
+        let culprits = self.culprits();
+        let deadline = self.machine().stop().and_then(|stop| stop.budget.deadline);
+        self.say(&format!(
+            "the deadline of {:.1?} after the request has passed; exit 124",
+            deadline.unwrap_or_default()
+        ));
+        for culprit in &culprits {
+            self.say(culprit);
+        }
+        let path = self.machine().settings().report.clone();
+        if let Some(path) = path {
+            let report = self.build_report(culprits);
+            let (done, written) = mpsc::channel();
+            let thread = std::thread::Builder::new().spawn(move || {
+                let _ = save(&expand(&path), &report);
+                let _ = done.send(());
+            });
+            if thread.is_ok() {
+                let _ = written.recv_timeout(BREACH_PATIENCE);
+            }
+        }
+        end_process(124)
+    }
+
+    pub(super) fn exit(&self, code: u8, why: ExitWhy) {
+        match why {
+            ExitWhy::LastRung(signal) => {
+                self.say(&format!("{signal} again: exit {code} at once"));
+                for culprit in self.culprits() {
+                    self.say(&culprit);
+                }
+            }
+            ExitWhy::AfterRun(signal) => {
+                self.say(&format!("{signal} after the lifecycle had stopped: exit {code} at once"));
+            }
+            ExitWhy::Leaked => {
+                let threads = sys::thread_names().join(", ");
+                self.say(&format!(
+                    "the report was final and the process did not end in time: exit {code}; threads still there: \
+                     {threads}"
+                ));
+            }
+        }
+        end_process(code)
+    }
+
+    /// Who holds the process, a line each.
+    fn culprits(&self) -> Vec<String> {
+        let machine = self.machine();
+        let now = self.now();
+        let mut lines = Vec::new();
+        if let Some(teardown) = machine.teardown() {
+            for (hook, progress) in teardown.plan().hooks().iter().zip(teardown.progress()) {
+                let what = match progress.phase {
+                    Phase::Waiting => "has not started".to_owned(),
+                    Phase::Running { .. } => format!("has been running for {:.1?}", progress.took(now)),
+                    Phase::Aborting { .. } | Phase::Reserve { .. } | Phase::Stuck => {
+                        format!("is stuck: it has been running for {:.1?}", progress.took(now))
+                    }
+                    Phase::Done => continue,
+                };
+                lines.push(format!("hook `{}` ({}) {what}", hook.name(), hook.location()));
+            }
+        }
+        if machine.has_run() && machine.main_end().is_none() {
+            let since = machine.stop().map(|stop| now.saturating_sub(stop.at)).unwrap_or_default();
+            lines.push(format!("main has not returned {since:.1?} after the request: it blocks its thread"));
+        }
+        if !machine.has_run() {
+            lines.push("run was not reached: start-up still goes on".to_owned());
+        }
+        drop(machine);
+        for site in self.gate.snapshot() {
+            lines.push(site.to_string());
+        }
+        if let Some(resource) = self.dropping.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            lines.push(format!("the destructor of {resource} has not returned"));
+        }
+        lines
+    }
+
+    fn build_report(&self, culprits: Vec<String>) -> Report {
+        let machine = self.machine();
+        let now = machine.finished_at().unwrap_or_else(|| self.now());
+        let sites = self.gate.report();
+        let abandoned = sites.iter().any(|site| site.abandoned() > 0);
+        let requested = machine.stop().map_or(now, |stop| stop.at);
+        let since = |moment: Moment| moment.saturating_sub(requested);
+        let hooks = hook_reports(&machine, requested, now);
+        let drain = machine.drain();
+        let main_did_not_return = drain.is_some_and(|drain| drain.main_was_told)
+            && matches!(machine.main_end(), None | Some(MainEnd::Dropped));
+        let drain = DrainReport {
+            delay: drain.map_or(Duration::ZERO, |drain| since(drain.began)),
+            took: drain
+                .map_or(Duration::ZERO, |drain| drain.ended.unwrap_or(now).saturating_sub(drain.began)),
+            timed_out: drain.is_some_and(|drain| drain.timed_out),
+            main_did_not_return,
+            sites,
+        };
+        let mut problems = problems(&machine, &hooks, &drain);
+        if matches!(machine.stop(), Some(stop) if stop.reason == Reason::RunDropped) {
+            let plan = self.plan();
+            let skipped: Vec<_> = plan.hooks().iter().map(PlannedHook::name).collect();
+            problems.push(format!(
+                "the run future was dropped: a stop without hooks; not run: {}",
+                skipped.join(", ")
+            ));
+        }
+        problems.extend(culprits);
+        Report::new(Inner {
+            reason: machine.stop().map_or(Reason::RunDropped, |stop| stop.reason.clone()),
+            shutdown_id: self.shutdown_id.get().cloned().unwrap_or_default(),
+            exit_code: machine.exit_code(abandoned),
+            total: since(now),
+            deadline: machine.stop().and_then(|stop| stop.budget.deadline),
+            drain,
+            hooks,
+            problems,
+        })
+    }
+}
+
+/// One function ends the process; before it does, it runs what must not be left undone. Nothing here may
+/// allocate, lock or block.
+pub(super) fn end_process(code: u8) -> ! {
+    const LAST_RESORTS: [fn(); 0] = [];
+    for last_resort in LAST_RESORTS {
+        last_resort();
+    }
+    sys::exit_now(code)
+}
+
+fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookReport> {
+    let Some(teardown) = machine.teardown() else { return Vec::new() };
+    let mut hooks: Vec<(HookReport, Option<HookId>)> = teardown
+        .plan()
+        .hooks()
+        .iter()
+        .zip(teardown.progress())
+        .map(|(hook, progress)| {
+            let report = HookReport {
+                id: hook.id(),
+                name: hook.name().to_owned(),
+                location: hook.location(),
+                outcome: progress.outcome(),
+                started: progress.started.map(|started| started.saturating_sub(requested)),
+                took: progress.took(now),
+                timeout: hook.timeout(),
+                allotted: progress.allotted,
+                released_by: None,
+            };
+            (report, progress.released_by)
+        })
+        .collect();
+    // Stable: hooks that started at one moment stay in the order of the plan.
+    hooks.sort_by_key(|(report, _)| report.started.unwrap_or(Duration::MAX));
+    let places: std::collections::HashMap<_, _> =
+        hooks.iter().enumerate().map(|(at, (report, _))| (report.id, at)).collect();
+    hooks
+        .into_iter()
+        .map(|(mut report, released_by)| {
+            report.released_by = released_by.and_then(|id| places.get(&id).copied());
+            report
+        })
+        .collect()
+}
+
+/// One line for each thing that is not as it should be.
+fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec<String> {
+    let mut problems = Vec::new();
+    match machine.main_end() {
+        Some(MainEnd::Failed { error, interrupted: false }) => problems.push(format!("main failed: {error}")),
+        Some(MainEnd::Panicked(text)) => problems.push(format!("main panicked: {text}")),
+        _ => {}
+    }
+    match machine.stop().map(|stop| &stop.reason) {
+        Some(Reason::Failure(why)) => {
+            problems.push(format!("the application asked for a stop as a failure: {why}"))
+        }
+        _ => {}
+    }
+    for site in drain.sites.iter().filter(|site| site.abandoned() > 0) {
+        problems.push(abandoned_line(site));
+    }
+    for hook in hooks.iter().filter(|hook| machine.is_unclean(&hook.outcome)) {
+        problems.push(format!(
+            "hook `{}` ({}) {}, after {:.1?}",
+            hook.name, hook.location, hook.outcome, hook.took
+        ));
+    }
+    problems
+}
+
+fn abandoned_line(site: &SiteReport) -> String {
+    format!(
+        "{} call(s) of `{}` ({}) were abandoned when the drain's time was up, the oldest {:.1?} old; {} of them \
+         finished later",
+        site.abandoned(),
+        site.name(),
+        site.location(),
+        site.oldest_abandoned().unwrap_or_default(),
+        site.finished_late(),
+    )
+}
+
+fn log_report(report: &Report) {
+    let (code, total) = (report.exit_code(), report.total());
+    if report.is_clean() {
+        info!(target: "lifecycle", exit_code = code, "stopped cleanly in {total:.1?}");
+    } else {
+        let problems = report.problems().join("; ");
+        warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}, not cleanly: {problems}");
+    }
+}
+
+/// A failed write changes no exit code.
+fn write_report(log: &Log, path: &str, report: &Report) {
+    let path = expand(path);
+    if let Err(error) = save(&path, report) {
+        log.warn(&format!("the report could not be written to {}: {error}", path.display()));
+        sys::write_stderr(&format!(
+            "lifecycle: the report could not be written to {}: {error}\n",
+            path.display()
+        ));
+    }
+}
+
+/// `{pid}` and `{time}` (seconds since 1970) in the path.
+fn expand(path: &str) -> PathBuf {
+    let time =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    PathBuf::from(path.replace("{pid}", &std::process::id().to_string()).replace("{time}", &time.to_string()))
+}
+
+/// Written aside and renamed, so that nobody ever reads half a report; readable by the owner alone.
+fn save(path: &Path, report: &Report) -> io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.tmp", std::process::id()));
+    let aside = PathBuf::from(aside);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(&aside)
+        .and_then(|mut file| file.write_all(report.to_string().as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&aside, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
+}

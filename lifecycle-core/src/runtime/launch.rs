@@ -1,0 +1,229 @@
+//! Starts hooks: a task for an async one, a thread for one that blocks. Whatever happens to it, the machine
+//! is told how it ended, exactly once.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Arc, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tracing::Instrument;
+
+use super::{lifecycle::Lifecycle, machine::Input, registration::Action, teardown::End};
+use crate::{
+    ShutdownContext,
+    hook::{Body, HookDecl, HookEnd},
+    plan::{HookId, PlannedHook},
+    redact::redact,
+    resource::Binder,
+};
+
+type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
+
+impl Lifecycle {
+    /// Starts `hook`, which will be cancelled after `timeout`.
+    pub(super) fn launch(&'static self, hook: &PlannedHook, timeout: Duration) {
+        let id = hook.id();
+        self.resources.began(id);
+        let missing = self.resources.missing(hook.needs());
+        if !missing.is_empty() {
+            let why: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            self.hook_ended(id, End::Skipped(why.join("; ")));
+            return;
+        }
+        let name = hook.name().to_owned();
+        match self.registry.action(id) {
+            Some(Action::Declared(decl)) if decl.blocking => self.launch_thread(id, name, decl, timeout),
+            Some(Action::Declared(decl)) => {
+                let context = self.context(timeout);
+                let bind = move || match self.bind(id, decl, &name, context) {
+                    Ok(Body::Async(future)) => Ok(future),
+                    Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
+                    Err(why) => Err(why),
+                };
+                self.launch_task(id, hook.name(), bind);
+            }
+            Some(Action::Registered(start)) => self.launch_task(id, hook.name(), move || Ok(start())),
+            None => self.hook_ended(id, End::Unregistered),
+        }
+    }
+
+    /// Starts the second step of a hook that timed out.
+    pub(super) fn launch_reserve(&'static self, id: HookId, _timeout: Duration) {
+        match self.registry.second_step(id) {
+            Some(start) => self.launch_task(id, "on_timeout", move || Ok(start())),
+            None => self.hook_ended(id, End::Completed),
+        }
+    }
+
+    fn launch_task(
+        &'static self,
+        id: HookId,
+        name: &str,
+        start: impl FnOnce() -> Result<HookFuture, String> + Send + 'static,
+    ) {
+        let Some(runtime) = self.runtime.get() else {
+            self.hook_ended(id, End::Skipped("there is no runtime to run it on".to_owned()));
+            return;
+        };
+        let announce = Announce { lifecycle: self, id, end: None };
+        let span_name = name.to_owned();
+        let admission = self.gate.hook_admission();
+        let task = runtime.spawn(async move {
+            // Dropped after everything below, also when the task is aborted.
+            let announce = announce;
+            let span = self.log.hook_span(&span_name);
+            let started = span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
+            let end = match started {
+                Ok(Ok(future)) => Caught { future: admission.scope(future) }.instrument(span).await,
+                Ok(Err(why)) => End::Skipped(why),
+                Err(panic) => End::Panicked(panic_text(&*panic)),
+            };
+            announce.tell(end);
+        });
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(id, task.abort_handle());
+    }
+
+    fn launch_thread(&'static self, id: HookId, name: String, decl: &'static HookDecl, timeout: Duration) {
+        let context = self.context(timeout);
+        let admission = self.gate.hook_admission();
+        let runtime = self.runtime.get().cloned();
+        let announce = Announce { lifecycle: self, id, end: None };
+        let thread = std::thread::Builder::new().name(thread_name(&name)).spawn(move || {
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            let work = || {
+                Ok(match self.bind(id, decl, &name, context)? {
+                    Body::Sync(call) => call(),
+                    Body::Async(_) => Err("declared as blocking, and is async".to_owned()),
+                })
+            };
+            let span = self.log.hook_span(&name);
+            let ended = span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(work))));
+            announce.tell(match ended {
+                Ok(Ok(end)) => end_of(end),
+                Ok(Err(why)) => End::Skipped(why),
+                Err(panic) => End::Panicked(panic_text(&*panic)),
+            });
+        });
+        // Without a thread the closure was dropped, and said that the hook was cancelled.
+        if let Err(error) = thread {
+            self.say(&format!("no thread could be had for a hook: {error}"));
+        }
+    }
+
+    fn bind(
+        &self,
+        id: HookId,
+        decl: &HookDecl,
+        name: &str,
+        context: ShutdownContext,
+    ) -> Result<Body, String> {
+        let mut binder = Binder::new(&self.resources, id, name, Arc::new(context));
+        let body = (decl.start)(&mut binder);
+        body.ok_or_else(|| binder.into_problem().unwrap_or_else(|| "a resource was not there".to_owned()))
+    }
+
+    fn context(&self, timeout: Duration) -> ShutdownContext {
+        let now = Instant::now();
+        let machine = self.machine();
+        let left = machine.time_left(self.now());
+        let reason = machine.stop().map(|stop| stop.reason.clone());
+        drop(machine);
+        ShutdownContext {
+            reason: reason.unwrap_or(crate::Reason::MainReturned),
+            shutdown_id: self.shutdown_id.get().cloned().unwrap_or_default(),
+            deadline: now + timeout,
+            stop_deadline: left.map(|left| now + left),
+            abandoned: self.gate.report().into_iter().filter(|site| site.abandoned() > 0).collect(),
+        }
+    }
+
+    fn hook_ended(&self, hook: HookId, end: End) {
+        self.resources.ended(hook);
+        self.post(Input::HookEnded { hook, end });
+    }
+
+    /// Drops what no hook took, last provided first, on a thread of its own.
+    pub(super) fn drop_resources(&'static self) {
+        let runtime = self.runtime.get().cloned();
+        let thread = std::thread::Builder::new().name("lifecycle-drop".to_owned()).spawn(move || {
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            for leftover in self.resources.leftovers() {
+                let what = format!("`{}`, provided at {}", leftover.type_name, leftover.location);
+                self.set_dropping(Some(what.clone()));
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| leftover.drop_value())) {
+                    self.say(&format!("the destructor of {what} panicked: {}", panic_text(&*panic)));
+                }
+            }
+            self.set_dropping(None);
+            self.post(Input::ResourcesDropped);
+        });
+        if thread.is_err() {
+            self.post(Input::ResourcesDropped);
+        }
+    }
+
+    fn set_dropping(&self, what: Option<String>) {
+        *self.dropping.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+}
+
+/// Tells the machine how a hook ended, when it is dropped.
+struct Announce {
+    lifecycle: &'static Lifecycle,
+    id: HookId,
+    end: Option<End>,
+}
+
+impl Announce {
+    fn tell(mut self, end: End) {
+        self.end = Some(end);
+    }
+}
+
+impl Drop for Announce {
+    fn drop(&mut self) {
+        let end = self.end.take().unwrap_or(End::Cancelled);
+        self.lifecycle.hook_ended(self.id, end);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A hook's future whose panic is its end.
+    struct Caught<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = HookEnd>> Future for Caught<F> {
+    type Output = End;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let future = self.project().future;
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(end)) => Poll::Ready(end_of(end)),
+            Err(panic) => Poll::Ready(End::Panicked(panic_text(&*panic))),
+        }
+    }
+}
+
+fn end_of(end: HookEnd) -> End {
+    end.map_or_else(|error| End::Failed(redact(&error)), |()| End::Completed)
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    redact(&text.unwrap_or_else(|| "(a value that is no text)".to_owned()))
+}
+
+/// The system shows 15 bytes of it, so the end of the path is what counts.
+fn thread_name(hook: &str) -> String {
+    hook.rsplit("::").next().unwrap_or(hook).chars().filter(|char| *char != '\0').take(15).collect()
+}

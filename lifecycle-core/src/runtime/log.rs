@@ -1,0 +1,192 @@
+//! Events as `tracing` lines, on a thread that exists only while there is something to say: a subscriber
+//! that blocks holds that thread and nothing else.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tracing::{Dispatch, Span, dispatcher, error, info, info_span, warn};
+
+use crate::{Event, State, duration};
+
+/// How long the thread waits for more before it goes.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// The queue of what is to be logged.
+#[derive(Clone, Default)]
+pub(super) struct Log {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    /// The subscriber of whoever called `run`.
+    dispatch: OnceLock<Dispatch>,
+    /// The span of the whole stop.
+    shutdown: OnceLock<Span>,
+    drain: Mutex<Option<Span>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    is_served: bool,
+}
+
+type Job = Box<dyn FnOnce(&Log) + Send>;
+
+impl Log {
+    /// Lines go to the subscriber of the calling thread from here.
+    pub(super) fn adopt_subscriber(&self) {
+        let _ = self.shared.dispatch.set(dispatcher::get_default(Clone::clone));
+    }
+
+    pub(super) fn event(&self, event: Event) {
+        self.run(move |log| log.write(&event));
+    }
+
+    pub(super) fn warn(&self, text: &str) {
+        let text = text.to_owned();
+        self.run(move |_| warn!(target: "lifecycle", "{text}"));
+    }
+
+    /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
+    pub(super) fn run(&self, job: impl FnOnce(&Self) + Send + 'static) {
+        let mut queue = self.lock();
+        queue.jobs.push_back(Box::new(job));
+        self.shared.arrived.notify_one();
+        if queue.is_served {
+            return;
+        }
+        let log = self.clone();
+        let thread = std::thread::Builder::new().name("lifecycle-log".to_owned()).spawn(move || log.serve());
+        queue.is_served = thread.is_ok();
+    }
+
+    /// The span of a hook, a child of the shutdown's.
+    pub(super) fn hook_span(&self, name: &str) -> Span {
+        info_span!(target: "lifecycle", parent: self.shared.shutdown.get().and_then(Span::id), "hook", name)
+    }
+
+    fn serve(&self) {
+        let dispatch = self.shared.dispatch.get().cloned();
+        let dispatch = dispatch.unwrap_or_else(|| dispatcher::get_default(Clone::clone));
+        dispatcher::with_default(&dispatch, || {
+            while let Some(job) = self.next() {
+                job(self);
+            }
+        });
+    }
+
+    fn next(&self) -> Option<Job> {
+        let queue = self.lock();
+        let (mut queue, _) = self
+            .shared
+            .arrived
+            .wait_timeout_while(queue, LINGER, |queue| queue.jobs.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        let job = queue.jobs.pop_front();
+        queue.is_served = job.is_some();
+        job
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, event: &Event) {
+        if let Event::Requested { reason, shutdown_id } = event {
+            let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id, reason = %reason);
+            let _ = self.shared.shutdown.set(span);
+        }
+        let _in_shutdown = self.shared.shutdown.get().map(Span::enter);
+        let mut drain = self.shared.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::State { state, .. } = event {
+            *drain = (*state == State::Draining).then(|| info_span!(target: "lifecycle", "drain"));
+        }
+        let _in_drain = drain.as_ref().map(Span::enter);
+        log_line(event);
+    }
+}
+
+fn log_line(event: &Event) {
+    match event {
+        Event::Requested { reason, shutdown_id } => {
+            info!(target: "lifecycle", %shutdown_id, "shutdown requested: {reason}");
+        }
+        Event::State { state, time_left: Some(left) } => {
+            info!(target: "lifecycle", "{state}, {} left", coarse(*left));
+        }
+        Event::State { state, time_left: None } => info!(target: "lifecycle", "{state}"),
+        Event::Signal { signal, sender, did, next } => match sender {
+            Some(sender) => info!(target: "lifecycle", "{signal} from {sender} {did}; {next}"),
+            None => info!(target: "lifecycle", "{signal} {did}; {next}"),
+        },
+        Event::Drain { .. } => info!(target: "lifecycle", "{}", drain_line(event)),
+        Event::Abandoned { sites } => {
+            for site in sites {
+                warn!(
+                    target: "lifecycle",
+                    "abandoned: {} call(s) of {} ({}), the oldest {} old; they keep running beside the hooks",
+                    site.abandoned(),
+                    site.name(),
+                    site.location(),
+                    coarse(site.oldest_abandoned().unwrap_or_default()),
+                );
+            }
+        }
+        Event::HookStarted { name, timeout, .. } => {
+            info!(target: "lifecycle", "hook {name} starts, has {}", duration::display(*timeout));
+        }
+        Event::HookStuck { name, location, elapsed } => {
+            error!(target: "lifecycle", "hook {name} ({location}) is stuck after {}", coarse(*elapsed));
+        }
+        Event::HookEnded { name, location, outcome, took } => {
+            if outcome.is_completed() {
+                info!(target: "lifecycle", "hook {name} completed in {took:.1?}");
+            } else {
+                warn!(target: "lifecycle", "hook {name} ({location}) {outcome}, after {took:.1?}");
+            }
+        }
+        Event::Notice { text } => warn!(target: "lifecycle", "{text}"),
+    }
+}
+
+/// What a person at a terminal is shown although no subscriber may be installed.
+pub(super) fn terminal_line(event: &Event) -> Option<String> {
+    match event {
+        Event::Requested { reason, .. } => Some(format!("lifecycle: stopping: {reason}")),
+        Event::Signal { signal, did, next, .. } => Some(format!("lifecycle: {signal} {did}; {next}")),
+        Event::Drain { .. } => Some(format!("lifecycle: {}", drain_line(event))),
+        _ => None,
+    }
+}
+
+fn drain_line(event: &Event) -> String {
+    let Event::Drain { sites, waiting_for_main, time_left } = event else { return String::new() };
+    let total: usize = sites.iter().map(crate::SiteStatus::in_flight).sum();
+    let mut line = format!("draining, {total} in flight");
+    let parts: Vec<_> = sites
+        .iter()
+        .map(|site| format!("{} {} (oldest {})", site.in_flight(), site.name(), coarse(site.oldest())))
+        .collect();
+    if !parts.is_empty() {
+        line += &format!(": {}", parts.join(", "));
+    }
+    if !waiting_for_main.is_empty() {
+        let places: Vec<_> = waiting_for_main.iter().map(ToString::to_string).collect();
+        line += &format!("; waiting for main, draining() asked at {}", places.join(", "));
+    }
+    if let Some(left) = time_left {
+        line += &format!("; {} left", coarse(*left));
+    }
+    line
+}
+
+fn coarse(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

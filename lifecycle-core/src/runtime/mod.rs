@@ -1,0 +1,38 @@
+//! What runs: the pure machine that decides, and the shell that carries its decisions out.
+//!
+//! `machine` and `teardown` are pure. `lifecycle` is the state of one lifecycle and the shell; on the
+//! process's own it is driven by a thread of the library's own (`supervisor`), which depends on nothing of
+//! the application's runtime. `launch` starts hooks, `finish` writes the end. The rest is the public face:
+//! `run`, `entry`, `milestone`, `provide`, `readiness`, `registration`, `status`.
+
+mod clock;
+mod collect;
+mod entry;
+mod finish;
+mod launch;
+mod lifecycle;
+mod log;
+mod machine;
+mod milestone;
+mod provide;
+mod readiness;
+mod registration;
+mod run;
+mod status;
+mod supervisor;
+mod teardown;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    entry::{MainExit, install, main},
+    milestone::{
+        Milestone, Stopped, UntilDraining, UntilRequested, drained, draining, requested, stopped,
+        until_draining, until_requested,
+    },
+    provide::{ProvideError, Provided, provide, replace, resource, try_provide},
+    readiness::{ReadyHold, hold_ready, ready},
+    registration::{HookBuilder, HookHandle, hook},
+    run::{MainResult, run},
+    status::{Status, events, shutdown, state, status, time_left},
+};

@@ -1,0 +1,263 @@
+//! Hooks that are registered at run time.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    pin::Pin,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use super::lifecycle::Lifecycle;
+use crate::{
+    Hook, HookResult, PlanError, SourceLocation, State,
+    hook::{HookDecl, HookEnd, HookEntry},
+    plan::{HookId, HookSpec},
+};
+
+/// A hook for something that exists only at run time: a connection, a file, a child process. It joins the
+/// plan beside the declared ones when it is registered.
+///
+/// ```
+/// # fn main() -> Result<(), lifecycle_core::PlanError> {
+/// let handle = lifecycle_core::hook("conn")
+///     .timeout(std::time::Duration::from_secs(1))
+///     .register(|| async { println!("closed") })?;
+/// assert!(handle.unregister());
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn hook(name: impl Into<Cow<'static, str>>) -> HookBuilder {
+    HookBuilder {
+        spec: HookSpec {
+            id: HookId::Registered(0),
+            name: name.into(),
+            // Connections may all be called "conn": equal names are numbered.
+            name_written: false,
+            location: SourceLocation::caller(),
+            order: None,
+            timeout: None,
+            reserve: Duration::ZERO,
+            after: Vec::new(),
+            before: Vec::new(),
+            needs: Vec::new(),
+        },
+        second_step: None,
+    }
+}
+
+/// A hook that is not registered yet. Made by [`hook`].
+#[must_use = "a hook joins the plan when it is registered"]
+pub struct HookBuilder {
+    spec: HookSpec,
+    second_step: Option<Start>,
+}
+
+type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
+type Start = Box<dyn FnOnce() -> HookFuture + Send>;
+
+impl HookBuilder {
+    /// Hooks of a smaller order end before this one starts. Default: 0, moved as little as the edges
+    /// require.
+    pub fn order(mut self, order: i32) -> Self {
+        self.spec.order = Some(order);
+        self
+    }
+
+    /// When it is cancelled, from its start. Default: that of the configuration, 5 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.spec.timeout = Some(timeout);
+        self
+    }
+
+    /// Starts after `H` ended.
+    pub fn after<H: Hook>(mut self) -> Self {
+        self.spec.after.push(HookId::of::<H>());
+        self
+    }
+
+    /// Ends before `H` starts.
+    pub fn before<H: Hook>(mut self) -> Self {
+        self.spec.before.push(HookId::of::<H>());
+        self
+    }
+
+    /// Starts after the hook of `handle` ended.
+    pub fn after_handle(mut self, handle: &HookHandle) -> Self {
+        self.spec.after.push(handle.id);
+        self
+    }
+
+    /// Ends before the hook of `handle` starts.
+    pub fn before_handle(mut self, handle: &HookHandle) -> Self {
+        self.spec.before.push(handle.id);
+        self
+    }
+
+    /// What is done, within `reserve`, when the hook was cancelled at its timeout. The worst case counts
+    /// `reserve`; the outcome stays `TimedOut`.
+    pub fn on_timeout<F, Fut>(mut self, action: F, reserve: Duration) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.spec.reserve = reserve;
+        self.second_step = Some(boxed(action));
+        self
+    }
+
+    /// Registers it: from here until [`HookHandle::unregister`] it is part of the plan. Dropping the
+    /// handle changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it contradicts the plan, and when it comes too late: once hooks run, a hook is accepted only
+    /// where nothing that has to come after it has started. The hook is dropped then, and nothing else
+    /// changes.
+    pub fn register<F, Fut>(self, action: F) -> Result<HookHandle, PlanError>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        Lifecycle::process().register(self.spec, boxed(action), self.second_step)
+    }
+}
+
+/// A hook that was registered at run time.
+#[derive(Clone, Debug)]
+pub struct HookHandle {
+    id: HookId,
+}
+
+impl HookHandle {
+    /// Takes the hook out of the plan. Whether it was still there and had not started; afterwards it will
+    /// not start.
+    #[expect(clippy::must_use_candidate, reason = "most callers only want it gone")]
+    pub fn unregister(&self) -> bool {
+        Lifecycle::process().registry.remove(self.id)
+    }
+}
+
+fn boxed<F, Fut>(action: F) -> Start
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: HookResult> + Send + 'static,
+{
+    Box::new(move || {
+        let future = action();
+        Box::pin(async move { future.await.into_end() })
+    })
+}
+
+/// What runs when a hook starts.
+pub(super) enum Action {
+    Declared(&'static HookDecl),
+    Registered(Start),
+}
+
+/// The hooks that were registered at run time.
+#[derive(Default)]
+pub(super) struct Registry {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    next: u64,
+    hooks: Vec<Registered>,
+}
+
+struct Registered {
+    spec: HookSpec,
+    action: Option<Start>,
+    second_step: Option<Start>,
+}
+
+impl Registry {
+    /// What the hook does; a registered one does it once.
+    pub(super) fn action(&self, id: HookId) -> Option<Action> {
+        match id {
+            HookId::Declared(_) => declared().get(&id).copied().map(Action::Declared),
+            HookId::Registered(_) => self.take(id, |hook| hook.action.take()).map(Action::Registered),
+        }
+    }
+
+    pub(super) fn second_step(&self, id: HookId) -> Option<Start> {
+        self.take(id, |hook| hook.second_step.take())
+    }
+
+    pub(super) fn specs(&self) -> Vec<HookSpec> {
+        self.lock().hooks.iter().map(|hook| hook.spec.clone()).collect()
+    }
+
+    fn take(&self, id: HookId, take: impl FnOnce(&mut Registered) -> Option<Start>) -> Option<Start> {
+        self.lock().hooks.iter_mut().find(|hook| hook.spec.id == id).and_then(take)
+    }
+
+    fn add(&self, mut spec: HookSpec, action: Start, second_step: Option<Start>) -> HookId {
+        let mut inner = self.lock();
+        inner.next += 1;
+        spec.id = HookId::Registered(inner.next);
+        let id = spec.id;
+        inner.hooks.push(Registered { spec, action: Some(action), second_step });
+        id
+    }
+
+    /// The closures leave the lock before they are dropped.
+    fn remove(&self, id: HookId) -> bool {
+        let mut inner = self.lock();
+        let waiting = |hook: &Registered| hook.spec.id == id && hook.action.is_some();
+        let Some(at) = inner.hooks.iter().position(waiting) else { return false };
+        let hook = inner.hooks.remove(at);
+        drop(inner);
+        drop(hook);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lifecycle {
+    fn register(
+        &self,
+        spec: HookSpec,
+        action: Start,
+        second_step: Option<Start>,
+    ) -> Result<HookHandle, PlanError> {
+        let (name, location) = (spec.name.clone(), spec.location);
+        let too_late = |why| PlanError::too_late(&name, location, why);
+        let id = self.registry.add(spec, action, second_step);
+        let plan = self.plan();
+        // Registering holds the machine so that the state cannot change half-way.
+        let mut machine = self.machine();
+        let accepted = match machine.state() {
+            State::Stopped => Err(too_late("the lifecycle has stopped")),
+            State::Stopping => plan.check().and_then(|()| {
+                let effects = machine.extend(plan, self.now()).map_err(too_late)?;
+                self.post_effects(effects);
+                Ok(())
+            }),
+            _ => plan.check().map(|()| machine.set_worst_case(plan.worst_case())),
+        };
+        drop(machine);
+        match accepted {
+            Ok(()) => Ok(HookHandle { id }),
+            Err(error) => {
+                self.registry.remove(id);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The hooks that the program was linked with.
+fn declared() -> &'static HashMap<HookId, &'static HookDecl> {
+    static DECLARED: OnceLock<HashMap<HookId, &'static HookDecl>> = OnceLock::new();
+    DECLARED.get_or_init(|| {
+        let decls = inventory::iter::<HookEntry>.into_iter().map(|entry| (entry.0)());
+        decls.map(|decl| (HookId::Declared(decl.marker), decl)).collect()
+    })
+}

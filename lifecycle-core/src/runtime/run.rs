@@ -1,0 +1,334 @@
+//! `run`: main under a lifecycle.
+
+use std::{
+    fmt::{Debug, Display},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
+
+use tracing::{info, warn};
+
+use super::{
+    launch::panic_text,
+    lifecycle::Lifecycle,
+    machine::{Input, MainEnd},
+};
+use crate::{
+    Config, Plan, Report, State,
+    budget::Terms,
+    duration,
+    inflight::context,
+    plan::HookId,
+    redact::redact,
+    settings::{Environment, Findings, PlanAnswer, Settings},
+};
+
+/// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
+/// default. See [`Config::run`].
+pub async fn run<M>(main: M) -> Report
+where
+    M: Future<Output: MainResult>,
+{
+    Config::new().run(main).await
+}
+
+impl Config {
+    /// Runs `main` under this configuration.
+    ///
+    /// Signals are heard from here to the end of the process. When a stop is asked for (a signal,
+    /// [`shutdown`](crate::shutdown), or main returning), new work is refused, work in flight is finished
+    /// within its time, and the hooks run by the plan. The report is final when this returns; it says the
+    /// exit code, and returning it from `main` ends the process with that. Never ends the process itself,
+    /// but for the last rung of the ladder, the deadline, and the exit timeout.
+    ///
+    /// `main` is polled in place and need not be `Send`. With an invalid plan, configuration or environment,
+    /// with `LIFECYCLE_PLAN` set, outside a tokio runtime, or when this is not the process's first `run`,
+    /// it is not polled at all, and the report says why.
+    ///
+    /// # Panics
+    ///
+    /// Never: a panic of `main` is in the report.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future is a stop without hooks, said in one line on stderr.
+    pub async fn run<M>(self, main: M) -> Report
+    where
+        M: Future<Output: MainResult>,
+    {
+        run_under(self, main, false).await
+    }
+}
+
+/// What main may return: `()`, `!`, or `Result<(), E>` with `E: Display + Debug`.
+#[diagnostic::on_unimplemented(
+    message = "main cannot return `{Self}`",
+    label = "not a result of main",
+    note = "main returns `()`, `!`, or `Result<(), E>` where `E: Display + Debug`"
+)]
+pub trait MainResult {
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), String>;
+}
+
+impl MainResult for () {
+    fn into_result(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Display + Debug> MainResult for Result<(), E> {
+    /// `anyhow` and its kin show the chain of causes in the alternate form; others show the same.
+    fn into_result(self) -> Result<(), String> {
+        self.map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// `!` by its stable name: what a `fn() -> !` returns.
+#[doc(hidden)]
+pub trait Returns {
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
+}
+
+impl MainResult for <fn() -> ! as Returns>::Output {
+    fn into_result(self) -> Result<(), String> {
+        self
+    }
+}
+
+pub(super) async fn run_under<M>(config: Config, main: M, under_main: bool) -> Report
+where
+    M: Future<Output: MainResult>,
+{
+    let lifecycle = Lifecycle::process();
+    let prepared = Prepared::new(&config);
+    if let Some(report) = prepared.answer() {
+        return report;
+    }
+    if let Err(why) = lifecycle.begin(prepared, under_main) {
+        return invalid(vec![why]);
+    }
+    let mut guard = RunGuard { lifecycle, finished: false };
+    let end = lifecycle.poll_main(main).await;
+    lifecycle.post(Input::MainEnded(end));
+    let report = super::milestone::stopped().await;
+    guard.finished = true;
+    report
+}
+
+/// Configuration and environment, put together and checked, with nothing done yet.
+pub(super) struct Prepared {
+    pub(super) settings: Settings,
+    findings: Findings,
+    plan: Plan,
+}
+
+impl Prepared {
+    pub(super) fn new(config: &Config) -> Self {
+        let (settings, mut findings) = Settings::resolve(config, &Environment::of_process());
+        let plan = config.plan.clone().unwrap_or_else(Plan::declared);
+        let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
+        for (name, timeout) in &settings.hook_timeouts {
+            match find_hook(&plan, name).as_slice() {
+                [hook] => plan.set_timeout(*hook, *timeout),
+                [] => findings
+                    .warnings
+                    .push(format!("LIFECYCLE_HOOK_TIMEOUT__{name}: the plan has no such hook")),
+                _ => findings.errors.push(format!(
+                    "LIFECYCLE_HOOK_TIMEOUT__{name}: several hooks end in that name; write more of it"
+                )),
+            }
+        }
+        if let Err(error) = plan.check() {
+            findings.errors.push(error.to_string());
+        }
+        Self { settings, findings, plan }
+    }
+
+    /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
+    pub(super) fn answer(&self) -> Option<Report> {
+        if !self.findings.errors.is_empty() {
+            return Some(invalid(self.findings.errors.clone()));
+        }
+        let fits = || self.plan.fits(Terms::from(&self.settings));
+        match self.settings.plan_answer? {
+            PlanAnswer::Text => print(&self.plan),
+            PlanAnswer::Check => match fits() {
+                Ok(fits) => print(&fits),
+                Err(unfit) => return Some(invalid(vec![unfit.to_string()])),
+            },
+        }
+        Some(Report::answered(Vec::new()))
+    }
+}
+
+impl Lifecycle {
+    /// Everything that is done before main is polled.
+    pub(super) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
+        let Prepared { settings, findings, plan } = prepared;
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
+            "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
+                .to_owned()
+        })?;
+        if !self.claim() {
+            return Err(
+                "lifecycle::run was called twice: a process has one lifecycle, and one main".to_owned()
+            );
+        }
+        self.log.adopt_subscriber();
+        let _ = self.runtime.set(runtime);
+        let _ = self.base_plan.set(plan);
+        let plan = self.plan();
+        plan.check().map_err(|error| error.to_string())?;
+        self.supervisor
+            .start(self, &settings.signals)
+            .map_err(|error| format!("signals cannot be heard: {error}"))?;
+        log_start(&settings, &findings, &plan);
+        let worst_case = plan.worst_case();
+        self.post(Input::RunBegan { settings: Box::new(settings), worst_case, under_main });
+        if !self.gate.listeners().is_empty() {
+            self.readiness.ask();
+        }
+        self.check_ready();
+        Ok(())
+    }
+
+    /// Polls main until it ends or is to be dropped, and drops it.
+    async fn poll_main<M>(&self, main: M) -> MainEnd
+    where
+        M: Future<Output: MainResult>,
+    {
+        if self.is_stop_under_way() {
+            return MainEnd::NotRun;
+        }
+        let mut to_be_dropped = self.main_is_to_be_dropped();
+        let mut to_be_dropped = pin!(to_be_dropped.wait_for(|drop| *drop));
+        let mut main = Some(Box::pin(main));
+        std::future::poll_fn(|cx| {
+            if to_be_dropped.as_mut().poll(cx).is_ready() {
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(main.take())));
+                return Poll::Ready(match dropped {
+                    Ok(()) => MainEnd::Dropped,
+                    Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                });
+            }
+            let Some(running) = &mut main else { return Poll::Pending };
+            let polled =
+                catch_unwind(AssertUnwindSafe(|| context::poll_as_main(|| running.as_mut().poll(cx))));
+            let end = match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(result)) => match result.into_result() {
+                    Ok(()) => MainEnd::Returned,
+                    Err(error) => {
+                        MainEnd::Failed { error: redact(&error), interrupted: self.gate.main_was_refused() }
+                    }
+                },
+                Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+            };
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(main.take())));
+            Poll::Ready(match dropped {
+                Ok(()) => end,
+                Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+            })
+        })
+        .await
+    }
+
+    /// Whether a stop was asked for before main was polled; what was posted may not have been handled yet.
+    fn is_stop_under_way(&self) -> bool {
+        self.state() > State::Running || self.machine().stop().is_some() || self.has_request_waiting()
+    }
+}
+
+/// Says when the run future is dropped before its end.
+struct RunGuard {
+    lifecycle: &'static Lifecycle,
+    finished: bool,
+}
+
+impl Drop for RunGuard {
+    fn drop(&mut self) {
+        if !self.finished && self.lifecycle.report().is_none() {
+            self.lifecycle.post(Input::RunDropped);
+        }
+    }
+}
+
+/// The hooks that `LIFECYCLE_HOOK_TIMEOUT__<name>` may mean: `db::close_pool` is `DB__CLOSE_POOL`, or
+/// `CLOSE_POOL` where that is one hook only.
+fn find_hook(plan: &Plan, name: &str) -> Vec<HookId> {
+    let exact = |hook: &str| variable(hook) == name;
+    let whole: Vec<_> = plan.hooks().iter().filter(|hook| exact(hook.name())).map(|hook| hook.id()).collect();
+    if !whole.is_empty() {
+        return whole;
+    }
+    let end = format!("__{name}");
+    plan.hooks().iter().filter(|hook| variable(hook.name()).ends_with(&end)).map(|hook| hook.id()).collect()
+}
+
+/// A hook's name as part of the name of a variable.
+fn variable(hook: &str) -> String {
+    hook.chars()
+        .map(|char| if char.is_ascii_alphanumeric() { char.to_ascii_uppercase() } else { '_' })
+        .collect()
+}
+
+fn invalid(problems: Vec<String>) -> Report {
+    for problem in &problems {
+        crate::sys::write_stderr(&format!("lifecycle: {problem}\n"));
+    }
+    Report::invalid(problems)
+}
+
+fn print(answer: &dyn Display) {
+    use std::io::Write;
+    // Whoever closed the pipe does not want the rest.
+    let _ = writeln!(std::io::stdout(), "{answer}");
+}
+
+/// The start-up line: every number with its source.
+fn log_start(settings: &Settings, findings: &Findings, plan: &Plan) {
+    let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } = settings;
+    let version = env!("CARGO_PKG_VERSION");
+    let pid = std::process::id();
+    info!(
+        target: "lifecycle",
+        pid,
+        version,
+        hooks = plan.hooks().len(),
+        worst_case = %duration::display(plan.worst_case()),
+        "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
+         timeout {hook_timeout}; exit timeout {exit_timeout}",
+    );
+    for warning in &findings.warnings {
+        warn!(target: "lifecycle", "{warning}");
+    }
+    if let Err(unfit) = plan.fits(Terms::from(settings)) {
+        warn!(target: "lifecycle", "{unfit}");
+    }
+}
+
+impl From<&Settings> for Terms {
+    fn from(settings: &Settings) -> Self {
+        let grace = settings.grace;
+        let delay = if settings.job { std::time::Duration::ZERO } else { settings.delay.value };
+        Self::new(grace.value, grace.source.to_string())
+            .with_delay(delay, settings.delay.source.to_string())
+            .with_drain_timeout(settings.drain_timeout.value, settings.drain_timeout.source.to_string())
+    }
+}
+
+impl From<&Config> for Terms {
+    /// What the configuration says, without the environment: a test proves the same everywhere. Without a
+    /// platform nothing is detected.
+    fn from(config: &Config) -> Self {
+        let (settings, _) = Settings::resolve(config, &Environment::default());
+        Self::from(&settings).with_hook_timeout(settings.hook_timeout.value)
+    }
+}
