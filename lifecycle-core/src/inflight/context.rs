@@ -209,3 +209,16 @@ impl Drop for RestoreMain {
         let _ = THREAD.try_with(|thread| thread.main.set(self.0));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{same_task, task};
+
+    #[tokio::test]
+    async fn only_another_known_task_is_another_task() {
+        let one: Option<task::Id> = Some(tokio::spawn(async {}).id());
+        let two: Option<task::Id> = Some(tokio::spawn(async {}).id());
+        assert!(same_task(None, None) && same_task(one, one) && same_task(one, None));
+        assert!(!same_task(one, two) && !same_task(None, one));
+    }
+}

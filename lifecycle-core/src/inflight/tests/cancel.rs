@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, sleep};
 
 use super::*;
 use crate::{
@@ -89,6 +89,18 @@ async fn a_delay_counts_from_the_begin_of_the_drain() {
     assert_eq!(start.elapsed(), Duration::from_secs(12));
     assert_eq!(gate.report()[0].abandoned(), 0, "it is not the drain's to finish");
     assert_eq!(gate.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_has_begun_though_nobody_polled() {
+    let (gate, _in_use) = own_gate();
+    let mut call = Box::pin(cancellable(&LATER, std::future::pending::<Answer>()));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    gate.close();
+    let closed_at = Instant::now();
+    advance(Duration::from_secs(4)).await;
+    assert!(call.await.unwrap_err().ran());
+    assert_eq!(closed_at.elapsed(), Duration::from_secs(10));
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ async fn each_end_is_counted_where_it_belongs() {
     let in_time = OUTER.admit().unwrap();
     advance(Duration::from_secs(3)).await;
     let late = OUTER.admit().unwrap();
+    advance(Duration::from_secs(1)).await;
     let never = OUTER.admit().unwrap();
     let elsewhere = INNER.admit().unwrap();
     drop(early);
@@ -40,7 +41,7 @@ async fn each_end_is_counted_where_it_belongs() {
     assert_eq!(inner.oldest_abandoned(), None);
     assert_eq!((outer.at_start(), outer.finished(), outer.refused()), (3, 1, 2));
     assert_eq!((outer.abandoned(), outer.finished_late(), outer.cancelled()), (2, 1, 0));
-    assert_eq!(outer.oldest_abandoned(), Some(Duration::from_secs(4)));
+    assert_eq!(outer.oldest_abandoned(), Some(Duration::from_secs(5)));
     assert_eq!(gate.in_flight(), 1);
     drop(never);
     assert_eq!(gate.report()[1].finished_late(), 2);

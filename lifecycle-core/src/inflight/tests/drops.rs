@@ -151,6 +151,41 @@ fn a_panic_in_a_destructor_ends_the_call() {
 }
 
 #[test]
+fn dropping_what_panicked_leaves_the_call_around_it_alone() {
+    struct Panicked<'t>(
+        Option<Pin<Box<dyn Future<Output = Answer>>>>,
+        Arc<Gate>,
+        &'t Mutex<Vec<(bool, usize)>>,
+    );
+    impl Drop for Panicked<'_> {
+        fn drop(&mut self) {
+            drop(self.0.take());
+            drop(Probe(Arc::clone(&self.1), self.2));
+        }
+    }
+    let (gate, _in_use) = own_gate();
+    let seen = Mutex::new(Vec::new());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut inner: Pin<Box<dyn Future<Output = Answer>>> = Box::pin(tracked(&INNER, async {
+        yield_now().await;
+        panic!("on purpose")
+    }));
+    // Outside a runtime `yield_now` wakes at once: the second poll panics.
+    assert!(inner.as_mut().poll(&mut cx).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(&mut cx))).is_err());
+    let panicked = Panicked(Some(inner), Arc::clone(&gate), &seen);
+    let mut outer = Box::pin(tracked(&OUTER, async {
+        let _panicked = panicked;
+        std::future::pending::<Answer>().await
+    }));
+    assert!(outer.as_mut().poll(&mut cx).is_pending());
+    gate.close();
+    drop(outer);
+    assert_eq!(*seen.lock().unwrap(), [(true, 1)]);
+    assert_eq!(gate.in_flight(), 0);
+}
+
+#[test]
 #[should_panic(expected = "`outer` (")]
 fn asking_without_a_wrapper_is_a_bug() {
     let (_gate, _in_use) = own_gate();

@@ -91,6 +91,7 @@ fn sync_calls_inherit_and_may_be_left_in_any_order() {
     let second = enter(&INNER).unwrap();
     gate.close();
     drop(first);
+    assert!(gate.snapshot().iter().all(|site| site.name() == "inner"), "the second goes on");
     let third = enter(&OUTER).expect("part of the second");
     drop(second);
     let fourth = enter(&INNER).expect("part of the third");

@@ -40,6 +40,7 @@ async fn waiting_is_not_in_flight_and_ends_when_draining_begins() {
             polls.fetch_add(1, Ordering::Relaxed);
             assert_eq!(gate.in_flight(), 1, "counted before the source is asked");
             assert!(Admission::current().is_some());
+            assert_eq!(gate.listeners().len(), 1);
             Poll::<()>::Pending
         })),
         async {
@@ -111,7 +112,7 @@ fn lost(drains: usize, worker: impl AsyncFn(&mut mpsc::Receiver<u64>, &AtomicUsi
         let gate = Gate::new();
         let (send, mut queue) = mpsc::channel(64);
         let (taken, handled, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-        let start = Barrier::new(2);
+        let start = Barrier::new(3);
         let sent = AtomicUsize::new(0);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -131,16 +132,19 @@ fn lost(drains: usize, worker: impl AsyncFn(&mut mpsc::Receiver<u64>, &AtomicUsi
             scope.spawn(|| {
                 start.wait();
                 while !stop.load(Ordering::Relaxed) {
-                    if let Ok(place) = send.try_reserve() {
-                        // Before it can be received, so that the sum holds at any time.
-                        sent.fetch_add(1, Ordering::Release);
-                        place.send(0);
-                    }
+                    let Ok(place) = send.try_reserve() else {
+                        thread::yield_now();
+                        continue;
+                    };
+                    // Before it can be received, so that the sum holds at any time.
+                    sent.fetch_add(1, Ordering::Release);
+                    place.send(0);
                 }
                 drop(send);
             });
-            for _ in 0..(round * 7) % 500 {
-                std::hint::spin_loop();
+            start.wait();
+            while handled.load(Ordering::Relaxed) < round % 10 {
+                thread::yield_now();
             }
             gate.close();
         });

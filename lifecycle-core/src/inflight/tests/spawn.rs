@@ -24,16 +24,10 @@ async fn tasks_and_blocking_work_of_a_call_inherit() {
 async fn a_task_is_in_flight_at_its_callers_site_until_it_ends() {
     let (gate, _in_use) = own_gate();
     let (tell, go) = oneshot::channel();
-    let task = OUTER.track(async { spawn(told(go)) }).await.unwrap();
+    let task = OUTER.admit().unwrap().enter(|| spawn(told(go)));
     let (tell_too, go_too) = oneshot::channel();
-    let blocking = OUTER
-        .track(async {
-            spawn_blocking(move || {
-                go_too.blocking_recv().unwrap();
-            })
-        })
-        .await
-        .unwrap();
+    let wait = move || go_too.blocking_recv().unwrap();
+    let blocking = OUTER.admit().unwrap().enter(|| spawn_blocking(wait));
     let status = gate.snapshot();
     assert_eq!((status.len(), status[0].name(), status[0].in_flight()), (1, "outer", 2));
     tell.send(()).unwrap();
@@ -56,7 +50,7 @@ async fn outside_a_call_only_the_gate_is_carried() {
 #[tokio::test]
 async fn an_aborted_task_is_no_longer_in_flight() {
     let (gate, _in_use) = own_gate();
-    let task = OUTER.track(async { spawn(std::future::pending::<()>()) }).await.unwrap();
+    let task = OUTER.admit().unwrap().enter(|| spawn(std::future::pending::<()>()));
     assert_eq!(gate.in_flight(), 1);
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
