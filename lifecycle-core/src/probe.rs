@@ -134,7 +134,7 @@ pub const fn must_be_option(kind: Kind) {
 pub const fn must_differ(same: bool) {
     assert!(
         !same,
-        "this hook asks twice for one resource and takes it: a hook that takes `T` may lend it to itself, so drop the other parameter"
+        "this hook takes a resource that another of its parameters asks for too: leave one of them out, as what is taken can be borrowed inside"
     );
 }
 

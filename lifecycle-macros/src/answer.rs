@@ -1,10 +1,13 @@
 //! What a refused call of a tracked function returns.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Error, Expr, Result, Signature};
 
-use crate::output::{self, Output};
+use crate::{
+    args,
+    output::{self, Output},
+};
 
 /// What a refused call returns.
 pub(crate) struct Answer {
@@ -90,19 +93,34 @@ impl Answer {
                 let from_refused = quote!(<#ty as #p::FromRefused>::from_refused);
                 quote!(#from_refused(__lifecycle_refused))
             }
-            (How::Given(expr @ Expr::Closure(_)), _) => quote!(#p::answer_by(#expr, __lifecycle_refused)),
-            (How::Given(Expr::Path(path)), _) => quote!({
-                #[allow(unused_imports)]
-                use #p::PlainAnswer as _;
-                #p::Answer(#path).give(__lifecycle_refused)
-            }),
-            (How::Given(expr), _) => quote!({
-                let _ = __lifecycle_refused;
-                #expr
-            }),
+            (How::Given(expr), of) => {
+                let answer = given(p, expr);
+                let Answered::Type(ty) = of else { return answer };
+                // The type comes from the signature, so that a wrong answer is the error, not the body.
+                quote!({
+                    let __lifecycle_answer: #ty = #answer;
+                    __lifecycle_answer
+                })
+            }
             (How::NotRefused | How::FromRefused, Answered::Hidden | Answered::Never) => {
                 unreachable!("`choose` refuses these, or `leave` needs no answer")
             }
         }
+    }
+}
+
+/// What `refused = expr` gives: only a path may be either a function or a value.
+fn given(p: &TokenStream, expr: &Expr) -> TokenStream {
+    match expr {
+        Expr::Closure(closure) => quote!(#p::answer_by(#closure, __lifecycle_refused)),
+        Expr::Path(path) => {
+            let place = path.path.segments.first().map_or_else(Span::call_site, |first| first.ident.span());
+            let give = args::respan(quote!(#p::Answer(#path).give(__lifecycle_refused)), place);
+            quote!({ use #p::PlainAnswer as _; #give })
+        }
+        other => quote!({
+            let _ = __lifecycle_refused;
+            #other
+        }),
     }
 }

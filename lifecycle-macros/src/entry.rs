@@ -39,16 +39,16 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let (vis, name) = (&function.vis, &sig.ident);
     let config = options.config(&p);
     let runtime = options.runtime(&p);
-    // Where the return type stands, so that an error about it points there.
-    let mut main = name.clone();
-    main.set_span(output::first(&output::place(sig)).resolved_at(name.span()));
+    let arguments = quote!(#config, || #runtime, #name);
+    // At the return type, so that an error about that points there.
+    let run = args::spanning(quote!(#p::main), arguments, &output::place(sig));
     let mut inner = function.clone();
     inner.vis = syn::Visibility::Inherited;
     let inner = inner.with_statements(function.statements.clone());
     Ok(quote! {
         #vis fn #name() -> #p::MainExit {
             #inner
-            #p::main(#config, || #runtime, #main)
+            #run
         }
     })
 }

@@ -3,10 +3,12 @@
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Attribute, Error, FnArg, Ident, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
+    Attribute, Error, FnArg, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
     parse::{Parse, ParseStream},
     token::Brace,
 };
+
+use crate::pattern;
 
 /// A function with a body.
 #[derive(Clone)]
@@ -87,7 +89,11 @@ impl Function {
     /// Gives every parameter a plain name, and returns the statements that bind the parameters as they
     /// were written. A block that begins with them owns all parameters, also `_` and unused ones, so
     /// that they drop when it ends, in the order in which a function drops them.
+    ///
+    /// Where other attributes follow, which may name the parameters, the patterns stay as they are: then
+    /// what a pattern binds moves into the block, and what it leaves drops with the function.
     pub(crate) fn rebind_parameters(&mut self) -> TokenStream {
+        let stay = self.is_awaited_by_others();
         let mut statements = TokenStream::new();
         for (index, input) in self.sig.inputs.iter_mut().enumerate() {
             let parameter = match input {
@@ -100,15 +106,19 @@ impl Function {
             };
             let conditions = parameter.attrs.iter().filter(|attr| is_lint_or_cfg(attr));
             let conditions = quote!(#(#conditions)*);
-            if let Pat::Ident(PatIdent { by_ref: None, subpat: None, mutability, ident, .. }) =
-                &mut *parameter.pat
-            {
-                let mutability = mutability.take();
-                statements.extend(quote!(#conditions let #mutability #ident = #ident;));
+            let is_plain = matches!(&*parameter.pat, Pat::Ident(PatIdent { by_ref: None, subpat: None, .. }));
+            if is_plain || stay {
+                for (mutability, ident) in pattern::take_bindings(&mut parameter.pat) {
+                    statements.extend(quote!(#conditions let #mutability #ident = #ident;));
+                    if stay {
+                        // The attributes below use it even where the statements do not.
+                        statements.extend(quote!(#conditions let _ = &#ident;));
+                    }
+                }
                 continue;
             }
             let plain = format_ident!("__lifecycle_parameter_{index}", span = Span::mixed_site());
-            let pattern = std::mem::replace(&mut *parameter.pat, plain_pattern(&plain));
+            let pattern = std::mem::replace(&mut *parameter.pat, pattern::plain(&plain));
             statements.extend(quote!(#conditions let #plain = #plain;));
             if !matches!(pattern, Pat::Wild(_)) {
                 statements.extend(quote!(#conditions let #pattern = #plain;));
@@ -132,16 +142,6 @@ fn starts_function(input: ParseStream<'_>) -> bool {
             return false;
         }
     }
-}
-
-fn plain_pattern(ident: &Ident) -> Pat {
-    Pat::Ident(PatIdent {
-        attrs: Vec::new(),
-        by_ref: None,
-        mutability: None,
-        ident: ident.clone(),
-        subpat: None,
-    })
 }
 
 fn is_lint_or_cfg(attr: &Attribute) -> bool {

@@ -8,6 +8,7 @@ mod function;
 mod on_shutdown;
 mod output;
 mod parameter;
+mod pattern;
 mod tracked;
 
 use proc_macro::TokenStream;

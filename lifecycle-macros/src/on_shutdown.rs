@@ -41,7 +41,6 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     Ok(quote! {
         #marker_type
         const _: () = {
-            #[allow(unused_imports)]
             use #p::{NotClone as _, Otherwise as _};
             #(#kinds)*
             #(#pairs)*
@@ -172,9 +171,10 @@ fn option(p: &TokenStream, value: Option<TokenStream>) -> TokenStream {
 
 /// The function that binds the parameters and makes the call.
 fn start(p: &TokenStream, sig: &Signature, parameters: &[Parameter], result: &TokenStream) -> TokenStream {
-    let binder = Ident::new("binder", Span::mixed_site());
-    let variables: Vec<_> =
-        (0..parameters.len()).map(|index| format_ident!("a{index}", span = Span::mixed_site())).collect();
+    let binder = Ident::new("__lifecycle_binder", Span::mixed_site());
+    let variables: Vec<_> = (0..parameters.len())
+        .map(|index| format_ident!("__lifecycle_argument_{index}", span = Span::mixed_site()))
+        .collect();
     let binds = parameters.iter().zip(&variables).map(|(parameter, name)| parameter.bind(p, &binder, name));
     let passed = parameters.iter().zip(&variables).map(|(parameter, name)| parameter.pass(name));
     let function = &sig.ident;

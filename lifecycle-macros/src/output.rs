@@ -1,6 +1,6 @@
 //! What a function's return type says by its spelling.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
 use syn::{
     GenericArgument, PathArguments, ReturnType, Signature, Token, Type, TypeInfer, TypeParamBound,
@@ -176,9 +176,4 @@ pub(crate) fn place(sig: &Signature) -> TokenStream {
         ReturnType::Default => sig.ident.to_token_stream(),
         ReturnType::Type(_, ty) => ty.to_token_stream(),
     }
-}
-
-/// The first token's place.
-pub(crate) fn first(tokens: &TokenStream) -> Span {
-    tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }

@@ -60,7 +60,7 @@ fn asynchronous(
     let leave = answer.leave(p);
     let statements = &function.statements;
     let body = function.block(quote! {
-        if let #p::Err(__lifecycle_refused) = #p::ask(&__LIFECYCLE_SITE) { #leave; }
+        if let #p::Err(__lifecycle_refused) = #p::ask(&__LIFECYCLE_SITE) { #leave; };
         #parameters
         #statements
     });
@@ -139,12 +139,12 @@ fn synchronous(
     let leave = answer.leave(p);
     let statements = &function.statements;
     let check = match output {
-        Output::Value(ty) => quote! {{
-            #[allow(unused_imports)]
-            use #p::Otherwise as _;
-            #p::Tag::<#ty>::is_no_future();
-            #p::Tag::<#ty>::is_no_stream();
-        }},
+        Output::Value(ty) => {
+            let place = ty.to_token_stream();
+            let future = args::spanning(quote!(#p::Tag::<#ty>::is_no_future), TokenStream::new(), &place);
+            let stream = args::spanning(quote!(#p::Tag::<#ty>::is_no_stream), TokenStream::new(), &place);
+            quote!({ use #p::Otherwise as _; #future; #stream; })
+        }
         _ => TokenStream::new(),
     };
     // `self` cannot be bound anew, and as a parameter it would outlive every local.
@@ -162,7 +162,7 @@ fn synchronous(
     function.with_statements(quote! {
         #site
         let __lifecycle_entered = match #p::enter(&__LIFECYCLE_SITE) {
-            #p::Ok(entered) => entered,
+            #p::Ok(__lifecycle_call) => __lifecycle_call,
             #p::Err(__lifecycle_refused) => #leave,
         };
         #check

@@ -1,0 +1,7 @@
+fn flush() {}
+
+lifecycle::expect_hooks!(flush);
+
+fn main() {
+    flush();
+}

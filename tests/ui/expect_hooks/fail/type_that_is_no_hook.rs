@@ -1,0 +1,5 @@
+struct Flush;
+
+lifecycle::expect_hooks!(Flush);
+
+fn main() {}

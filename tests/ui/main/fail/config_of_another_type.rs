@@ -1,0 +1,2 @@
+#[lifecycle::main(config = 5)]
+async fn main() {}

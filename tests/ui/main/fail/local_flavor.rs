@@ -1,0 +1,2 @@
+#[lifecycle::main(flavor = "local")]
+async fn main() {}

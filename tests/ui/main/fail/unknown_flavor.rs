@@ -1,0 +1,2 @@
+#[lifecycle::main(flavor = "threads")]
+async fn main() {}

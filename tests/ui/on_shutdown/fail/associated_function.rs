@@ -1,0 +1,12 @@
+use lifecycle::on_shutdown;
+
+struct Pool;
+
+impl Pool {
+    #[on_shutdown]
+    async fn close(pool: &Pool) {
+        let _ = pool;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use lifecycle::on_shutdown;
+
+use std::sync::Arc;
+
+#[on_shutdown]
+async fn close(pool: &Arc<impl Clone + Send + Sync>) {
+    let _ = pool;
+}
+
+fn main() {}

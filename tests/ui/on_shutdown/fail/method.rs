@@ -1,0 +1,10 @@
+use lifecycle::on_shutdown;
+
+struct Pool;
+
+impl Pool {
+    #[on_shutdown]
+    async fn close(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lifecycle::on_shutdown;
+
+#[on_shutdown]
+struct Close;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use lifecycle::on_shutdown;
+
+struct Pool;
+
+#[on_shutdown]
+async fn close(pool: &'static Pool) {
+    let _ = pool;
+}
+
+fn main() {}

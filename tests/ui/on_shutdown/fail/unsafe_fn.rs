@@ -1,0 +1,6 @@
+use lifecycle::on_shutdown;
+
+#[on_shutdown]
+unsafe fn close() {}
+
+fn main() {}

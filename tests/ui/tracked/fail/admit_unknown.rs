@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked(admit = never)]
+async fn work() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use lifecycle::tracked;
+
+use lifecycle::Refused;
+
+#[tracked]
+async fn work() -> Result<u8, Refused> {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked(drain = cancel, refused = ())]
+fn work() {}
+
+fn main() {}

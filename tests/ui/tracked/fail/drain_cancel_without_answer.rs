@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked(drain = cancel, admit = always)]
+async fn work() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked(drain = abort)]
+async fn work() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked(name = "a", name = "b")]
+async fn work() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use lifecycle::tracked;
+
+struct Work;
+
+#[tracked]
+impl Work {
+    fn work(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked]
+struct Work;
+
+fn main() {}

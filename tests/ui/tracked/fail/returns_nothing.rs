@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked]
+async fn work() {}
+
+fn main() {}

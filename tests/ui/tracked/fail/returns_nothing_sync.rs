@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked]
+fn work() {}
+
+fn main() {}

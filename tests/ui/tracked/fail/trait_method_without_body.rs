@@ -1,0 +1,8 @@
+use lifecycle::tracked;
+
+trait Work {
+    #[tracked]
+    fn work(&self);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lifecycle::tracked;
+
+#[tracked(admits = always)]
+async fn work() {}
+
+fn main() {}
