@@ -1,3 +1,10 @@
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "tonic")]
+mod tonic;
+
 use std::{error::Error, fmt};
 
 use crate::SourceLocation;
