@@ -125,6 +125,20 @@ fn an_edge_to_a_hook_that_is_not_there_orders_those_around_it() {
 }
 
 #[test]
+fn an_edge_to_a_hook_that_is_not_there_alone_orders_nothing() {
+    let plan = plan([hook::<A>().before([id::<D>()]), hook::<B>().after([id::<E>()]), hook::<C>()]);
+    assert!(plan.hooks().iter().all(|hook| hook.is_unordered()));
+    assert_eq!(plan.graph().successors.len(), 3);
+}
+
+#[test]
+fn two_reasons_for_an_edge_are_one_edge() {
+    let plan = plan([hook::<A>().before([id::<B>()]), hook::<B>().after([id::<A>()])]);
+    assert_eq!(plan.graph().predecessors, [0, 1]);
+    assert_eq!(plan.graph().successors, [vec![1], vec![]]);
+}
+
+#[test]
 fn equal_default_names_get_their_place_and_registered_ones_are_numbered() {
     let twin = |n: u64, line: u32| {
         let mut spec = hook::<A>();

@@ -82,3 +82,16 @@ fn each_contradiction_is_told() {
     let chains: Vec<Vec<_>> = error.problems().iter().map(|problem| problem.hooks().collect()).collect();
     assert_eq!(chains, [vec!["a", "d"], vec!["b", "c", "d"]]);
 }
+
+#[test]
+fn what_stands_behind_a_contradiction_is_not_told_of() {
+    let plan = plan([
+        hook::<A>().order(5),
+        hook::<B>().order(3).after([id::<A>()]),
+        hook::<C>().order(3).after([id::<B>()]),
+        hook::<D>().order(4).after([id::<C>()]),
+    ]);
+    let error = plan.check().unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert_eq!(error.problems()[0].hooks().collect::<Vec<_>>(), ["a", "b"]);
+}
