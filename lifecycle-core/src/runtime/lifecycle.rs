@@ -271,10 +271,13 @@ impl Lifecycle {
                 self.warn_of_blind_stop(listeners);
                 return Some(Input::GateClosed { listeners });
             }
-            Effect::Abandon => {
+            Effect::EndDrain => {
                 self.gate.abandon();
-                let sites = self.gate.report().into_iter().filter(|site| site.abandoned() > 0).collect();
-                self.tell(Event::Abandoned { sites });
+                let sites: Vec<_> =
+                    self.gate.report().into_iter().filter(|site| site.abandoned() > 0).collect();
+                if !sites.is_empty() {
+                    self.tell(Event::Abandoned { sites });
+                }
             }
             Effect::DropMain => {
                 self.drop_main.send_replace(true);

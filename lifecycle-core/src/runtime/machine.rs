@@ -71,8 +71,8 @@ pub(crate) enum Effect {
     },
     /// Refuse fresh work, and say who listened: `Input::GateClosed`.
     CloseGate,
-    /// What is in flight is abandoned.
-    Abandon,
+    /// The drain is over: what is still in flight is abandoned.
+    EndDrain,
     /// Drop main, and say so: `Input::MainEnded`.
     DropMain,
     /// Put the final plan together: `Input::Planned`.
@@ -564,9 +564,7 @@ impl Machine {
         }
         drain.ended = Some(now);
         drain.timed_out = time_is_up && !(idle && main_is_over && drain.dropping_until.is_none());
-        if !idle {
-            effects.push(Effect::Abandon);
-        }
+        effects.push(Effect::EndDrain);
         self.enter(State::Stopping, effects);
         effects.push(Effect::PlanTeardown);
     }
