@@ -8,4 +8,15 @@
 //! what will happen and what did.
 
 pub use lifecycle_core::*;
-pub use lifecycle_macros::{main, on_shutdown, tracked};
+#[doc = include_str!("docs/expect_hooks.md")]
+#[doc(inline)]
+pub use lifecycle_core::expect_hooks;
+#[doc = include_str!("docs/main.md")]
+#[doc(inline)]
+pub use lifecycle_macros::main;
+#[doc = include_str!("docs/on_shutdown.md")]
+#[doc(inline)]
+pub use lifecycle_macros::on_shutdown;
+#[doc = include_str!("docs/tracked.md")]
+#[doc(inline)]
+pub use lifecycle_macros::tracked;

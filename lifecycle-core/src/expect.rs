@@ -1,12 +1,4 @@
-/// Promises that these hooks are linked into the program.
-///
-/// A crate that is a dependency but is named nowhere in the program's code is left out by the compiler,
-/// together with its hooks. This item names the crates: a hook that does not exist is a compile error,
-/// and what it names is linked. It stands where an item may stand, typically in the file of `main`.
-///
-/// ```ignore
-/// lifecycle::expect_hooks!(db::close_pool, outbox::flush);
-/// ```
+/// Promises that hooks are linked into the program; documented in `lifecycle-hooks`.
 #[macro_export]
 macro_rules! expect_hooks {
     ($($hook:ty),* $(,)?) => {

@@ -127,7 +127,9 @@ impl Options {
             Flavor::MultiThread => quote!(new_multi_thread),
         };
         let threads = self.worker_threads.as_ref().map(|threads| quote!(.worker_threads(#threads)));
-        let paused = self.start_paused.as_ref().map(|paused| quote!(.start_paused(#paused)));
+        // `tokio` has this method only with its feature `test-util`.
+        let paused = self.start_paused.as_ref().filter(|paused| paused.value);
+        let paused = paused.map(|paused| quote!(.start_paused(#paused)));
         quote!(#p::tokio::runtime::Builder::#new() #threads .enable_all() #paused .build())
     }
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Attribute, Error, FnArg, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
+    Attribute, Error, FnArg, Ident, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
     parse::{Parse, ParseStream},
     token::Brace,
 };
@@ -53,10 +53,11 @@ impl Function {
         quote!(#(#attrs)* #vis #sig #body)
     }
 
-    /// `statements` between the function's own braces.
+    /// `statements` between the function's own braces, as a block of this crate's edition: in earlier
+    /// ones the temporaries of its last expression would outlive the parameters that they borrow.
     pub(crate) fn block(&self, statements: TokenStream) -> Group {
         let mut body = Group::new(proc_macro2::Delimiter::Brace, statements);
-        body.set_span(self.brace.span.join());
+        body.set_span(self.brace.span.join().resolved_at(Span::call_site()));
         body
     }
 
@@ -109,10 +110,11 @@ impl Function {
             let is_plain = matches!(&*parameter.pat, Pat::Ident(PatIdent { by_ref: None, subpat: None, .. }));
             if is_plain || stay {
                 for (mutability, ident) in pattern::take_bindings(&mut parameter.pat) {
-                    statements.extend(quote!(#conditions let #mutability #ident = #ident;));
+                    let quiet = quiet(&ident);
+                    statements.extend(quote!(#conditions #quiet let #mutability #ident = #ident;));
                     if stay {
                         // The attributes below use it even where the statements do not.
-                        statements.extend(quote!(#conditions let _ = &#ident;));
+                        statements.extend(quote!(#conditions #quiet let _ = &#ident;));
                     }
                 }
                 continue;
@@ -141,6 +143,15 @@ fn starts_function(input: ParseStream<'_>) -> bool {
         if !qualifier {
             return false;
         }
+    }
+}
+
+/// A name that says it is not used is used by the statements here.
+fn quiet(ident: &Ident) -> TokenStream {
+    if ident.to_string().starts_with('_') {
+        quote!(#[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)])
+    } else {
+        TokenStream::new()
     }
 }
 

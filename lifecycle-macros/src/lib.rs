@@ -14,7 +14,7 @@ mod tracked;
 use proc_macro::TokenStream;
 use quote::quote;
 
-/// Makes a function a shutdown hook.
+#[allow(missing_docs)] // documented where `lifecycle-hooks` re-exports it, as examples run there
 #[proc_macro_attribute]
 pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
@@ -28,7 +28,7 @@ pub fn on_shutdown(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Counts the calls of a function.
+#[allow(missing_docs)] // documented where `lifecycle-hooks` re-exports it, as examples run there
 #[proc_macro_attribute]
 pub fn tracked(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
@@ -41,7 +41,7 @@ pub fn tracked(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Runs an `async fn main` under the lifecycle.
+#[allow(missing_docs)] // documented where `lifecycle-hooks` re-exports it, as examples run there
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = proc_macro2::TokenStream::from(item);
