@@ -80,9 +80,7 @@ impl Lifecycle {
             machine.set_final_code(report.exit_code());
             machine.settings().report.clone()
         };
-        for problem in report.problems() {
-            self.say(problem);
-        }
+        self.say_all(report.problems());
         if sys::stderr_is_terminal() {
             sys::write_stderr(&format!("\n{report}"));
         }
@@ -102,13 +100,11 @@ impl Lifecycle {
     pub(super) fn breach(&self) {
         let culprits = self.culprits();
         let deadline = self.machine().stop().and_then(|stop| stop.budget.deadline);
-        self.say(&format!(
-            "the deadline of {:.1?} after the request has passed; exit 124",
+        let first = format!(
+            "the deadline, {:.1?} after the request, has passed: exit 124",
             deadline.unwrap_or_default()
-        ));
-        for culprit in &culprits {
-            self.say(culprit);
-        }
+        );
+        self.say_all(std::iter::once(&first).chain(&culprits));
         let path = self.machine().settings().report.clone();
         if let Some(path) = path {
             let report = self.build_report(culprits);
@@ -125,24 +121,18 @@ impl Lifecycle {
     }
 
     pub(super) fn exit(&self, code: u8, why: ExitWhy) {
-        match why {
-            ExitWhy::LastRung(signal) => {
-                self.say(&format!("{signal} again: exit {code} at once"));
-                for culprit in self.culprits() {
-                    self.say(&culprit);
-                }
-            }
+        let first = match why {
+            ExitWhy::LastRung(signal) => format!("{signal} again: exit {code} at once"),
             ExitWhy::AfterRun(signal) => {
-                self.say(&format!("{signal} after the lifecycle had stopped: exit {code} at once"));
+                format!("{signal} after the lifecycle had stopped: exit {code} at once")
             }
-            ExitWhy::Leaked => {
-                let threads = sys::thread_names().join(", ");
-                self.say(&format!(
-                    "the report was final and the process did not end in time: exit {code}; threads still there: \
-                     {threads}"
-                ));
-            }
-        }
+            ExitWhy::Leaked => format!(
+                "the report was final and the process did not end in time: exit {code}; threads still there: {}",
+                sys::thread_names().join(", ")
+            ),
+        };
+        let culprits = if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
+        self.say_all(std::iter::once(&first).chain(&culprits));
         end_process(code)
     }
 

@@ -12,7 +12,7 @@ use std::{
 
 use tracing::Instrument;
 
-use super::{lifecycle::Lifecycle, machine::Input, registration::Action, teardown::End};
+use super::{lifecycle::Lifecycle, machine::Input, pulse::Hold, registration::Action, teardown::End};
 use crate::{
     ShutdownContext,
     hook::{Body, HookDecl, HookEnd},
@@ -72,13 +72,18 @@ impl Lifecycle {
         let announce = Announce { lifecycle: self, id, end: None };
         let span_name = name.to_owned();
         let admission = self.gate.hook_admission();
+        let hold = self.pulse.of_hook(id);
         let task = runtime.spawn(async move {
             // Dropped after everything below, also when the task is aborted.
             let announce = announce;
             let span = self.log.hook_span(&span_name);
-            let started = span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
+            let start = || span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
+            let started = hold.during(self.now(), start);
             let end = match started {
-                Ok(Ok(future)) => Caught { future: admission.scope(future) }.instrument(span).await,
+                Ok(Ok(future)) => {
+                    let caught = Caught { lifecycle: self, hold, future: admission.scope(future) };
+                    caught.instrument(span).await
+                }
                 Ok(Err(why)) => End::Skipped(why),
                 Err(panic) => End::Panicked(panic_text(&*panic)),
             };
@@ -194,6 +199,8 @@ impl Drop for Announce {
 pin_project_lite::pin_project! {
     /// A hook's future whose panic is its end.
     struct Caught<F> {
+        lifecycle: &'static Lifecycle,
+        hold: Arc<Hold>,
         #[pin]
         future: F,
     }
@@ -203,8 +210,9 @@ impl<F: Future<Output = HookEnd>> Future for Caught<F> {
     type Output = End;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
-        let future = self.project().future;
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        let this = self.project();
+        let poll = || catch_unwind(AssertUnwindSafe(|| this.future.poll(cx)));
+        match this.hold.during(this.lifecycle.now(), poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(end)) => Poll::Ready(end_of(end)),
             Err(panic) => Poll::Ready(End::Panicked(panic_text(&*panic))),

@@ -21,6 +21,7 @@ use super::{
     finish::Publication,
     log::Log,
     machine::{Effect, Facts, Input, Machine, Meaning},
+    pulse::Pulse,
     readiness::Readiness,
     registration::Registry,
     supervisor::Supervisor,
@@ -49,6 +50,7 @@ pub(super) struct Lifecycle {
     /// The resource whose destructor runs.
     pub(super) dropping: Mutex<Option<String>>,
     pub(super) publication: Publication,
+    pub(super) pulse: Pulse,
     /// The plan that `run` was given, before what came at run time.
     pub(super) base_plan: OnceLock<Plan>,
     pub(super) shutdown_id: OnceLock<String>,
@@ -92,6 +94,7 @@ impl Lifecycle {
             tasks: Mutex::default(),
             dropping: Mutex::default(),
             publication: Publication::default(),
+            pulse: Pulse::default(),
             base_plan: OnceLock::new(),
             shutdown_id: OnceLock::new(),
             clock: Clock::start(),
@@ -174,8 +177,9 @@ impl Lifecycle {
         }
         self.handle(Input::Tick);
         let publication = self.publication.poll(self.now());
+        let pulse = self.feel_pulse(self.now());
         let machine = self.machine().next_wake();
-        let wake = [machine, publication].into_iter().flatten().min();
+        let wake = [machine, publication, pulse].into_iter().flatten().min();
         if self.lock_inbox().is_empty() { wake } else { Some(Duration::ZERO) }
     }
 
@@ -198,7 +202,15 @@ impl Lifecycle {
 
     /// A line on stderr, whatever subscriber is installed.
     pub(super) fn say(&self, line: &str) {
-        sys::write_stderr(&format!("lifecycle: {line}\n"));
+        self.say_all([line]);
+    }
+
+    /// Lines on stderr, given up together where stderr blocks.
+    pub(super) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
+        let text: String = lines.into_iter().map(|line| format!("lifecycle: {}\n", line.as_ref())).collect();
+        if !text.is_empty() {
+            sys::write_stderr(&text);
+        }
     }
 
     /// Whether a stop was asked for that the machine has not heard of.
@@ -392,7 +404,7 @@ impl Lifecycle {
         }
     }
 
-    fn planned(&self, hook: HookId) -> Option<PlannedHook> {
+    pub(super) fn planned(&self, hook: HookId) -> Option<PlannedHook> {
         let machine = self.machine();
         machine.teardown()?.plan().hooks().iter().find(|planned| planned.id() == hook).cloned()
     }

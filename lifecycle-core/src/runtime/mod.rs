@@ -15,6 +15,7 @@ mod log;
 mod machine;
 mod milestone;
 mod provide;
+mod pulse;
 mod readiness;
 mod registration;
 mod run;

@@ -219,8 +219,8 @@ impl Lifecycle {
                 });
             }
             let Some(running) = &mut main else { return Poll::Pending };
-            let polled =
-                catch_unwind(AssertUnwindSafe(|| context::poll_as_main(|| running.as_mut().poll(cx))));
+            let poll = || context::poll_as_main(|| running.as_mut().poll(cx));
+            let polled = catch_unwind(AssertUnwindSafe(|| self.pulse.main.during(self.now(), poll)));
             let end = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(result)) => match result.into_result() {
