@@ -29,6 +29,7 @@ impl Signal {
         }
     }
 
+    #[cfg(unix)]
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         [Self::Hup, Self::Int, Self::Quit, Self::Term].into_iter().find(|signal| signal.number() == number)
     }

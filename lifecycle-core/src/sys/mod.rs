@@ -7,8 +7,6 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use std::time::Duration;
-
 #[cfg(unix)]
 pub(crate) use unix::{Bell, boot_time, exit_now, listen, thread_names, write_stderr};
 #[cfg(windows)]
@@ -24,9 +22,6 @@ pub(crate) enum Call {
     /// A signal came.
     Signal(Signal, Option<Sender>),
 }
-
-/// How long a line for stderr may take before it is given up.
-pub(crate) const STDERR_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Whether something like Docker confines this process.
 pub(crate) fn in_container() -> bool {

@@ -15,12 +15,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Call, STDERR_PATIENCE};
+use super::Call;
 use crate::{Sender, Signal};
 
 /// One record a call: kind or signal number, sender known, pid, uid.
 const RECORD: usize = 16;
 const RING: u8 = 0;
+
+/// How long lines for stderr may take before they are given up.
+const STDERR_PATIENCE: Duration = Duration::from_millis(20);
 
 /// A pair of sockets: signal handlers and threads write records at one end, the library's thread waits
 /// at the other. A socket and not a pipe, so that a handler can write without ever blocking.
@@ -97,8 +100,9 @@ pub(crate) fn listen(bell: &'static Bell, signals: &[Signal]) -> io::Result<()> 
 fn encode(info: &libc::siginfo_t) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[0] = info.si_signo as u8;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     match info.si_code {
-        libc::SI_USER | libc::SI_QUEUE | SI_TKILL => {
+        libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL => {
             // SAFETY: for these codes the kernel has filled in the sender.
             let (pid, uid) = unsafe { (info.si_pid(), info.si_uid()) };
             record[1] = b'p';
@@ -110,11 +114,6 @@ fn encode(info: &libc::siginfo_t) -> [u8; RECORD] {
     }
     record
 }
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SI_TKILL: libc::c_int = libc::SI_TKILL;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const SI_TKILL: libc::c_int = libc::SI_USER;
 
 fn is_ignored(signal: Signal) -> bool {
     let mut current = MaybeUninit::<libc::sigaction>::uninit();
