@@ -57,6 +57,7 @@ fn by_closure() -> usize {
     0
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn busy(refused: Refused) -> String {
     format!("busy: {}", refused.ran())
 }

@@ -45,7 +45,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let mut inner = function.clone();
     inner.vis = syn::Visibility::Inherited;
     let inner = inner.with_statements(function.statements.clone());
+    let docs = function.attrs.iter().filter(|attr| attr.path().is_ident("doc"));
     Ok(quote! {
+        #(#docs)*
         #vis fn #name() -> #p::MainExit {
             #inner
             #run

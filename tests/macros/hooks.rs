@@ -31,7 +31,7 @@ async fn close_pool(_pool: Pool, _cx: &ShutdownContext) {}
 
 #[on_shutdown(name = "the last words", marker = LastWords)]
 fn say(words: Option<String>, #[cfg(any())] _absent: &Absent, shared: &Arc<dyn Fn() + Send + Sync>) {
-    let _ = words;
+    drop(words);
     shared();
 }
 

@@ -35,9 +35,9 @@ async fn borrows<'a>(one: &'a str, _other: &str) -> Answer<&'a str> {
 }
 
 #[tracked]
-async fn generic<T: Clone + Send, const N: usize>(value: T) -> Answer<[T; N]>
+async fn generic<T, const N: usize>(value: T) -> Answer<[T; N]>
 where
-    T: std::fmt::Debug,
+    T: Clone + Send,
 {
     Ok(std::array::from_fn(|_| value.clone()))
 }
@@ -94,6 +94,21 @@ fn always_hidden() -> impl Iterator<Item = u8> {
 #[tracked(admit = always)]
 async fn for_ever() -> ! {
     std::future::pending().await
+}
+
+#[tracked(admit = always)]
+fn panics(_: u8) -> ! {
+    panic!("as it should")
+}
+
+#[tracked(refused = 0)]
+unsafe fn with_contract(n: u8) -> u8 {
+    n
+}
+
+#[tracked(refused = 0)]
+extern "C" fn foreign(n: u8) -> u8 {
+    n
 }
 
 #[tracked(drain = cancel)]
@@ -251,6 +266,9 @@ async fn all_kinds_answer_as_without_the_attribute() {
     assert_eq!(other_path(1) + other_path_as_text(1), 2);
     assert_eq!(recursive(10).await, Ok(10));
     drop(for_ever());
+    assert_eq!(foreign(1), 1);
+    assert!(std::panic::catch_unwind(|| panics(1)).is_err());
+    let _: unsafe fn(u8) -> u8 = with_contract;
 }
 
 #[tokio::test]

@@ -1,17 +1,18 @@
-#![deny(warnings)]
+//! Every form of `main` is clean.
+#![deny(warnings, missing_docs, unreachable_pub)]
 
 use std::{fmt, io};
 
 mod never {
     #[lifecycle::main(flavor = "current_thread")]
-    pub async fn main() -> ! {
+    pub(super) async fn main() -> ! {
         std::process::exit(0)
     }
 }
 
 mod job {
     #[lifecycle::main(job, worker_threads = 2, start_paused = false)]
-    pub async fn run() -> Result<(), std::io::Error> {
+    pub(super) async fn run() -> Result<(), std::io::Error> {
         Ok(())
     }
 }
@@ -23,14 +24,21 @@ mod configured {
 
     #[lifecycle::main(config = config(), crate = lifecycle)]
     #[tracing::instrument]
-    pub async fn main() -> Result<(), String> {
+    pub(super) async fn main() -> Result<(), String> {
         Err("no".to_owned())
     }
 }
 
+/// Public.
+pub mod public {
+    /// Documented.
+    #[lifecycle::main]
+    pub async fn start() {}
+}
+
 #[allow(dead_code)]
-fn all() -> [fn() -> lifecycle::__private::MainExit; 3] {
-    [never::main, job::run, configured::main]
+fn all() -> [fn() -> lifecycle::__private::MainExit; 4] {
+    [never::main, job::run, configured::main, public::start]
 }
 
 #[derive(Debug)]
