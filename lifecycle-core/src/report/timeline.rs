@@ -140,28 +140,34 @@ fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     wrapped(f, "", text)
 }
 
-/// `text` in lines of at most 80 columns, broken at spaces where there are any.
-fn wrapped(f: &mut fmt::Formatter<'_>, indent: &str, text: &str) -> fmt::Result {
-    let width = WIDTH - indent.len();
+/// `text` in lines of at most 80 columns, broken at spaces where there are any; `mark` stands before the
+/// first, and the others are indented.
+fn wrapped(f: &mut fmt::Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
+    const INDENT: &str = "    ";
+    let width = WIDTH - INDENT.len();
+    let mut mark = mark;
     for part in text.lines() {
         let mut current = String::new();
         for word in part.split(' ') {
             let fits = current.chars().count() + 1 + word.chars().count() <= width;
             if !current.is_empty() && !fits {
-                writeln!(f, "{indent}{current}")?;
-                current = "  ".to_owned();
+                writeln!(f, "{mark}{current}")?;
+                mark = INDENT;
+                current.clear();
             } else if !current.is_empty() {
                 current.push(' ');
             }
             for char in word.chars() {
                 if current.chars().count() == width {
-                    writeln!(f, "{indent}{current}")?;
-                    current = "  ".to_owned();
+                    writeln!(f, "{mark}{current}")?;
+                    mark = INDENT;
+                    current.clear();
                 }
                 current.push(char);
             }
         }
-        writeln!(f, "{indent}{current}")?;
+        writeln!(f, "{mark}{current}")?;
+        mark = INDENT;
     }
     Ok(())
 }

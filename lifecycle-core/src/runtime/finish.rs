@@ -286,8 +286,8 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
 
 fn abandoned_line(site: &SiteReport) -> String {
     format!(
-        "{} call(s) of `{}` ({}) were abandoned when the drain's time was up, the oldest {:.1?} old; {} of them \
-         finished later",
+        "{} call(s) of `{}` ({}) were abandoned when the drain's time was up, the oldest {:.1?} old; {} finished \
+         later",
         site.abandoned(),
         site.name(),
         site.location(),

@@ -24,6 +24,7 @@ use super::{
     pulse::Pulse,
     readiness::Readiness,
     registration::Registry,
+    run::StartLine,
     supervisor::Supervisor,
     teardown::{Moment, Step},
 };
@@ -51,6 +52,7 @@ pub(super) struct Lifecycle {
     pub(super) dropping: Mutex<Option<String>>,
     pub(super) publication: Publication,
     pub(super) pulse: Pulse,
+    pub(super) start_line: StartLine,
     /// The plan that `run` was given, before what came at run time.
     pub(super) base_plan: OnceLock<Plan>,
     pub(super) shutdown_id: OnceLock<String>,
@@ -95,6 +97,7 @@ impl Lifecycle {
             dropping: Mutex::default(),
             publication: Publication::default(),
             pulse: Pulse::default(),
+            start_line: StartLine::default(),
             base_plan: OnceLock::new(),
             shutdown_id: OnceLock::new(),
             clock: Clock::start(),
@@ -241,6 +244,7 @@ impl Lifecycle {
     fn announce_request(&'static self) {
         let Some(reason) = self.machine().stop().map(|stop| stop.reason.clone()) else { return };
         let shutdown_id = self.shutdown_id.get_or_init(new_shutdown_id).clone();
+        self.start_line.say(&self.log);
         self.tell(Event::Requested { reason, shutdown_id });
     }
 
@@ -310,6 +314,7 @@ impl Lifecycle {
         if state == State::Stopping {
             self.resources.close();
         }
+        self.start_line.say(&self.log);
         let time_left = self.machine().time_left(self.now());
         self.tell(Event::State { state, time_left });
         self.state.send_replace(state);

@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use tracing::{Dispatch, Span, dispatcher, error, info, info_span, warn};
+use tracing::{Dispatch, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn};
 
-use crate::{Event, State, duration};
+use crate::{Event, State};
 
 /// How long the thread waits for more before it goes.
 const LINGER: Duration = Duration::from_millis(200);
@@ -40,9 +40,13 @@ struct Queue {
 type Job = Box<dyn FnOnce(&Log) + Send>;
 
 impl Log {
-    /// Lines go to the subscriber of the calling thread from here.
+    /// Lines go to the subscriber of the calling thread from here, if it has one; else to the global one,
+    /// which main may install later.
     pub(super) fn adopt_subscriber(&self) {
-        let _ = self.shared.dispatch.set(dispatcher::get_default(Clone::clone));
+        let dispatch = dispatcher::get_default(Clone::clone);
+        if !dispatch.is::<NoSubscriber>() {
+            let _ = self.shared.dispatch.set(dispatch);
+        }
     }
 
     pub(super) fn event(&self, event: Event) {
@@ -73,13 +77,10 @@ impl Log {
     }
 
     fn serve(&self) {
-        let dispatch = self.shared.dispatch.get().cloned();
-        let dispatch = dispatch.unwrap_or_else(|| dispatcher::get_default(Clone::clone));
-        dispatcher::with_default(&dispatch, || {
-            while let Some(job) = self.next() {
-                job(self);
-            }
-        });
+        let _adopted = self.shared.dispatch.get().map(dispatcher::set_default);
+        while let Some(job) = self.next() {
+            job(self);
+        }
     }
 
     fn next(&self) -> Option<Job> {
@@ -140,7 +141,7 @@ fn log_line(event: &Event) {
             }
         }
         Event::HookStarted { name, timeout, .. } => {
-            info!(target: "lifecycle", "hook {name} starts, has {}", duration::display(*timeout));
+            info!(target: "lifecycle", "hook {name} starts, has {timeout:.1?}");
         }
         Event::HookStuck { name, location, elapsed } => {
             error!(target: "lifecycle", "hook {name} ({location}) is stuck after {}", coarse(*elapsed));

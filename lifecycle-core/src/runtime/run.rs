@@ -4,6 +4,7 @@ use std::{
     fmt::{Debug, Display},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    sync::{Mutex, PoisonError},
     task::Poll,
 };
 
@@ -12,6 +13,7 @@ use tracing::{info, warn};
 use super::{
     launch::panic_text,
     lifecycle::Lifecycle,
+    log::Log,
     machine::{Input, MainEnd},
 };
 use crate::{
@@ -189,7 +191,7 @@ impl Lifecycle {
         self.supervisor
             .start(self, &settings.signals)
             .map_err(|error| format!("signals cannot be heard: {error}"))?;
-        log_start(&settings, &findings, &plan);
+        self.start_line.set(start_line(&settings, &findings, &plan));
         let worst_case = plan.worst_case();
         self.post(Input::RunBegan { settings: Box::new(settings), worst_case, under_main });
         if !self.gate.listeners().is_empty() {
@@ -292,25 +294,41 @@ fn print(answer: &dyn Display) {
     let _ = writeln!(std::io::stdout(), "{answer}");
 }
 
-/// The start-up line: every number with its source.
-fn log_start(settings: &Settings, findings: &Findings, plan: &Plan) {
-    let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } = settings;
-    let version = env!("CARGO_PKG_VERSION");
-    let pid = std::process::id();
-    info!(
-        target: "lifecycle",
-        pid,
-        version,
-        hooks = plan.hooks().len(),
-        worst_case = %duration::display(plan.worst_case()),
-        "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
-         timeout {hook_timeout}; exit timeout {exit_timeout}",
-    );
-    for warning in &findings.warnings {
-        warn!(target: "lifecycle", "{warning}");
+/// What is said once at the start: every number with its source, and what looks wrong.
+#[derive(Default)]
+pub(super) struct StartLine {
+    said: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl StartLine {
+    fn set(&self, say: impl FnOnce() + Send + 'static) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(say));
     }
-    if let Err(unfit) = plan.fits(Terms::from(settings)) {
-        warn!(target: "lifecycle", "{unfit}");
+
+    /// Says it when main is ready or the stop begins: main may be what installs the subscriber.
+    pub(super) fn say(&self, log: &Log) {
+        let say = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(say) = say {
+            log.run(move |_| say());
+        }
+    }
+}
+
+fn start_line(settings: &Settings, findings: &Findings, plan: &Plan) -> impl FnOnce() + Send + 'static {
+    let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } = settings;
+    let numbers = format!(
+        "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
+         timeout {hook_timeout}; exit timeout {exit_timeout}"
+    );
+    let (hooks, worst_case) = (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
+    let mut warnings = findings.warnings.clone();
+    warnings.extend(plan.fits(Terms::from(settings)).err().map(|unfit| unfit.to_string()));
+    move || {
+        let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
+        info!(target: "lifecycle", pid, version, hooks, worst_case, "{numbers}");
+        for warning in warnings {
+            warn!(target: "lifecycle", "{warning}");
+        }
     }
 }
 
