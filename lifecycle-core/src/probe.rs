@@ -178,3 +178,47 @@ pub fn answer_by<R>(answer: impl FnOnce(Refused) -> R, refused: Refused) -> R {
 pub fn never_refused<R>() -> R {
     unreachable!("a site with `admit = always` refused a call")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, sync::Arc};
+
+    use super::*;
+
+    struct Plain;
+    type Maybe<T> = Option<T>;
+    type Lent<'a> = &'a Plain;
+    type Same = Plain;
+
+    #[test]
+    fn kinds_are_seen_through_other_names() {
+        assert_eq!(Tag::<Plain>::KIND, Kind::Resource);
+        assert_eq!(Tag::<Arc<dyn Fn() + Send + Sync>>::KIND, Kind::Resource);
+        assert_eq!(Tag::<Maybe<Plain>>::KIND, Kind::Option);
+        assert_eq!(Tag::<Lent<'_>>::KIND, Kind::Reference);
+        assert_eq!(Tag::<&mut Plain>::KIND, Kind::Reference);
+        assert_eq!(Tag::<ShutdownContext>::KIND, Kind::Context);
+    }
+
+    #[test]
+    #[allow(clippy::assertions_on_constants)]
+    fn one_type_under_two_names_is_the_same() {
+        assert!(Tag::<(Plain, Same)>::SAME);
+        assert!(!Tag::<(Plain, Arc<Plain>)>::SAME);
+    }
+
+    #[test]
+    fn what_is_clone_is_cloned() {
+        let clone = Tag::<String>::CLONER.expect("strings are Clone");
+        assert_eq!(clone(&"text".to_owned()), "text");
+        assert!(Tag::<Arc<Plain>>::CLONER.is_some());
+        assert!(Tag::<Plain>::CLONER.is_none());
+        assert!(Tag::<Option<Plain>>::CLONER.is_none());
+    }
+
+    #[test]
+    fn values_pass_as_no_future_and_no_stream() {
+        Tag::<Result<u8, Plain>>::is_no_future();
+        Tag::<Option<Pin<Box<dyn Future<Output = u8>>>>>::is_no_stream();
+    }
+}
