@@ -133,9 +133,12 @@ impl Settings {
                 grace
                     .map(|grace| Sourced { value: Some(grace.value), source: grace.source })
                     .or_else(|| config.grace_period.map(|value| Sourced { value, source: Source::Code }))
-                    .unwrap_or(Sourced { value: Some(platform.value.grace_period()), source: by_platform })
+                    .unwrap_or_else(|| Sourced {
+                        value: Some(platform.value.grace_period()),
+                        source: by_platform,
+                    })
             },
-            delay: delay.or_else(|| in_code(config.shutdown_delay)).unwrap_or(Sourced {
+            delay: delay.or_else(|| in_code(config.shutdown_delay)).unwrap_or_else(|| Sourced {
                 value: platform.value.shutdown_delay(),
                 source: if platform.value == Platform::Kubernetes { by_platform } else { Source::Default },
             }),

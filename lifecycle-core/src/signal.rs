@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A signal that asks a process to stop, or the console event of Windows that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +26,15 @@ impl Signal {
             Self::Int => 2,
             Self::Quit => 3,
             Self::Term => 15,
+        }
+    }
+
+    /// What the system itself grants from this signal to the kill, whatever anybody configures: a console
+    /// process of Windows has about 5 s after a close, log-off or shutdown event.
+    pub(crate) const fn grace_limit(self) -> Option<Duration> {
+        match self {
+            Self::Hup | Self::Term if cfg!(windows) => Some(Duration::from_secs(5)),
+            _ => None,
         }
     }
 

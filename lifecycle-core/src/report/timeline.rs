@@ -21,12 +21,12 @@ impl fmt::Display for Report {
         let scale = Scale { total: inner.total };
         let drain = &inner.drain;
         if !drain.delay.is_zero() {
-            row(f, ' ', "(delay)", scale.bar(Duration::ZERO, drain.delay), drain.delay)?;
+            row(f, ' ', "(delay)", &scale.bar(Duration::ZERO, drain.delay), drain.delay)?;
         }
-        row(f, drain_sign(drain), "(drain)", scale.bar(drain.delay, drain.took), drain.took)?;
+        row(f, drain_sign(drain), "(drain)", &scale.bar(drain.delay, drain.took), drain.took)?;
         for hook in &inner.hooks {
             let bar = hook.started.map_or_else(String::new, |started| scale.bar(started, hook.took));
-            row(f, hook.outcome.sign(), &hook.name, bar, hook.took)?;
+            row(f, hook.outcome.sign(), &hook.name, &bar, hook.took)?;
         }
         writeln!(f, "    {:NAME$} |{:<BAR$}|", "", scale.ruler())?;
         signs(f, &inner.hooks)?;
@@ -38,7 +38,7 @@ impl fmt::Display for Report {
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, sign: char, name: &str, bar: String, took: Duration) -> fmt::Result {
+fn row(f: &mut fmt::Formatter<'_>, sign: char, name: &str, bar: &str, took: Duration) -> fmt::Result {
     writeln!(f, "  {sign} {:NAME$} |{bar:<BAR$}| {:>8}", fit(name, NAME), short(took))
 }
 

@@ -266,11 +266,8 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
         Some(MainEnd::Panicked(text)) => problems.push(format!("main panicked: {text}")),
         _ => {}
     }
-    match machine.stop().map(|stop| &stop.reason) {
-        Some(Reason::Failure(why)) => {
-            problems.push(format!("the application asked for a stop as a failure: {why}"))
-        }
-        _ => {}
+    if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason) {
+        problems.push(format!("the application asked for a stop as a failure: {why}"));
     }
     for site in drain.sites.iter().filter(|site| site.abandoned() > 0) {
         problems.push(abandoned_line(site));

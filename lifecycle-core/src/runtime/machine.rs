@@ -413,8 +413,12 @@ impl Machine {
         let no_delay =
             interactive || alone || reason.is_failure() || self.settings.job || self.state == State::Starting;
         let delay = if no_delay { Duration::ZERO } else { self.settings.delay.value };
-        let budget =
-            Budget::new(self.settings.grace.value, delay, self.settings.drain_timeout.value, self.worst_case);
+        let limit = match reason {
+            Reason::Signal { signal, .. } => signal.grace_limit(),
+            _ => None,
+        };
+        let grace = [self.settings.grace.value, limit].into_iter().flatten().min();
+        let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, self.worst_case);
         let delay = budget.delay;
         self.not_ready_at = None;
         self.stop = Some(Stop {

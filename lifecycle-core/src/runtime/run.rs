@@ -24,6 +24,7 @@ use crate::{
     plan::HookId,
     redact::redact,
     settings::{Environment, Findings, PlanAnswer, Settings},
+    sys,
 };
 
 /// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
@@ -283,7 +284,7 @@ fn variable(hook: &str) -> String {
 
 fn invalid(problems: Vec<String>) -> Report {
     for problem in &problems {
-        crate::sys::write_stderr(&format!("lifecycle: {problem}\n"));
+        sys::write_stderr(&format!("lifecycle: {problem}\n"));
     }
     Report::invalid(problems)
 }
@@ -323,6 +324,12 @@ fn start_line(settings: &Settings, findings: &Findings, plan: &Plan) -> impl FnO
     let (hooks, worst_case) = (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
     let mut warnings = findings.warnings.clone();
     warnings.extend(plan.fits(Terms::from(settings)).err().map(|unfit| unfit.to_string()));
+    warnings.extend(sys::shell_as_pid_1().map(|shell| {
+        format!(
+            "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; start \
+             the service with `exec` in the entry point"
+        )
+    }));
     move || {
         let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
         info!(target: "lifecycle", pid, version, hooks, worst_case, "{numbers}");

@@ -30,6 +30,17 @@ pub(crate) fn in_container() -> bool {
         || std::path::Path::new("/run/.containerenv").exists()
 }
 
+/// The shell that is PID 1 and this process's parent: it swallows the signals that are meant for us.
+pub(crate) fn shell_as_pid_1() -> Option<String> {
+    const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "busybox"];
+    #[cfg(unix)]
+    if std::os::unix::process::parent_id() == 1 {
+        let name = std::fs::read_to_string("/proc/1/comm").ok()?;
+        return SHELLS.contains(&name.trim()).then(|| name.trim().to_owned());
+    }
+    None
+}
+
 /// Whether a person sees what is written to stderr.
 pub(crate) fn stderr_is_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stderr())
