@@ -117,6 +117,7 @@ impl Service {
 #[async_trait]
 trait Handler {
     async fn handle(&self) -> Result<(), Refused>;
+    async fn wait(&self) -> Result<(), Refused>;
 }
 
 #[async_trait]
@@ -125,6 +126,11 @@ impl Handler for Service {
     async fn handle(&self) -> Result<(), Refused> {
         ran();
         Ok(())
+    }
+
+    #[tracked(drain = cancel)]
+    async fn wait(&self) -> Result<(), Refused> {
+        std::future::pending().await
     }
 }
 
@@ -163,7 +169,9 @@ async fn cancelled_only() -> u8 {
 #[tokio::test]
 async fn every_kind_answers_and_runs_nothing() {
     let main = async {
-        let waiting = tokio::spawn(async { tokio::join!(cancelled(), cancelled_later(), cancelled_only()) });
+        let waiting = tokio::spawn(async {
+            tokio::join!(cancelled(), cancelled_later(), cancelled_only(), Service.wait())
+        });
         tokio::task::yield_now().await;
         lifecycle::shutdown(Reason::requested("a test"));
         lifecycle::draining().await;
@@ -192,10 +200,11 @@ async fn every_kind_answers_and_runs_nothing() {
         assert!(always_sync());
         assert!(always_future().await);
 
-        let (at_once, later, only) = waiting.await.unwrap();
+        let (at_once, later, only, method) = waiting.await.unwrap();
         assert!(at_once.unwrap_err().ran());
         assert_eq!(later, "busy: true");
         assert_eq!(only, 5);
+        assert!(method.unwrap_err().ran());
     };
     let report = Config::new().signals([]).grace_period(Duration::from_secs(20)).run(main).await;
     assert!(report.is_clean(), "{report}");

@@ -4,7 +4,8 @@ use proc_macro2::{Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
     Attribute, Error, FnArg, Ident, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
-    parse::{Parse, ParseStream},
+    parenthesized,
+    parse::{Parse, ParseStream, Parser},
     token::Brace,
 };
 
@@ -82,6 +83,27 @@ impl Function {
         self.attrs.iter().any(|attr| !BUILT_IN.iter().any(|name| attr.path().is_ident(name)))
     }
 
+    /// The statements of the coroutine that `#[async_trait]` has made of an `async fn`: known by the
+    /// lifetime that it gives to the box.
+    pub(crate) fn async_trait_coroutine(&self) -> Option<TokenStream> {
+        let generics = &self.sig.generics;
+        generics.lifetimes().find(|parameter| parameter.lifetime.ident == "async_trait")?;
+        let boxed = |input: ParseStream<'_>| {
+            input.parse::<Ident>().and_then(|name| expect(&name, "Box"))?;
+            input.parse::<Token![::]>()?;
+            input.parse::<Ident>().and_then(|name| expect(&name, "pin"))?;
+            let argument;
+            parenthesized!(argument in input);
+            argument.parse::<Token![async]>()?;
+            argument.parse::<Token![move]>()?;
+            let statements;
+            braced!(statements in argument);
+            argument.parse::<Option<Token![,]>>()?;
+            statements.parse()
+        };
+        boxed.parse2(self.statements.clone()).ok()
+    }
+
     /// Whether the function takes `self` by value.
     pub(crate) fn consumes_self(&self) -> bool {
         self.sig.receiver().is_some_and(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(..)))
@@ -144,6 +166,10 @@ fn starts_function(input: ParseStream<'_>) -> bool {
             return false;
         }
     }
+}
+
+fn expect(name: &Ident, word: &str) -> Result<()> {
+    if name == word { Ok(()) } else { Err(Error::new(name.span(), word)) }
 }
 
 /// A name that says it is not used is used by the statements here.

@@ -32,7 +32,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         let may_refuse = !options.always || matches!(options.drain, Some(Drain::Cancel { .. }));
         Answer::choose(may_refuse, options.refused.as_ref(), &function.sig, &output)?
     };
-    if let (Some(drain), None) = (&options.drain, &function.sig.asyncness) {
+    let coroutine = match output {
+        Output::Future { boxed: true, .. } => function.async_trait_coroutine(),
+        _ => None,
+    };
+    if let (Some(drain), None, None) = (&options.drain, &function.sig.asyncness, &coroutine) {
         drain.refuse_for_sync()?;
     }
     let p = options.krate.private();
@@ -40,6 +44,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     Ok(match output {
         _ if function.sig.asyncness.is_some() => {
             asynchronous(&p, &site, &options, &answer, &output, function)
+        }
+        Output::Future { .. } if let Some(coroutine) = coroutine => {
+            boxed(&p, &site, &options, &answer, &function, &coroutine)
         }
         Output::Future { boxed, .. } => polled(&p, &site, &answer, Polled::Future, boxed, function),
         Output::Stream { boxed, .. } => polled(&p, &site, &answer, Polled::Stream, boxed, function),
@@ -57,18 +64,8 @@ fn asynchronous(
     mut function: Function,
 ) -> TokenStream {
     let parameters = function.rebind_parameters();
-    let leave = answer.leave(p);
     let statements = &function.statements;
-    let body = function.block(quote! {
-        if let #p::Err(__lifecycle_refused) = #p::ask(&__LIFECYCLE_SITE) { #leave; };
-        #parameters
-        #statements
-    });
-    let mut call = quote!(#p::Tracked::new(async move #body));
-    if matches!(options.drain, Some(Drain::Cancel { .. })) {
-        let give = answer.give(p);
-        call = quote!(#p::Cancellable::new(&__LIFECYCLE_SITE, |__lifecycle_refused| #give, #call));
-    }
+    let call = coroutine(p, options, answer, &function, &quote!(#parameters #statements));
     // Attributes below must see the `async fn`: `#[instrument]` would take another function for one
     // that only makes a future. So must a `!`, which no other place than a return type may name.
     if function.is_awaited_by_others() || matches!(output, Output::Never) {
@@ -84,6 +81,44 @@ fn asynchronous(
         Box::new(Type::Verbatim(quote!(impl #p::Future<Output = #returns>))),
     );
     function.with_statements(quote!(#site #call))
+}
+
+/// What `#[async_trait]` makes of an `async fn`: the same, inside its own box.
+fn boxed(
+    p: &TokenStream,
+    site: &TokenStream,
+    options: &Options,
+    answer: &Answer,
+    function: &Function,
+    statements: &TokenStream,
+) -> TokenStream {
+    let mut call = coroutine(p, options, answer, function, statements);
+    // Attributes below look for this very shape.
+    if function.is_awaited_by_others() {
+        call = quote!(async move { #call.await });
+    }
+    function.with_statements(quote!(#site Box::pin(#call)))
+}
+
+/// The call of a coroutine that asks first.
+fn coroutine(
+    p: &TokenStream,
+    options: &Options,
+    answer: &Answer,
+    function: &Function,
+    statements: &TokenStream,
+) -> TokenStream {
+    let leave = answer.leave(p);
+    let body = function.block(quote! {
+        if let #p::Err(__lifecycle_refused) = #p::ask(&__LIFECYCLE_SITE) { #leave; };
+        #statements
+    });
+    let call = quote!(#p::Tracked::new(async move #body));
+    if matches!(options.drain, Some(Drain::Cancel { .. })) {
+        let give = answer.give(p);
+        return quote!(#p::Cancellable::new(&__LIFECYCLE_SITE, |__lifecycle_refused| #give, #call));
+    }
+    call
 }
 
 /// A function that returns a future or a stream: the call lasts from here to the end of that.

@@ -79,6 +79,37 @@ impl Handler for Inner {
     }
 }
 
+#[async_trait]
+trait Spanned {
+    async fn above(&self) -> (bool, Option<&'static str>);
+    async fn below(&self) -> (bool, Option<&'static str>);
+}
+
+#[async_trait]
+impl Spanned for Inner {
+    #[tracked(refused = (false, None))]
+    #[instrument(skip(self))]
+    async fn above(&self) -> (bool, Option<&'static str>) {
+        tokio::task::yield_now().await;
+        in_call_and_span()
+    }
+
+    #[instrument(skip(self))]
+    #[tracked(refused = (false, None))]
+    async fn below(&self) -> (bool, Option<&'static str>) {
+        tokio::task::yield_now().await;
+        in_call_and_span()
+    }
+}
+
+#[tokio::test]
+async fn async_trait_methods_keep_their_spans() {
+    let _subscriber = tracing::subscriber::set_default(AllSpans::default());
+    let inner = Inner(Mutex::new(false));
+    assert_eq!(inner.above().await, (true, Some("above")));
+    assert_eq!(inner.below().await, (true, Some("below")));
+}
+
 #[tokio::test]
 async fn async_trait_methods_are_calls() {
     let handler = Arc::new(Inner(Mutex::new(false)));
