@@ -146,7 +146,10 @@ impl Lifecycle {
                 let what = match progress.phase {
                     Phase::Waiting => "has not started".to_owned(),
                     Phase::Running { .. } => format!("has been running for {:.1?}", progress.took(now)),
-                    Phase::Aborting { .. } | Phase::Reserve { .. } | Phase::Stuck => {
+                    Phase::Aborting { .. }
+                    | Phase::Reserve { .. }
+                    | Phase::AbortingReserve { .. }
+                    | Phase::Stuck => {
                         format!("is stuck: it has been running for {:.1?}", progress.took(now))
                     }
                     Phase::Done => continue,

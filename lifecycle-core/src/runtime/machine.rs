@@ -169,9 +169,20 @@ pub(crate) struct Drain {
     /// Whether somebody listened, so that main has the drain's time to return.
     pub(crate) main_was_told: bool,
     until: Option<Moment>,
+    time_is_up: bool,
     gate_closed: bool,
-    dropping_until: Option<Moment>,
+    dropping: Dropping,
     next_progress: Moment,
+}
+
+/// What has been done to end main.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dropping {
+    No,
+    /// It was told to go, and has until then.
+    Until(Moment),
+    /// It did not go; the teardown begins beside it.
+    GivenUp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,6 +222,7 @@ impl Machine {
             Input::Request(reason) => self.request(facts.now, reason, false, &mut effects),
             Input::Ready => {
                 if self.state == State::Starting && self.stop.is_none() {
+                    self.not_ready_at = None;
                     self.enter(State::Running, &mut effects);
                 }
             }
@@ -220,9 +232,13 @@ impl Machine {
             Input::MainEnded(end) => self.main_ended(facts.now, end, &mut effects),
             Input::RunDropped => self.run_dropped(facts.now, &mut effects),
             Input::GateClosed { listeners } => {
-                if let Some(drain) = &mut self.drain {
+                if self.state == State::Draining
+                    && let Some(drain) = &mut self.drain
+                {
                     drain.gate_closed = true;
                     drain.main_was_told = listeners > 0;
+                    // Said before anything that follows from it, whose state is a later one.
+                    self.enter(State::Draining, &mut effects);
                 }
             }
             Input::Planned(plan) => {
@@ -256,8 +272,11 @@ impl Machine {
         let candidates = [
             self.not_ready_at,
             delaying,
-            drain.and_then(|drain| drain.until).filter(|_| self.run != Run::Before),
-            drain.and_then(|drain| drain.dropping_until),
+            drain.filter(|drain| !drain.time_is_up && self.run != Run::Before).and_then(|drain| drain.until),
+            drain.and_then(|drain| match drain.dropping {
+                Dropping::Until(until) => Some(until),
+                Dropping::No | Dropping::GivenUp => None,
+            }),
             drain.map(|drain| drain.next_progress),
             self.teardown.as_ref().filter(|_| open).and_then(Teardown::next_wake),
             self.resources_until.filter(|_| open),
@@ -424,8 +443,8 @@ impl Machine {
         self.stop = Some(Stop {
             reason,
             at: now,
-            deadline: budget.deadline.map(|deadline| now + deadline),
-            delay_until: now + delay,
+            deadline: budget.deadline.map(|deadline| now.saturating_add(deadline)),
+            delay_until: now.saturating_add(delay),
             budget,
             was_running: self.state != State::Starting,
         });
@@ -442,13 +461,13 @@ impl Machine {
         self.under_main |= under_main;
         self.run = Run::Polling;
         match &mut self.stop {
-            None => self.not_ready_at = Some(now + READY_EXPECTED),
+            None => self.not_ready_at = Some(now.saturating_add(READY_EXPECTED)),
             Some(stop) => {
                 // The stop came before the configuration: its numbers count from the request all the same.
                 let grace = self.settings.grace.value;
                 let drain_timeout = self.settings.drain_timeout.value;
                 stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, worst_case);
-                stop.deadline = stop.budget.deadline.map(|deadline| stop.at + deadline);
+                stop.deadline = stop.budget.deadline.map(|deadline| stop.at.saturating_add(deadline));
                 let until = stop.drain_until(now, drain_timeout);
                 if let Some(drain) = &mut self.drain {
                     drain.until = until;
@@ -489,7 +508,7 @@ impl Machine {
     fn begin_drain(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         // Who listens is counted before anybody is told.
         effects.push(Effect::CloseGate);
-        self.enter(State::Draining, effects);
+        self.state = State::Draining;
         let drain_timeout = self.settings.drain_timeout.value;
         let until = self.stop.as_ref().and_then(|stop| stop.drain_until(now, drain_timeout));
         self.drain = Some(Drain {
@@ -498,9 +517,10 @@ impl Machine {
             timed_out: false,
             main_was_told: false,
             until,
+            time_is_up: false,
             gate_closed: false,
-            dropping_until: None,
-            next_progress: now + PROGRESS_EVERY,
+            dropping: Dropping::No,
+            next_progress: now.saturating_add(PROGRESS_EVERY),
         });
     }
 
@@ -547,7 +567,7 @@ impl Machine {
             return;
         }
         if drain.next_progress <= now {
-            drain.next_progress = now + PROGRESS_EVERY;
+            drain.next_progress = now.saturating_add(PROGRESS_EVERY);
             effects.push(Effect::Progress);
         }
         let main_is_over = match self.run {
@@ -556,18 +576,23 @@ impl Machine {
             Run::Polling => false,
             Run::Over(_) => true,
         };
-        let time_is_up = self.hurried || drain.until.is_some_and(|until| until <= now);
+        drain.time_is_up |= self.hurried || drain.until.is_some_and(|until| until <= now);
+        let time_is_up = drain.time_is_up;
         let idle = in_flight == 0;
-        if !main_is_over && drain.dropping_until.is_none() && (time_is_up || (idle && !drain.main_was_told)) {
-            drain.dropping_until = Some(now + JOIN_PATIENCE);
-            effects.push(Effect::DropMain);
+        match drain.dropping {
+            Dropping::No if !main_is_over && (time_is_up || (idle && !drain.main_was_told)) => {
+                drain.dropping = Dropping::Until(now.saturating_add(JOIN_PATIENCE));
+                effects.push(Effect::DropMain);
+            }
+            Dropping::Until(until) if until <= now => drain.dropping = Dropping::GivenUp,
+            _ => {}
         }
-        let main_is_gone = main_is_over || drain.dropping_until.is_some_and(|until| until <= now);
+        let main_is_gone = main_is_over || drain.dropping == Dropping::GivenUp;
         if !main_is_gone || !(idle || time_is_up) {
             return;
         }
         drain.ended = Some(now);
-        drain.timed_out = time_is_up && !(idle && main_is_over && drain.dropping_until.is_none());
+        drain.timed_out = time_is_up && !(idle && main_is_over && drain.dropping == Dropping::No);
         effects.push(Effect::EndDrain);
         self.enter(State::Stopping, effects);
         effects.push(Effect::PlanTeardown);
@@ -583,7 +608,7 @@ impl Machine {
             None => {
                 let patience = self.settings.hook_timeout.value;
                 let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-                self.resources_until = Some(deadline.unwrap_or(now + patience));
+                self.resources_until = Some(deadline.unwrap_or(now.saturating_add(patience)));
                 effects.push(Effect::DropResources);
             }
             Some(until) if until <= now => self.finish(now, effects),
@@ -593,7 +618,7 @@ impl Machine {
 
     fn finish(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-        let exit_at = now + self.settings.exit_timeout.value;
+        let exit_at = now.saturating_add(self.settings.exit_timeout.value);
         let exit_at = deadline.map_or(exit_at, |deadline| exit_at.min(deadline.max(now)));
         self.finished = Some(Finished { at: now, exit_at: self.is_armed().then_some(exit_at), code: 0 });
         self.enter(State::Stopped, effects);
@@ -626,7 +651,7 @@ impl Stop {
     /// When a drain that begins now has to be over: what the delay did not use is the drain's.
     fn drain_until(&self, now: Moment, drain_timeout: Option<Duration>) -> Option<Moment> {
         let latest = self.deadline.map(|deadline| deadline.saturating_sub(self.budget.reserve));
-        let own = drain_timeout.map(|timeout| now + timeout);
+        let own = drain_timeout.map(|timeout| now.saturating_add(timeout));
         [latest, own].into_iter().flatten().min()
     }
 

@@ -78,6 +78,10 @@ pub(crate) enum Phase {
     Reserve {
         until: Moment,
     },
+    /// Cancelled in its second step, not gone yet.
+    AbortingReserve {
+        until: Moment,
+    },
     Stuck,
     Done,
 }
@@ -141,7 +145,9 @@ impl Teardown {
                     self.close(at, Outcome::Late, now, &mut steps);
                 }
             },
-            Phase::Reserve { .. } => self.close(at, Outcome::TimedOut, now, &mut steps),
+            Phase::Reserve { .. } | Phase::AbortingReserve { .. } => {
+                self.close(at, Outcome::TimedOut, now, &mut steps);
+            }
             Phase::Stuck => {
                 // Its successors have started long ago: only what is said of it changes.
                 let progress = &mut self.hooks[at];
@@ -164,10 +170,15 @@ impl Teardown {
             let hook = self.plan.hooks()[at].id();
             match self.hooks[at].phase {
                 Phase::Running { until } if until <= now => {
-                    self.hooks[at].phase = Phase::Aborting { until: now + JOIN_PATIENCE };
+                    self.hooks[at].phase = Phase::Aborting { until: now.saturating_add(JOIN_PATIENCE) };
                     steps.push(Step::Abort { hook });
                 }
-                Phase::Aborting { until } | Phase::Reserve { until } if until <= now => {
+                Phase::Reserve { until } if until <= now => {
+                    let until = now.saturating_add(JOIN_PATIENCE);
+                    self.hooks[at].phase = Phase::AbortingReserve { until };
+                    steps.push(Step::Abort { hook });
+                }
+                Phase::Aborting { until } | Phase::AbortingReserve { until } if until <= now => {
                     let elapsed = self.hooks[at].took(now);
                     self.hooks[at].phase = Phase::Stuck;
                     self.hooks[at].outcome = Some(Outcome::Stuck);
@@ -185,9 +196,10 @@ impl Teardown {
         self.hooks
             .iter()
             .filter_map(|hook| match hook.phase {
-                Phase::Running { until } | Phase::Aborting { until } | Phase::Reserve { until } => {
-                    Some(until)
-                }
+                Phase::Running { until }
+                | Phase::Aborting { until }
+                | Phase::Reserve { until }
+                | Phase::AbortingReserve { until } => Some(until),
                 _ => None,
             })
             .min()
@@ -263,7 +275,7 @@ impl Teardown {
         let planned = &self.plan.hooks()[node];
         let timeout = self.allot(planned.timeout(), self.plan.graph().tail[node], now);
         let hook = &mut self.hooks[node];
-        hook.phase = Phase::Running { until: now + timeout };
+        hook.phase = Phase::Running { until: now.saturating_add(timeout) };
         hook.started = Some(now);
         hook.allotted = timeout;
         hook.released_by = released_by;
@@ -278,7 +290,7 @@ impl Teardown {
         }
         let tail = self.plan.graph().tail[at].saturating_sub(planned.timeout());
         let timeout = self.allot(planned.reserve(), tail, now);
-        self.hooks[at].phase = Phase::Reserve { until: now + timeout };
+        self.hooks[at].phase = Phase::Reserve { until: now.saturating_add(timeout) };
         steps.push(Step::Reserve { hook: planned.id(), timeout });
     }
 

@@ -1,0 +1,18 @@
+//! Tests of the pure machine and the pure teardown, on a clock that jumps.
+//!
+//! `simulator` does what the shell does; `plans` makes plans; the rest asks one question a file.
+
+mod ladder;
+mod ordering;
+mod plans;
+mod simulator;
+mod store;
+mod wakes;
+
+use std::time::Duration;
+
+use simulator::Simulator;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
