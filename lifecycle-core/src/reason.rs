@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Sender, Signal};
+use crate::{Sender, Signal, redact::redact};
 
 /// Why a lifecycle stops. The first reason wins; later ones change nothing.
 ///
@@ -48,6 +48,15 @@ impl Reason {
     #[must_use]
     pub const fn is_failure(&self) -> bool {
         matches!(self, Self::Failure(_) | Self::MainFailed(_) | Self::MainPanicked(_))
+    }
+
+    /// What the application wrote goes into logs and reports.
+    pub(crate) fn redacted(self) -> Self {
+        match self {
+            Self::Requested(why) => Self::Requested(redact(&why)),
+            Self::Failure(why) => Self::Failure(redact(&why)),
+            other => other,
+        }
     }
 }
 

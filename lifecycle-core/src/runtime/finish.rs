@@ -100,8 +100,10 @@ impl Lifecycle {
     pub(super) fn breach(&self) {
         let culprits = self.culprits();
         let deadline = self.machine().stop().and_then(|stop| stop.budget.deadline);
+        // A job that was stopped says so even now.
+        let code = self.machine().exit_code(false);
         let first = format!(
-            "the deadline, {:.1?} after the request, has passed: exit 124",
+            "the deadline, {:.1?} after the request, has passed: exit {code}",
             deadline.unwrap_or_default()
         );
         self.say_all(std::iter::once(&first).chain(&culprits));
@@ -117,7 +119,7 @@ impl Lifecycle {
                 let _ = written.recv_timeout(BREACH_PATIENCE);
             }
         }
-        end_process(124)
+        end_process(code)
     }
 
     pub(super) fn exit(&self, code: u8, why: ExitWhy) {

@@ -448,7 +448,7 @@ impl Lifecycle {
     }
 
     pub(super) fn request(&self, reason: Reason) {
-        self.post(Input::Request(reason));
+        self.post(Input::Request(reason.redacted()));
     }
 }
 
