@@ -1,0 +1,46 @@
+//! The connection pool and the schema.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{AnyPool, ConnectOptions, Executor, any::AnyPoolOptions, sqlite::SqliteConnectOptions};
+
+/// How long a connection is waited for: longer than a drain may take helps nobody.
+const ACQUIRE: Duration = Duration::from_secs(20);
+
+/// Connects and brings the schema up to date. An SQLite file is made when it is missing.
+///
+/// # Errors
+///
+/// When the database cannot be reached, or is neither SQLite nor PostgreSQL.
+pub async fn connect(url: &str) -> Result<AnyPool, sqlx::Error> {
+    sqlx::any::install_default_drivers();
+    let options = AnyPoolOptions::new().acquire_timeout(ACQUIRE);
+    let (pool, schema) = if url.starts_with("sqlite:") {
+        (sqlite(options, url).await?, sqlx::migrate!("migrations/sqlite"))
+    } else {
+        (options.max_connections(16).connect(url).await?, sqlx::migrate!("migrations/postgres"))
+    };
+    schema.run(&pool).await?;
+    Ok(pool)
+}
+
+/// WAL lets reads go on beside a write; `synchronous = FULL` makes a commit outlive a power cut, which the
+/// acknowledgement of an order promises.
+async fn sqlite(options: AnyPoolOptions, url: &str) -> Result<AnyPool, sqlx::Error> {
+    let url = SqliteConnectOptions::from_str(url)?.create_if_missing(true).to_url_lossy();
+    options
+        // There is one writer at a time anyway; more connections only wait for each other's locks.
+        .max_connections(4)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection
+                    .execute(
+                        "PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;",
+                    )
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect(url.as_str())
+        .await
+}

@@ -1,0 +1,11 @@
+//! The service as a process: started, loaded, signalled, killed, and what is in its database afterwards.
+
+mod audit;
+mod clients;
+mod controls;
+mod crash;
+mod endpoints;
+mod listeners;
+mod load;
+mod postgres;
+mod service;
