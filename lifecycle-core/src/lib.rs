@@ -27,6 +27,8 @@ mod signal;
 mod site;
 mod state;
 mod sys;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use crate::{
     budget::Terms,

@@ -32,6 +32,22 @@ impl Outcome {
         matches!(self, Self::Completed)
     }
 
+    /// Its kind in a word or two.
+    #[cfg(feature = "testing")]
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Late => "late",
+            Self::Failed(_) => "failed",
+            Self::Panicked(_) => "panicked",
+            Self::TimedOut => "timed out",
+            Self::Stuck => "stuck",
+            Self::Skipped(_) => "skipped",
+            Self::NotStarted => "not started",
+            Self::Unregistered => "unregistered",
+        }
+    }
+
     /// A sign for people that needs no colour.
     pub(crate) const fn sign(&self) -> char {
         match self {

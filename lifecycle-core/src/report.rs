@@ -88,6 +88,14 @@ impl Report {
         report
     }
 
+    /// The same, with another exit code where there is one.
+    pub(crate) fn ending_with(mut self, code: Option<u8>) -> Self {
+        if let Some(code) = code {
+            Arc::make_mut(&mut self.inner).exit_code = code;
+        }
+        self
+    }
+
     /// Why the lifecycle stopped.
     #[must_use]
     pub fn reason(&self) -> &Reason {
@@ -238,6 +246,13 @@ impl DrainReport {
     #[must_use]
     pub const fn main_did_not_return(&self) -> bool {
         self.main_did_not_return
+    }
+
+    /// What is said of a main that was told and did not return. It is named, and not unclean.
+    pub(crate) fn main_line(&self) -> Option<String> {
+        self.main_did_not_return.then(|| {
+            format!("main was told to drain and did not return within {:.1?}: it was not waited for", self.took)
+        })
     }
 
     /// The sites that had calls, refused some, or left some.

@@ -54,7 +54,7 @@ pub(crate) fn gate() -> Arc<Gate> {
 }
 
 /// The gate of the scenario on this thread, if there is one.
-pub(super) fn own_gate() -> Option<Arc<Gate>> {
+pub(crate) fn own_gate() -> Option<Arc<Gate>> {
     THREAD.try_with(|thread| thread.gate.borrow().clone()).ok().flatten()
 }
 

@@ -1,7 +1,8 @@
 use std::{
+    any::Any,
     fmt,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -26,6 +27,8 @@ pub(crate) struct Gate {
     /// Wakes who waits for the drain's begin.
     closing: Arc<Notify>,
     main_was_refused: AtomicBool,
+    /// The lifecycle that this is the gate of, for whoever knows its type.
+    owner: OnceLock<&'static (dyn Any + Send + Sync)>,
 }
 
 /// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors, never
@@ -59,7 +62,18 @@ impl Gate {
             inner: Mutex::default(),
             closing: Arc::default(),
             main_was_refused: AtomicBool::new(false),
+            owner: OnceLock::new(),
         })
+    }
+
+    /// Says whose gate this is; the first word stands.
+    pub(crate) fn set_owner(&self, owner: &'static (dyn Any + Send + Sync)) {
+        let _ = self.owner.set(owner);
+    }
+
+    /// Whose gate this is.
+    pub(crate) fn owner(&self) -> Option<&'static (dyn Any + Send + Sync)> {
+        self.owner.get().copied()
     }
 
     /// Says from now on what happens; says at once what already has.

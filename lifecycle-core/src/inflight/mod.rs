@@ -30,6 +30,8 @@ mod tests;
 mod track;
 mod tracked;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::context::UseGate;
 pub use self::{
     admission::{Admission, Scoped},
     cancellable::Cancellable,

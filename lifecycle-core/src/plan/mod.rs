@@ -139,6 +139,19 @@ impl Plan {
         &self.resolved().graph
     }
 
+    /// The edges as they were written, between hooks that are in the plan: the first before the second.
+    #[cfg(feature = "testing")]
+    pub(crate) fn written_pairs(&self) -> Vec<(HookId, HookId)> {
+        let kept = |id: &HookId| self.index.get(id).is_some_and(|&at| self.entries[at].kept);
+        let specs = self.entries.iter().map(|entry| &entry.spec);
+        let pairs = specs.flat_map(|spec| {
+            let after = spec.after.iter().map(|first| (*first, spec.id));
+            after.chain(spec.before.iter().map(|then| (spec.id, *then)))
+        });
+        let added = self.edges.iter().map(|edge| (edge.before, edge.after));
+        pairs.chain(added).filter(|(first, then)| kept(first) && kept(then)).collect()
+    }
+
     /// Promised hooks that nobody linked.
     fn missing(&self) -> impl Iterator<Item = &Promise> {
         self.promises.iter().filter(|promise| !self.index.contains_key(&promise.id))

@@ -22,12 +22,16 @@ impl Plan {
     /// The same, not checked: for corrections. Whoever runs it checks it.
     #[must_use]
     pub fn declared() -> Self {
+        let lifecycle = Lifecycle::current();
+        Self::linked().with_hooks(lifecycle.registry.specs()).with_uses(lifecycle.resources.uses())
+    }
+
+    /// The hooks that the program is linked with.
+    pub(crate) fn linked() -> Self {
         let specs = inventory::iter::<HookEntry>.into_iter().map(|entry| HookSpec::from((entry.0)()));
         let expected = inventory::iter::<ExpectedHook>
             .into_iter()
             .map(|expected| ExpectedHook { hook: expected.hook, location: expected.location });
-        let plan = Self::build(specs.collect(), Vec::new(), expected.collect());
-        let lifecycle = Lifecycle::process();
-        plan.with_hooks(lifecycle.registry.specs()).with_uses(lifecycle.resources.uses())
+        Self::build(specs.collect(), Vec::new(), expected.collect())
     }
 }

@@ -80,19 +80,28 @@ impl Lifecycle {
             machine.set_final_code(report.exit_code());
             machine.settings().report.clone()
         };
-        self.say_all(report.problems());
-        if sys::stderr_is_terminal() {
+        let main_line = report.drain().main_line();
+        if let Some(line) = &main_line {
+            self.warn(line);
+        }
+        self.say_all(main_line.iter().chain(report.problems()));
+        if self.stage.is_none() && sys::stderr_is_terminal() {
             sys::write_stderr(&format!("\n{report}"));
         }
         let patience = if path.is_some() { FILE_PATIENCE } else { LOG_PATIENCE };
         self.publication.wait(self.now() + patience, report.clone());
-        self.supervisor.ring();
-        self.log.run(move |log| {
-            log_report(&report);
-            if let Some(path) = path {
-                write_report(log, &path, &report);
-            }
-            self.publication.publish(report);
+        self.ring();
+        let hand_over = move |report: Report| {
+            self.log.run(move |_| {
+                log_report(&report);
+                self.publication.publish(report);
+            });
+        };
+        let Some(path) = path else { return hand_over(report) };
+        // Beside the log, whose subscriber may block. Without a thread there is no file.
+        let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
+            write_report(&self.log, &path, &report);
+            hand_over(report);
         });
     }
 
@@ -107,6 +116,9 @@ impl Lifecycle {
             deadline.unwrap_or_default()
         );
         self.say_all(std::iter::once(&first).chain(&culprits));
+        if self.stage.is_some() {
+            return self.cut(None, culprits);
+        }
         let path = self.machine().settings().report.clone();
         if let Some(path) = path {
             let report = self.build_report(culprits);
@@ -135,6 +147,9 @@ impl Lifecycle {
         };
         let culprits = if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
         self.say_all(std::iter::once(&first).chain(&culprits));
+        if self.stage.is_some() {
+            return self.cut(Some(code), culprits);
+        }
         end_process(code)
     }
 
@@ -170,13 +185,15 @@ impl Lifecycle {
         for site in self.gate.snapshot() {
             lines.push(site.to_string());
         }
-        if let Some(resource) = self.dropping.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            lines.push(format!("the destructor of {resource} has not returned"));
+        let dropping = self.dropping.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((resource, since)) = dropping {
+            let elapsed = now.saturating_sub(since);
+            lines.push(format!("the destructor of {resource}, has been running for {elapsed:.1?}"));
         }
         lines
     }
 
-    fn build_report(&self, culprits: Vec<String>) -> Report {
+    pub(super) fn build_report(&self, culprits: Vec<String>) -> Report {
         let machine = self.machine();
         let now = machine.finished_at().unwrap_or_else(|| self.now());
         let sites = self.gate.report();

@@ -16,17 +16,22 @@ use super::{lifecycle::Lifecycle, machine::Input, pulse::Hold, registration::Act
 use crate::{
     ShutdownContext,
     hook::{Body, HookDecl, HookEnd},
+    inflight::context,
     plan::{HookId, PlannedHook},
     redact::redact,
     resource::Binder,
 };
 
-type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
+pub(super) type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
 
 impl Lifecycle {
     /// Starts `hook`, which will be cancelled after `timeout`.
     pub(super) fn launch(&'static self, hook: &PlannedHook, timeout: Duration) {
         let id = hook.id();
+        if let Some(part) = self.stage.as_ref().and_then(|stage| stage.part_of(id)) {
+            self.launch_part(hook, part);
+            return;
+        }
         self.resources.began(id);
         let missing = self.resources.missing(hook.needs());
         if !missing.is_empty() {
@@ -59,7 +64,7 @@ impl Lifecycle {
         }
     }
 
-    fn launch_task(
+    pub(super) fn launch_task(
         &'static self,
         id: HookId,
         name: &str,
@@ -97,7 +102,10 @@ impl Lifecycle {
         let admission = self.gate.hook_admission();
         let runtime = self.runtime.get().cloned();
         let announce = Announce { lifecycle: self, id, end: None };
+        let stand_by = self.stand_by();
         let thread = std::thread::Builder::new().name(thread_name(&name)).spawn(move || {
+            let _stand_by = stand_by;
+            let _gate = context::use_gate(Arc::clone(&self.gate));
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
             let work = || {
                 Ok(match self.bind(id, decl, &name, context)? {
@@ -154,7 +162,10 @@ impl Lifecycle {
     /// Drops what no hook took, last provided first, on a thread of its own.
     pub(super) fn drop_resources(&'static self) {
         let runtime = self.runtime.get().cloned();
+        let stand_by = self.stand_by();
         let thread = std::thread::Builder::new().name("lifecycle-drop".to_owned()).spawn(move || {
+            let _stand_by = stand_by;
+            let _gate = context::use_gate(Arc::clone(&self.gate));
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
             for leftover in self.resources.leftovers() {
                 let what = format!("`{}`, provided at {}", leftover.type_name, leftover.location);
@@ -172,19 +183,19 @@ impl Lifecycle {
     }
 
     fn set_dropping(&self, what: Option<String>) {
-        *self.dropping.lock().unwrap_or_else(PoisonError::into_inner) = what;
+        *self.dropping.lock().unwrap_or_else(PoisonError::into_inner) = what.map(|what| (what, self.now()));
     }
 }
 
 /// Tells the machine how a hook ended, when it is dropped.
-struct Announce {
-    lifecycle: &'static Lifecycle,
-    id: HookId,
-    end: Option<End>,
+pub(super) struct Announce {
+    pub(super) lifecycle: &'static Lifecycle,
+    pub(super) id: HookId,
+    pub(super) end: Option<End>,
 }
 
 impl Announce {
-    fn tell(mut self, end: End) {
+    pub(super) fn tell(mut self, end: End) {
         self.end = Some(end);
     }
 }

@@ -25,13 +25,14 @@ use super::{
     readiness::Readiness,
     registration::Registry,
     run::StartLine,
+    stage::Stage,
     supervisor::Supervisor,
     teardown::{Moment, Step},
 };
 use crate::{
     Config, Event, Events, Plan, Reason, Report, Sender, Signal, State,
     event::Bus,
-    inflight::{Gate, GateObserver},
+    inflight::{Gate, GateObserver, context},
     plan::{HookId, PlannedHook},
     resource::Resources,
     settings::{Environment, Settings},
@@ -39,7 +40,7 @@ use crate::{
     sys::{self, Call},
 };
 
-pub(super) struct Lifecycle {
+pub(crate) struct Lifecycle {
     pub(super) gate: Arc<Gate>,
     pub(super) resources: Resources,
     pub(super) registry: Registry,
@@ -48,14 +49,16 @@ pub(super) struct Lifecycle {
     pub(super) supervisor: Supervisor,
     pub(super) runtime: OnceLock<Handle>,
     pub(super) tasks: Mutex<HashMap<HookId, AbortHandle>>,
-    /// The resource whose destructor runs.
-    pub(super) dropping: Mutex<Option<String>>,
+    /// The resource whose destructor runs, and since when.
+    pub(super) dropping: Mutex<Option<(String, Moment)>>,
     pub(super) publication: Publication,
     pub(super) pulse: Pulse,
     pub(super) start_line: StartLine,
     /// The plan that `run` was given, before what came at run time.
     pub(super) base_plan: OnceLock<Plan>,
     pub(super) shutdown_id: OnceLock<String>,
+    /// Where this is the lifecycle of a test.
+    pub(super) stage: Option<Stage>,
     clock: Clock,
     machine: Mutex<Machine>,
     inbox: Mutex<VecDeque<Work>>,
@@ -74,23 +77,36 @@ enum Work {
 impl Lifecycle {
     /// That of the process.
     pub(super) fn process() -> &'static Self {
-        static PROCESS: LazyLock<&'static Lifecycle> = LazyLock::new(|| {
-            let lifecycle: &'static Lifecycle =
-                Box::leak(Box::new(Lifecycle::new(Arc::clone(Gate::process()))));
-            lifecycle.gate.set_observer(Arc::new(Observer(lifecycle)));
-            lifecycle
-        });
+        static PROCESS: LazyLock<&'static Lifecycle> =
+            LazyLock::new(|| Lifecycle::make(Arc::clone(Gate::process()), Clock::of_process(), None));
         &PROCESS
     }
 
-    fn new(gate: Arc<Gate>) -> Self {
-        let (settings, _) = Settings::resolve(&Config::new(), &Environment::of_process());
+    /// That of the scenario on this thread, else that of the process.
+    pub(super) fn current() -> &'static Self {
+        let owner = context::own_gate().and_then(|gate| gate.owner());
+        owner.and_then(|owner| owner.downcast_ref()).unwrap_or_else(Self::process)
+    }
+
+    /// A new one. It is never freed: that of the process lives as long as it, and what a test's holds is
+    /// dropped with its scenario.
+    pub(crate) fn make(gate: Arc<Gate>, clock: Clock, stage: Option<Stage>) -> &'static Self {
+        let lifecycle: &'static Self = Box::leak(Box::new(Self::new(gate, clock, stage)));
+        lifecycle.gate.set_owner(lifecycle);
+        lifecycle.gate.set_observer(Arc::new(Observer(lifecycle)));
+        lifecycle
+    }
+
+    fn new(gate: Arc<Gate>, clock: Clock, stage: Option<Stage>) -> Self {
+        let environment = if stage.is_some() { Environment::default() } else { Environment::of_process() };
+        let (settings, _) = Settings::resolve(&Config::new(), &environment);
         Self {
+            log: Log::new(stage.is_some()),
+            stage,
             gate,
             resources: Resources::default(),
             registry: Registry::default(),
             readiness: Readiness::default(),
-            log: Log::default(),
             supervisor: Supervisor::default(),
             runtime: OnceLock::new(),
             tasks: Mutex::default(),
@@ -100,7 +116,7 @@ impl Lifecycle {
             start_line: StartLine::default(),
             base_plan: OnceLock::new(),
             shutdown_id: OnceLock::new(),
-            clock: Clock::start(),
+            clock,
             machine: Mutex::new(Machine::new(settings)),
             inbox: Mutex::default(),
             state: watch::Sender::new(State::Starting),
@@ -108,6 +124,11 @@ impl Lifecycle {
             bus: Bus::default(),
             claimed: AtomicBool::new(false),
         }
+    }
+
+    /// The environment that counts: a test has none.
+    pub(super) fn environment(&self) -> Environment {
+        if self.stage.is_some() { Environment::default() } else { Environment::of_process() }
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -128,7 +149,7 @@ impl Lifecycle {
         *self.state.borrow()
     }
 
-    pub(super) fn states(&self) -> watch::Receiver<State> {
+    pub(crate) fn states(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 
@@ -147,7 +168,7 @@ impl Lifecycle {
     /// Tells the machine, from any thread, without waiting.
     pub(super) fn post(&self, input: Input) {
         self.push(Work::Input(input));
-        self.supervisor.ring();
+        self.ring();
     }
 
     /// Has effects carried out that the machine decided outside of a turn.
@@ -155,7 +176,15 @@ impl Lifecycle {
         for effect in effects {
             self.push(Work::Effect(effect));
         }
-        self.supervisor.ring();
+        self.ring();
+    }
+
+    /// Wakes whoever drives.
+    pub(super) fn ring(&self) {
+        match &self.stage {
+            Some(stage) => stage.ring(),
+            None => self.supervisor.ring(),
+        }
     }
 
     /// Something woke the thread that drives.
@@ -195,7 +224,8 @@ impl Lifecycle {
     /// Tells whoever wants to know.
     pub(super) fn tell(&self, event: Event) {
         self.bus.send(&event);
-        if sys::stderr_is_terminal()
+        if self.stage.is_none()
+            && sys::stderr_is_terminal()
             && let Some(line) = super::log::terminal_line(&event)
         {
             sys::write_stderr(&format!("{line}\n"));
@@ -211,7 +241,7 @@ impl Lifecycle {
     /// Lines on stderr, given up together where stderr blocks.
     pub(super) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
         let text: String = lines.into_iter().map(|line| format!("lifecycle: {}\n", line.as_ref())).collect();
-        if !text.is_empty() {
+        if !text.is_empty() && self.stage.is_none() {
             sys::write_stderr(&text);
         }
     }
@@ -310,7 +340,7 @@ impl Lifecycle {
         None
     }
 
-    fn enter(&self, state: State) {
+    pub(super) fn enter(&self, state: State) {
         if state == State::Stopping {
             self.resources.close();
         }

@@ -15,7 +15,7 @@ use crate::{Event, State};
 const LINGER: Duration = Duration::from_millis(200);
 
 /// The queue of what is to be logged.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Log {
     shared: Arc<Shared>,
 }
@@ -29,6 +29,8 @@ struct Shared {
     /// The span of the whole stop.
     shutdown: OnceLock<Span>,
     drain: Mutex<Option<Span>>,
+    /// Without a thread: whoever has something to say writes it.
+    inline: bool,
 }
 
 #[derive(Default)]
@@ -40,6 +42,11 @@ struct Queue {
 type Job = Box<dyn FnOnce(&Log) + Send>;
 
 impl Log {
+    /// With `inline`, lines are written by the thread that has something to say.
+    pub(super) fn new(inline: bool) -> Self {
+        Self { shared: Arc::new(Shared { inline, ..Shared::default() }) }
+    }
+
     /// Lines go to the subscriber of the calling thread from here, if it has one; else to the global one,
     /// which main may install later.
     pub(super) fn adopt_subscriber(&self) {
@@ -60,6 +67,10 @@ impl Log {
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
     pub(super) fn run(&self, job: impl FnOnce(&Self) + Send + 'static) {
+        if self.shared.inline {
+            job(self);
+            return;
+        }
         let mut queue = self.lock();
         queue.jobs.push_back(Box::new(job));
         self.shared.arrived.notify_one();

@@ -35,7 +35,7 @@ pub fn drained() -> Milestone {
 /// Completes with the report when it is final. Cancel safe.
 #[must_use = "futures do nothing unless polled"]
 pub fn stopped() -> Stopped {
-    let mut reports = Lifecycle::process().publication.subscribe();
+    let mut reports = Lifecycle::current().publication.subscribe();
     Stopped {
         inner: Box::pin(async move {
             match reports.wait_for(Option::is_some).await {
@@ -71,7 +71,7 @@ pub struct Milestone {
 
 impl Milestone {
     fn new(state: State, listener: Option<SourceLocation>) -> Self {
-        let lifecycle = Lifecycle::process();
+        let lifecycle = Lifecycle::current();
         let mut states = lifecycle.states();
         Self {
             state,

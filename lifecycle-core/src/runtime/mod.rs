@@ -19,12 +19,22 @@ mod pulse;
 mod readiness;
 mod registration;
 mod run;
+mod stage;
 mod status;
 mod supervisor;
 mod teardown;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::{
+    clock::Clock,
+    lifecycle::Lifecycle,
+    machine::Input,
+    run::run_under,
+    stage::{Part, Stage},
+    teardown::JOIN_PATIENCE,
+};
 pub use self::{
     entry::{MainExit, install, main},
     milestone::{

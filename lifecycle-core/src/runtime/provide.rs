@@ -28,7 +28,7 @@ pub fn provide<T: Send + 'static>(value: T) -> Provided<T> {
 /// Where [`provide`] panics; the value is in the error.
 #[track_caller]
 pub fn try_provide<T: Send + 'static>(value: T) -> Result<Provided<T>, ProvideError<T>> {
-    let lifecycle = Lifecycle::process();
+    let lifecycle = Lifecycle::current();
     let location = SourceLocation::caller();
     match lifecycle.resources.provide(value, location, lifecycle.is_running()) {
         Ok(()) => Ok(Provided { location, _type: PhantomData }),
@@ -40,14 +40,14 @@ pub fn try_provide<T: Send + 'static>(value: T) -> Result<Provided<T>, ProvideEr
 /// they keep.
 #[track_caller]
 pub fn replace<T: Send + 'static>(value: T) -> Option<Arc<T>> {
-    Lifecycle::process().resources.replace(value, SourceLocation::caller())
+    Lifecycle::current().resources.replace(value, SourceLocation::caller())
 }
 
 /// A share of the `T` that was provided, if it is there and no hook has taken it. A hook that takes `T`
 /// while the share lives gets a clone, or is skipped where `T` is not `Clone`.
 #[must_use]
 pub fn resource<T: Send + Sync + 'static>() -> Option<Arc<T>> {
-    Lifecycle::process().resources.get()
+    Lifecycle::current().resources.get()
 }
 
 /// A value of type `T` was provided.
@@ -68,7 +68,7 @@ impl<T: 'static> Provided<T> {
     #[expect(clippy::must_use_candidate, reason = "it is said for its effect")]
     #[expect(clippy::return_self_not_must_use, reason = "it is said for its effect")]
     pub fn uses<U: 'static>(self) -> Self {
-        let lifecycle = Lifecycle::process();
+        let lifecycle = Lifecycle::current();
         let uses = Uses::new::<T, U>(self.location);
         if lifecycle.is_running() && lifecycle.state() < State::Stopping {
             let plan = lifecycle.plan().with_uses(vec![uses]);

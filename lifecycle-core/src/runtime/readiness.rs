@@ -8,7 +8,7 @@ use crate::{SourceLocation, State};
 /// Says that main is ready: the service is `Running` from here unless readiness is held. Without it the
 /// first `draining()`, `until_draining` or `pull` says so.
 pub fn ready() {
-    let lifecycle = Lifecycle::process();
+    let lifecycle = Lifecycle::current();
     lifecycle.readiness.ask();
     lifecycle.check_ready();
 }
@@ -17,7 +17,7 @@ pub fn ready() {
 /// service became `Running`, it takes readiness away and leaves the state.
 #[track_caller]
 pub fn hold_ready(name: impl Into<String>) -> ReadyHold {
-    let lifecycle = Lifecycle::process();
+    let lifecycle = Lifecycle::current();
     ReadyHold { id: lifecycle.readiness.hold(name.into(), SourceLocation::caller()) }
 }
 
@@ -35,7 +35,7 @@ impl ReadyHold {
 
 impl Drop for ReadyHold {
     fn drop(&mut self) {
-        let lifecycle = Lifecycle::process();
+        let lifecycle = Lifecycle::current();
         lifecycle.readiness.release(self.id);
         lifecycle.check_ready();
     }

@@ -120,7 +120,7 @@ impl HookBuilder {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output: HookResult> + Send + 'static,
     {
-        Lifecycle::process().register(self.spec, boxed(action), self.second_step)
+        Lifecycle::current().register(self.spec, boxed(action), self.second_step)
     }
 }
 
@@ -135,7 +135,7 @@ impl HookHandle {
     /// not start.
     #[expect(clippy::must_use_candidate, reason = "most callers only want it gone")]
     pub fn unregister(&self) -> bool {
-        Lifecycle::process().registry.remove(self.id)
+        Lifecycle::current().registry.remove(self.id)
     }
 }
 

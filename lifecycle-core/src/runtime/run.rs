@@ -105,12 +105,12 @@ impl MainResult for <fn() -> ! as Returns>::Output {
     }
 }
 
-pub(super) async fn run_under<M>(config: Config, main: M, under_main: bool) -> Report
+pub(crate) async fn run_under<M>(config: Config, main: M, under_main: bool) -> Report
 where
     M: Future<Output: MainResult>,
 {
-    let lifecycle = Lifecycle::process();
-    let prepared = Prepared::new(&config);
+    let lifecycle = Lifecycle::current();
+    let prepared = Prepared::new(&config, &lifecycle.environment());
     if let Some(report) = prepared.answer() {
         return report;
     }
@@ -133,8 +133,8 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(config: &Config) -> Self {
-        let (settings, mut findings) = Settings::resolve(config, &Environment::of_process());
+    pub(super) fn new(config: &Config, environment: &Environment) -> Self {
+        let (settings, mut findings) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
         for (name, timeout) in &settings.hook_timeouts {
@@ -189,9 +189,11 @@ impl Lifecycle {
         let _ = self.base_plan.set(plan);
         let plan = self.plan();
         plan.check().map_err(|error| error.to_string())?;
-        self.supervisor
-            .start(self, &settings.signals)
-            .map_err(|error| format!("signals cannot be heard: {error}"))?;
+        if self.stage.is_none() {
+            self.supervisor
+                .start(self, &settings.signals)
+                .map_err(|error| format!("signals cannot be heard: {error}"))?;
+        }
         self.start_line.set(start_line(&settings, &findings, &plan));
         let worst_case = plan.worst_case();
         self.post(Input::RunBegan { settings: Box::new(settings), worst_case, under_main });

@@ -9,33 +9,33 @@ use crate::{Events, Reason, SiteStatus, State};
 /// wins. Returns at once: [`stopped`](crate::stopped) tells when it is done. Asked before `run`, the stop
 /// begins when `run` does.
 pub fn shutdown(reason: impl Into<Reason>) {
-    Lifecycle::process().request(reason.into());
+    Lifecycle::current().request(reason.into());
 }
 
 /// Where the lifecycle of this process stands.
 #[must_use]
 pub fn state() -> State {
-    Lifecycle::process().state()
+    Lifecycle::current().state()
 }
 
 /// What is left until the library's own deadline, `G − M` after the request; `None` while no stop is under
 /// way or without a grace period.
 #[must_use]
 pub fn time_left() -> Option<Duration> {
-    let lifecycle = Lifecycle::process();
+    let lifecycle = Lifecycle::current();
     lifecycle.machine().time_left(lifecycle.now())
 }
 
 /// What happens from now on.
 #[must_use]
 pub fn events() -> Events {
-    Lifecycle::process().subscribe()
+    Lifecycle::current().subscribe()
 }
 
 /// Everything that a probe or an operator may ask, at one moment.
 #[must_use]
 pub fn status() -> Status {
-    let lifecycle = Lifecycle::process();
+    let lifecycle = Lifecycle::current();
     let machine = lifecycle.machine();
     let reason = machine.stop().map(|stop| stop.reason.clone());
     let time_left = machine.time_left(lifecycle.now());

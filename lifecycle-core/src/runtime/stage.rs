@@ -1,0 +1,131 @@
+//! What a test makes of a lifecycle: it is driven by a task on the clock of the test's runtime, has no
+//! thread of its own, plays the parts of hooks, and shows as an exit code what would end a process.
+
+#![cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test makes a stage"))]
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, mpsc},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    launch::{Announce, HookFuture},
+    lifecycle::Lifecycle,
+    machine::Input,
+    teardown::End,
+};
+use crate::{
+    State,
+    plan::{HookId, PlannedHook},
+};
+
+/// How long, in real time, the clock of a test stands still for a thread.
+const THREAD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the lifecycle of a test has besides.
+#[derive(Default)]
+pub(crate) struct Stage {
+    wake: Notify,
+    parts: Mutex<HashMap<HookId, Part>>,
+}
+
+/// What a hook does instead of its own work.
+pub(crate) enum Part {
+    /// This.
+    Play(Box<dyn FnOnce() -> HookFuture + Send>),
+    /// It blocks its thread for so long: it cannot be stopped, and then it ends by itself.
+    Block(Duration),
+}
+
+impl Stage {
+    pub(super) fn ring(&self) {
+        self.wake.notify_one();
+    }
+
+    fn give(&self, hook: HookId, part: Part) {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(hook, part);
+    }
+
+    pub(super) fn part_of(&self, hook: HookId) -> Option<Part> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(&hook)
+    }
+}
+
+impl Lifecycle {
+    /// Starts what a hook does instead of its own work. It needs no resources.
+    pub(super) fn launch_part(&'static self, hook: &PlannedHook, part: Part) {
+        match part {
+            Part::Play(play) => self.launch_task(hook.id(), hook.name(), move || Ok(play())),
+            Part::Block(duration) => {
+                let announce = Announce { lifecycle: self, id: hook.id(), end: None };
+                let blocked = async move {
+                    tokio::time::sleep(duration).await;
+                    announce.tell(End::Completed);
+                };
+                if let Some(runtime) = self.runtime.get() {
+                    runtime.spawn(blocked);
+                }
+            }
+        }
+    }
+
+    /// While the guard lives, and for 10 s at most, a paused clock does not jump: a thread is at work that
+    /// takes no virtual time.
+    pub(super) fn stand_by(&self) -> Option<mpsc::Sender<()>> {
+        self.stage.as_ref()?;
+        let (working, over) = mpsc::channel();
+        self.runtime.get()?.spawn_blocking(move || over.recv_timeout(THREAD_PATIENCE));
+        Some(working)
+    }
+
+    /// Where a process would end: everything that runs is dropped, and the report says how.
+    pub(super) fn cut(&self, code: Option<u8>, culprits: Vec<String>) {
+        if self.report().is_some() {
+            return;
+        }
+        let report = self.build_report(culprits).ending_with(code);
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            task.abort();
+        }
+        self.publication.publish(report);
+        self.enter(State::Stopped);
+    }
+
+    /// Drives the lifecycle until its report is final.
+    pub(crate) async fn drive(&'static self) {
+        let Some(stage) = &self.stage else { return };
+        loop {
+            let wake = self.turn();
+            if self.report().is_some() {
+                return;
+            }
+            let rung = stage.wake.notified();
+            match wake {
+                Some(wake) => drop(tokio::time::timeout(wake.saturating_sub(self.now()), rung).await),
+                None => rung.await,
+            }
+        }
+    }
+
+    /// Gives a hook something else to do.
+    pub(crate) fn play_part(&self, hook: HookId, part: Part) {
+        if let Some(stage) = &self.stage {
+            stage.give(hook, part);
+        }
+    }
+
+    /// The test is over: what nobody took goes now, also where it was never run.
+    pub(crate) fn strike(&self) {
+        for leftover in self.resources.leftovers() {
+            leftover.drop_value();
+        }
+    }
+
+    /// What a script does to the lifecycle.
+    pub(crate) fn perform(&self, input: Input) {
+        self.post(input);
+    }
+}

@@ -1,0 +1,274 @@
+//! Many stops of one plan, each with other faults at other moments, and what has to hold of each.
+
+use std::{fmt, panic::resume_unwind, time::Duration};
+
+use super::{Invariant, Scenario, chaos::Chaos};
+use crate::{
+    Config, HookReport, Outcome, Plan, Reason, Report, Signal, Site,
+    budget::margin,
+    hook::Access,
+    plan::{HookId, PlannedHook},
+    runtime::{JOIN_PATIENCE, Part},
+    settings::{Environment, Settings},
+};
+
+/// What an exploration saw.
+#[derive(Clone, Debug, Default)]
+pub struct Explored {
+    runs: u64,
+    clean: u64,
+    outcomes: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl Explored {
+    /// How many stops were run.
+    #[must_use]
+    pub const fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    /// How many of them were clean.
+    #[must_use]
+    pub const fn clean(&self) -> u64 {
+        self.clean
+    }
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} stops, {} clean; hooks:", self.runs, self.clean)?;
+        for (outcome, count) in &self.outcomes {
+            write!(f, " {count} {outcome}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Scenario {
+    /// Runs the plan under the configuration `seeds` times, on a paused clock of its own each time: hooks
+    /// end, fail, panic, hang or block at random, calls are in flight, the stop is asked for by signal, by
+    /// request or by main, and more signals come at any moment. Of every stop it checks what always has to
+    /// hold, and the scenario's own [`invariant`](Self::invariant)s. The hooks' own work is not run.
+    ///
+    /// What always has to hold: no hook starts before those that its written order, its `after` and
+    /// `before`, and what it takes demand have ended or are stuck; every hook has one outcome; nothing is
+    /// over the deadline; hooks are left out only where the process would have been ended; the exit code
+    /// is the right one.
+    ///
+    /// # Panics
+    ///
+    /// When something does not hold, with the seed, which `LIFECYCLE_EXPLORE_SEED=n` runs alone, with what
+    /// was wrong and the report.
+    pub fn explore(self, seeds: u64) -> Explored {
+        let Self { config, plan, invariants, .. } = self;
+        let only = std::env::var("LIFECYCLE_EXPLORE_SEED").ok().and_then(|seed| seed.parse().ok());
+        let range = only.map_or(0..seeds, |seed| seed..seed + 1);
+        // A thread of its own, as this one may be in a runtime already.
+        let explored =
+            std::thread::scope(|scope| scope.spawn(|| explore(&config, &plan, &invariants, range)).join());
+        explored.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+fn explore(config: &Config, plan: &Plan, invariants: &[Invariant], seeds: std::ops::Range<u64>) -> Explored {
+    let law = Law::new(config, plan);
+    let mut explored = Explored::default();
+    for seed in seeds {
+        let report = one_stop(config, plan, seed);
+        let own = invariants.iter().try_for_each(|invariant| invariant(&report));
+        if let Err(wrong) = law.check(&report).and(own) {
+            panic!("seed {seed} (run it alone: LIFECYCLE_EXPLORE_SEED={seed}): {wrong}\n\n{report}");
+        }
+        explored.runs += 1;
+        explored.clean += u64::from(report.is_clean());
+        for hook in report.hooks() {
+            *explored.outcomes.entry(hook.outcome().word()).or_default() += 1;
+        }
+    }
+    explored
+}
+
+static CALL: Site = Site::new("a call of the exploration");
+
+fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}"));
+    runtime.block_on(async {
+        let mut chaos = Chaos::new(seed);
+        let mut scenario = Scenario::new().config(config.clone()).plan(plan.clone());
+        for hook in plan.hooks() {
+            scenario.ground.lifecycle.play_part(hook.id(), part(hook, &mut chaos));
+        }
+        let start = chaos.up_to(Duration::from_secs(2));
+        for _ in 0..chaos.below(4) {
+            let at = chaos.up_to(start + Duration::from_secs(1));
+            let lasts = chaos.up_to(Duration::from_secs(40));
+            scenario = scenario.call_at(at, &CALL, lasts);
+        }
+        for _ in 0..chaos.below(3) {
+            let signal = [Signal::Int, Signal::Term, Signal::Hup][chaos.below(3) as usize];
+            scenario = scenario.signal_at(start + chaos.up_to(Duration::from_secs(12)), signal);
+        }
+        if chaos.below(4) == 0 {
+            scenario = scenario.starting();
+        }
+        match chaos.below(6) {
+            0 => scenario.main(async move { tokio::time::sleep(start).await }).run().await,
+            1 => {
+                let main = async move {
+                    tokio::time::sleep(start).await;
+                    Err::<(), _>("main's own error")
+                };
+                scenario.main(main).run().await
+            }
+            2 => {
+                let request = async move { crate::shutdown(Reason::failure("the exploration's own")) };
+                scenario.at(start, request).run().await
+            }
+            3 => scenario.at(start, async { crate::shutdown("the exploration's own") }).run().await,
+            _ => scenario.signal_at(start, Signal::Term).run().await,
+        }
+    })
+}
+
+/// What a hook does this time.
+fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
+    let long = hook.timeout() + hook.timeout() / 4;
+    let takes = chaos.up_to(long);
+    let kind = chaos.below(10);
+    let play = move || async move {
+        match kind {
+            0 => std::future::pending().await,
+            1 => {
+                tokio::time::sleep(takes).await;
+                Err("the exploration's own".to_owned())
+            }
+            2 => {
+                tokio::time::sleep(takes).await;
+                resume_unwind(Box::new("the exploration's own"))
+            }
+            _ => {
+                tokio::time::sleep(takes).await;
+                Ok(())
+            }
+        }
+    };
+    match kind {
+        3 => Part::Block(takes * 2),
+        _ => Part::Play(Box::new(move || Box::pin(play()))),
+    }
+}
+
+/// What always has to hold, said without the plan's own graph: of the orders, of the edges as they were
+/// written, of who borrows and who takes.
+struct Law {
+    /// The first has to end before the second starts, for this reason.
+    pairs: Vec<(HookId, HookId, String)>,
+    hooks: usize,
+    deadline: Option<Duration>,
+    job: bool,
+}
+
+impl Law {
+    fn new(config: &Config, plan: &Plan) -> Self {
+        let (settings, _) = Settings::resolve(config, &Environment::default());
+        let hooks = plan.hooks();
+        let mut pairs = Vec::new();
+        for a in hooks {
+            for b in hooks.iter().filter(|b| b.id() != a.id()) {
+                if a.order() < b.order() {
+                    pairs.push((a.id(), b.id(), format!("order {} is before {}", a.order(), b.order())));
+                }
+                if let Some(resource) = taken_after_borrow(a, b) {
+                    pairs.push((a.id(), b.id(), format!("it takes `{resource}`, which the other borrows")));
+                }
+            }
+        }
+        for (first, then) in plan.written_pairs() {
+            pairs.push((first, then, "an edge says so".to_owned()));
+        }
+        let grace = settings.grace.value;
+        Self {
+            pairs,
+            hooks: hooks.len(),
+            deadline: grace.map(|grace| grace - margin(grace)),
+            job: config.job,
+        }
+    }
+
+    fn check(&self, report: &Report) -> Result<(), String> {
+        let ended_early = report.exit_code() >= 124 && !self.job || report.exit_code() == 124;
+        self.check_order(report)?;
+        if report.hooks().len() != self.hooks {
+            return Err(format!("{} hooks have an outcome, of {}", report.hooks().len(), self.hooks));
+        }
+        for hook in report.hooks() {
+            if *hook.outcome() == Outcome::NotStarted && !ended_early && report.exit_code() < 128 {
+                return Err(format!("hook `{}` was left out", hook.name()));
+            }
+        }
+        // A millisecond is the grain of the runtime's timers.
+        if self.deadline.is_some_and(|deadline| report.total() > deadline + Duration::from_millis(2)) {
+            return Err(format!("it took {:.3?}, the deadline is {:.3?}", report.total(), self.deadline));
+        }
+        self.check_code(report)
+    }
+
+    fn check_order(&self, report: &Report) -> Result<(), String> {
+        let find = |id: HookId| report.hooks().iter().find(|hook| hook.id == id);
+        for (first, then, why) in &self.pairs {
+            let (Some(first), Some(then)) = (find(*first), find(*then)) else { continue };
+            let Some(started) = then.started() else { continue };
+            if free_at(first).is_none_or(|free| started < free) {
+                return Err(format!(
+                    "`{}` ({}) started {started:.3?} after the request, before `{}` ({}) had ended: {why}",
+                    then.name(),
+                    then.location(),
+                    first.name(),
+                    first.location(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_code(&self, report: &Report) -> Result<(), String> {
+        let code = report.exit_code();
+        let failed = report.reason().is_failure();
+        let unclean = report.hooks().iter().any(|hook| {
+            !matches!(hook.outcome(), Outcome::Completed | Outcome::Unregistered | Outcome::Skipped(_))
+        });
+        let abandoned = report.drain().abandoned() > 0;
+        let right = match code {
+            0 => !failed && !unclean && !abandoned,
+            1 => failed || !report.problems().is_empty(),
+            70 => unclean || abandoned,
+            75 => self.job,
+            124 => true,
+            code => code > 128,
+        };
+        if right { Ok(()) } else { Err(format!("exit code {code} is not the right one")) }
+    }
+}
+
+/// From when on the successors of a hook may run; `None`: it did not run.
+fn free_at(hook: &HookReport) -> Option<Duration> {
+    let started = hook.started()?;
+    let ended = started + hook.took();
+    let given_up = started + hook.allotted() + JOIN_PATIENCE;
+    Some(match hook.outcome() {
+        Outcome::Stuck | Outcome::Late => ended.min(given_up),
+        _ => ended,
+    })
+}
+
+/// What `b` takes that `a` borrows.
+fn taken_after_borrow(a: &PlannedHook, b: &PlannedHook) -> Option<&'static str> {
+    let borrows = a.needs().iter().filter(|need| need.access == Access::Borrow);
+    borrows
+        .flat_map(|borrow| b.needs().iter().map(move |need| (borrow, need)))
+        .find(|(borrow, need)| {
+            need.access == Access::Take && (need.id == borrow.id || need.id == borrow.arc_id)
+        })
+        .map(|(borrow, _)| (borrow.type_name)())
+}

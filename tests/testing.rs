@@ -1,0 +1,182 @@
+//! The test kit: a scenario is isolated, takes no time, and shows what a process would do.
+#![cfg(feature = "testing")]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use lifecycle::{
+    Config, Outcome, Platform, Reason, Refused, Signal, Site, State, on_shutdown, testing::Scenario, tracked,
+};
+
+type Trace = Arc<Mutex<Vec<&'static str>>>;
+
+struct Outbox(Trace);
+struct Pool(Trace);
+
+#[on_shutdown(timeout = "5s")]
+async fn flush(outbox: &Outbox, _pool: &Pool) -> Result<(), String> {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    outbox.0.lock().unwrap().push("flush");
+    Ok(())
+}
+
+#[on_shutdown(timeout = "2s")]
+async fn close(pool: Pool) {
+    pool.0.lock().unwrap().push("close");
+}
+
+#[on_shutdown(order = 10, timeout = "1s")]
+fn telemetry() {}
+
+#[tracked]
+async fn call(lasts: Duration) -> Result<(), Refused> {
+    tokio::time::sleep(lasts).await;
+    Ok(())
+}
+
+static EXPORTS: Site = Site::new("exports");
+
+fn scenario(trace: &Trace) -> Scenario {
+    Scenario::new().provide(Outbox(Arc::clone(trace))).provide(Pool(Arc::clone(trace)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_seconds_takes_no_time_and_runs_by_the_plan() {
+    let (trace, began) = (Trace::default(), Instant::now());
+    let report = scenario(&trace).shutdown("test").await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(*trace.lock().unwrap(), ["flush", "close"]);
+    assert!(
+        report.total() >= Duration::from_secs(3) && report.total() < Duration::from_millis(3_100),
+        "{report}"
+    );
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert_eq!(lifecycle::state(), State::Starting, "the process's own lifecycle has seen nothing of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_are_played() {
+    let trace = Trace::default();
+    let report = scenario(&trace).hang::<flush>().fail::<telemetry>("no route").shutdown("test").await;
+    assert_eq!(report.outcome::<flush>(), Some(&Outcome::TimedOut));
+    assert_eq!(report.outcome::<close>(), Some(&Outcome::Completed));
+    assert_eq!(report.outcome::<telemetry>(), Some(&Outcome::Failed("no route".into())));
+    assert_eq!(report.exit_code(), 70);
+
+    let report = scenario(&trace).panic::<flush>().shutdown("test").await;
+    assert!(matches!(report.outcome::<flush>(), Some(Outcome::Panicked(_))), "{report}");
+
+    let report = scenario(&trace).block::<flush>(Duration::from_secs(60)).shutdown("test").await;
+    assert_eq!(report.outcome::<flush>(), Some(&Outcome::Stuck));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_resource_is_skipped_and_unclean_once_running() {
+    let report = Scenario::new().only::<(close,)>().shutdown("test").await;
+    assert!(matches!(report.outcome::<close>(), Some(Outcome::Skipped(_))));
+    assert_eq!(report.exit_code(), 70);
+
+    let report = Scenario::new().only::<(close,)>().starting().shutdown("test").await;
+    assert_eq!(report.exit_code(), 0, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_count_against_the_scenario() {
+    let trace = Trace::default();
+    let scenario = scenario(&trace);
+    let running = tokio::spawn(call(Duration::from_secs(4)));
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(call(Duration::ZERO).await.is_err(), "a fresh call is refused while draining");
+    };
+    let report = scenario.at(Duration::ZERO, late).shutdown("test").await;
+    running.await.unwrap().unwrap();
+    let site = report.drain().sites().iter().find(|site| site.name().ends_with("call")).unwrap();
+    assert_eq!((site.at_start(), site.finished(), site.refused()), (1, 1, 1), "{report}");
+    assert!(report.drain().took() >= Duration::from_millis(3_900), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn signals_climb_the_ladder() {
+    let trace = Trace::default();
+    let report = scenario(&trace)
+        .call_at(Duration::ZERO, &EXPORTS, Duration::from_secs(60))
+        .signal_at(Duration::from_secs(1), Signal::Term)
+        .signal_at(Duration::from_secs(3), Signal::Int)
+        .run()
+        .await;
+    assert!(report.drain().took() < Duration::from_millis(2_200), "{report}");
+    assert_eq!(report.drain().abandoned(), 1);
+    assert_eq!(report.exit_code(), 70);
+
+    let report = scenario(&trace)
+        .call_at(Duration::ZERO, &EXPORTS, Duration::from_secs(60))
+        .signal_at(Duration::from_secs(1), Signal::Term)
+        .signal_at(Duration::from_secs(2), Signal::Int)
+        .signal_at(Duration::from_secs(3), Signal::Int)
+        .run()
+        .await;
+    assert_eq!(report.exit_code(), 130, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_is_the_exit_code() {
+    let trace = Trace::default();
+    let main = async {
+        lifecycle::draining().await;
+        std::future::pending::<()>().await;
+    };
+    let report = scenario(&trace)
+        .config(Config::new().grace_period(Duration::from_secs(10)))
+        .main(main)
+        .shutdown(Reason::failure("lost the lease"))
+        .await;
+    assert!(report.drain().main_did_not_return(), "{report}");
+    assert_eq!(report.exit_code(), 1);
+    assert!(report.total() < Duration::from_secs(9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_brings_its_delay() {
+    let trace = Trace::default();
+    let report = scenario(&trace).config(Config::new().platform(Platform::Kubernetes)).shutdown("test").await;
+    assert_eq!(report.drain().delay().as_secs(), 5, "{report}");
+}
+
+#[test]
+fn scenarios_on_other_threads_do_not_see_each_other() {
+    let stops = (1..=4_u64).map(|seconds| {
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .start_paused(true)
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let lasts = Duration::from_secs(seconds);
+                Scenario::new().only::<()>().call_at(Duration::ZERO, &EXPORTS, lasts).shutdown("test").await
+            })
+        })
+    });
+    for (stop, seconds) in stops.collect::<Vec<_>>().into_iter().zip(1..) {
+        let report = stop.join().unwrap();
+        assert!(report.total() <= Duration::from_secs(seconds) + Duration::from_millis(10), "{report}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exploration_holds() {
+    let began = Instant::now();
+    let explored = Scenario::new().explore(500);
+    println!("{explored} in {:.1?}", began.elapsed());
+    assert_eq!(explored.runs(), 500);
+    assert!(explored.clean() > 10 && explored.clean() < 490, "{explored}");
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "seed 0")]
+async fn an_invariant_of_ones_own_is_checked() {
+    let _ = Scenario::new().invariant(|_| Err("never".into())).explore(3);
+}
