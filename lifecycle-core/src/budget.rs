@@ -53,7 +53,9 @@ impl Budget {
         };
         let margin = margin(whole);
         let deadline = whole - margin;
-        let granted = delay.min(deadline / 2);
+        // Cut to what leaves drain and teardown what they need, but not to less than half.
+        let work = drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case).max(SMALLEST_MARGIN);
+        let granted = delay.min(deadline.saturating_sub(work).max(deadline / 2));
         let left = deadline - granted;
         let reserve = worst_case.min(left / 2);
         let drain = drain_timeout.map_or(left - reserve, |limit| limit.min(left - reserve));

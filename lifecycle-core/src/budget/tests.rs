@@ -32,9 +32,13 @@ fn the_grace_period_is_divided() {
         (2_000, 0, unlimited, 0, (250, 0, 1_750, 0, 1_750)),
         (400, 0, unlimited, 1_000, (200, 0, 100, 100, 200)),
         (0, 0, unlimited, 1_000, (0, 0, 0, 0, 0)),
-        // A delay of half is kept, one of more is cut to it.
+        // A delay of half is kept, and one that fits; any other is cut to that.
         (30_000, 14_000, unlimited, 7_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
-        (30_000, 14_001, unlimited, 7_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
+        (30_000, 14_001, unlimited, 9_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
+        (30_000, 16_000, unlimited, 7_000, (2_000, 16_000, 6_000, 6_000, 28_000)),
+        (30_000, 26_000, Some(1_000), 1_000, (2_000, 26_000, 1_000, 1_000, 28_000)),
+        (30_000, 26_001, Some(1_000), 1_000, (2_000, 26_000, 1_000, 1_000, 28_000)),
+        (5_000, 60_000, Some(0), 0, (500, 4_250, 0, 0, 4_500)),
         (10_000, 60_000, unlimited, 7_000, (1_000, 4_500, 2_250, 2_250, 9_000)),
     ] {
         let budget = Budget::new(Some(ms(grace)), ms(delay), drain_timeout.map(ms), ms(worst_case));
@@ -113,7 +117,10 @@ proptest! {
         let (drain, deadline) = (budget.drain.unwrap(), budget.deadline.unwrap());
         prop_assert_eq!(deadline + budget.margin, grace);
         prop_assert!(budget.delay + drain + budget.reserve <= deadline);
-        prop_assert!(budget.delay <= deadline / 2);
+        let work =
+            drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case).max(SMALLEST_MARGIN);
+        prop_assert!(budget.delay <= deadline / 2 || budget.delay.saturating_add(work) <= deadline);
+        prop_assert!(budget.delay == delay || budget.delay.saturating_add(work) >= deadline);
         prop_assert!(budget.reserve <= worst_case);
         // The drain is never starved: it gets its limit, or half of what the delay leaves.
         prop_assert!(drain >= drain_timeout.unwrap_or(Duration::MAX).min((deadline - budget.delay) / 2));

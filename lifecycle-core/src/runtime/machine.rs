@@ -11,6 +11,8 @@ use crate::{Plan, Reason, Sender, Signal, State, budget::Budget, plan::HookId, s
 
 /// Signals this close to the last counted one are one with it.
 pub(crate) const MERGE: Duration = Duration::from_millis(500);
+/// What the drain leaves at least, so that main can go and the report be written before the deadline.
+const END_ROOM: Duration = Duration::from_millis(250);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const READY_EXPECTED: Duration = Duration::from_secs(60);
 
@@ -650,7 +652,10 @@ impl Machine {
 impl Stop {
     /// When a drain that begins now has to be over: what the delay did not use is the drain's.
     fn drain_until(&self, now: Moment, drain_timeout: Option<Duration>) -> Option<Moment> {
-        let latest = self.deadline.map(|deadline| deadline.saturating_sub(self.budget.reserve));
+        let latest = self.deadline.map(|deadline| {
+            let room = END_ROOM.min(deadline.saturating_sub(now) / 5);
+            deadline.saturating_sub(self.budget.reserve.max(room))
+        });
         let own = drain_timeout.map(|timeout| now.saturating_add(timeout));
         [latest, own].into_iter().flatten().min()
     }

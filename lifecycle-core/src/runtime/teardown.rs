@@ -296,10 +296,11 @@ impl Teardown {
 
     /// The share of `timeout` in what is left for a chain that may take `tail`.
     fn allot(&self, timeout: Duration, tail: Duration, now: Moment) -> Duration {
-        let left = self.deadline.map(|deadline| deadline.saturating_sub(now));
-        // Where time is short, cancelling the last hook and writing the report must fit before the
-        // deadline as well.
-        let left = left.map(|left| if left < tail { left - JOIN_ROOM.min(left / 5) } else { left });
+        // Cancelling the last hook and writing the report must fit before the deadline as well.
+        let left = self.deadline.map(|deadline| {
+            let left = deadline.saturating_sub(now);
+            left - JOIN_ROOM.min(left / 5)
+        });
         share(timeout, tail, left)
     }
 

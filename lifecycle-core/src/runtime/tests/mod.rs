@@ -2,6 +2,10 @@
 //!
 //! `simulator` does what the shell does; `plans` makes plans; the rest asks one question a file.
 
+mod budget;
+mod deadline;
+mod exit_codes;
+mod extend;
 mod ladder;
 mod ordering;
 mod plans;

@@ -21,11 +21,11 @@ use crate::{
 
 /// What the trace tells of a hook.
 #[derive(Clone, Debug, Default)]
-struct Seen {
-    started: Option<(Moment, Duration)>,
+pub(super) struct Seen {
+    pub(super) started: Option<(Moment, Duration)>,
     second_step: Option<(Moment, Duration)>,
     /// When its successors were let go.
-    over: Option<Moment>,
+    pub(super) over: Option<Moment>,
     stuck: bool,
     outcomes: Vec<Outcome>,
 }
@@ -44,7 +44,7 @@ fn simulate(given: &Given, config: &Config) -> Simulator {
     simulator
 }
 
-fn seen(simulator: &Simulator) -> HashMap<HookId, Seen> {
+pub(super) fn seen(simulator: &Simulator) -> HashMap<HookId, Seen> {
     let mut seen: HashMap<HookId, Seen> = HashMap::new();
     for (now, effect) in &simulator.trace {
         let Effect::Step(step) = effect else { continue };
