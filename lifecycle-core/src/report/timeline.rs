@@ -31,7 +31,7 @@ impl fmt::Display for Report {
         writeln!(f, "    {:NAME$} |{:<BAR$}|", "", scale.ruler())?;
         signs(f, &inner.hooks)?;
         sites(f, drain)?;
-        for problem in &inner.problems {
+        for problem in drain.main_line().iter().chain(&inner.problems) {
             wrapped(f, "! ", problem)?;
         }
         Ok(())

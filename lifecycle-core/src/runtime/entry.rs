@@ -13,7 +13,7 @@ use super::{
     lifecycle::Lifecycle,
     run::{MainResult, Prepared, run_under},
 };
-use crate::{Config, Report};
+use crate::{Config, Report, settings::Environment, sys};
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
 /// with the stop. Answers `LIFECYCLE_PLAN`: prints what it asks for and ends the process. Call it first in
@@ -31,7 +31,7 @@ pub fn install() {
 
 /// Starts hearing, unless there is something to say instead of running.
 fn install_with(config: &Config) -> Result<Prepared, Report> {
-    let prepared = Prepared::new(config);
+    let prepared = Prepared::new(config, &Environment::of_process());
     if let Some(report) = prepared.answer() {
         return Err(report);
     }
@@ -65,7 +65,15 @@ where
     };
     let report = runtime.block_on(async { run_under(config, main(), true).await });
     let left = lifecycle.machine().time_left(lifecycle.now()).unwrap_or(Duration::MAX);
-    runtime.shutdown_timeout(prepared.settings.exit_timeout.value.min(left) / 2);
+    let patience = prepared.settings.exit_timeout.value.min(left) / 2;
+    let began = lifecycle.now();
+    runtime.shutdown_timeout(patience);
+    if lifecycle.now().saturating_sub(began) >= patience {
+        lifecycle.say(&format!(
+            "the runtime did not end within {patience:.1?} and is left behind; threads still there: {}",
+            sys::thread_names().join(", ")
+        ));
+    }
     MainExit(report.exit_code())
 }
 
