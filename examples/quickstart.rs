@@ -3,7 +3,10 @@
 //! `cargo run --example quickstart`, then Ctrl-C: jobs that were taken are finished, the hooks run in the
 //! order that follows from what they borrow and take, and a timeline shows where the time went.
 
-use std::{sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use lifecycle::{Refused, on_shutdown, tracked};
 

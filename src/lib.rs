@@ -7,10 +7,10 @@
 //! [`Site`], [`Guard`] and [`Admission`] are for work that is no function; [`Plan`] and [`Report`] tell
 //! what will happen and what did.
 
-pub use lifecycle_core::*;
 #[doc = include_str!("docs/expect_hooks.md")]
 #[doc(inline)]
 pub use lifecycle_core::expect_hooks;
+pub use lifecycle_core::*;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
