@@ -1,6 +1,7 @@
 use std::{
     any::Any,
     fmt,
+    panic::RefUnwindSafe,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -30,6 +31,10 @@ pub(crate) struct Gate {
     /// The lifecycle that this is the gate of, for whoever knows its type.
     owner: OnceLock<&'static (dyn Any + Send + Sync)>,
 }
+
+/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may cross
+/// `catch_unwind`.
+impl RefUnwindSafe for Gate {}
 
 /// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors, never
 /// under a lock of the gate.
