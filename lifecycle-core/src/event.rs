@@ -48,8 +48,8 @@ pub enum Event {
     Drain {
         /// What is in flight.
         sites: Vec<SiteStatus>,
-        /// Where `draining()` and its kin were asked by those that still listen, while main has not
-        /// returned.
+        /// Where `draining()` and its kin were asked by those that listened when the drain began, while
+        /// main has not returned.
         waiting_for_main: Vec<SourceLocation>,
         /// What is left until the deadline.
         time_left: Option<Duration>,

@@ -30,7 +30,7 @@ use super::{
     teardown::{Moment, Step},
 };
 use crate::{
-    Config, Event, Events, Plan, Reason, Report, Sender, Signal, State,
+    Config, Event, Events, Plan, Reason, Report, Sender, Signal, SourceLocation, State,
     event::Bus,
     inflight::{Gate, GateObserver, context},
     plan::{HookId, PlannedHook},
@@ -57,6 +57,8 @@ pub(crate) struct Lifecycle {
     /// The plan that `run` was given, before what came at run time.
     pub(super) base_plan: OnceLock<Plan>,
     pub(super) shutdown_id: OnceLock<String>,
+    /// Where those asked who listened when the drain began.
+    told: OnceLock<Vec<SourceLocation>>,
     /// Where this is the lifecycle of a test.
     pub(super) stage: Option<Stage>,
     clock: Clock,
@@ -116,6 +118,7 @@ impl Lifecycle {
             start_line: StartLine::default(),
             base_plan: OnceLock::new(),
             shutdown_id: OnceLock::new(),
+            told: OnceLock::new(),
             clock,
             machine: Mutex::new(Machine::new(settings)),
             inbox: Mutex::default(),
@@ -312,9 +315,11 @@ impl Lifecycle {
             Effect::Heard { signal, sender, meaning } => self.heard(signal, sender, meaning),
             Effect::CloseGate => {
                 // Those who listen are told by the very closing, and some are gone the moment they know.
-                let listeners = self.gate.listeners().len();
+                let told = self.gate.listeners();
+                let listeners = told.len();
+                let _ = self.told.set(told);
                 self.gate.close();
-                self.warn_of_blind_stop(listeners);
+                self.say_what_main_gets(listeners);
                 return Some(Input::GateClosed { listeners });
             }
             Effect::EndDrain => {
@@ -353,15 +358,29 @@ impl Lifecycle {
         }
     }
 
-    /// Nothing tells what main is doing, and nobody will tell main.
-    fn warn_of_blind_stop(&self, listeners: usize) {
+    /// Where those asked who listened when the drain began; most of them are gone once they know.
+    fn told(&self) -> Vec<SourceLocation> {
+        self.told.get().cloned().unwrap_or_default()
+    }
+
+    fn say_what_main_gets(&self, listeners: usize) {
         let main_is_running = {
             let machine = self.machine();
             machine.has_run() && machine.main_end().is_none()
         };
+        if !main_is_running {
+            return;
+        }
+        if listeners > 0 {
+            let places = places(&self.told());
+            self.log.info(&format!("main has the drain's time to return: draining() was asked at {places}"));
+            return;
+        }
+        self.log.info("main is dropped as soon as nothing is in flight: nobody asked for draining()");
+        // Nothing tells what main is doing, and nobody will tell main.
         let nothing_is_tracked =
             self.gate.in_flight() == 0 && inventory::iter::<SiteEntry>.into_iter().next().is_none();
-        if main_is_running && listeners == 0 && nothing_is_tracked {
+        if nothing_is_tracked {
             self.warn(
                 "nobody listens to draining() and nothing is tracked: this stop cuts whatever main is doing; see \
                  #[tracked] and lifecycle::draining()",
@@ -391,7 +410,7 @@ impl Lifecycle {
         let time_left = machine.time_left(self.now());
         let main_is_running = machine.main_end().is_none();
         drop(machine);
-        let waiting_for_main = if main_is_running { self.gate.listeners() } else { Vec::new() };
+        let waiting_for_main = if main_is_running { self.told() } else { Vec::new() };
         self.tell(Event::Drain { sites: self.gate.snapshot(), waiting_for_main, time_left });
     }
 
@@ -494,6 +513,10 @@ impl GateObserver for Observer {
         self.0.readiness.ask();
         self.0.check_ready();
     }
+}
+
+fn places(told: &[SourceLocation]) -> String {
+    told.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Short, and different for each stop that a log may show: of the process id and the time.

@@ -60,6 +60,11 @@ impl Log {
         self.run(move |log| log.write(&event));
     }
 
+    pub(super) fn info(&self, text: &str) {
+        let text = text.to_owned();
+        self.run(move |_| info!(target: "lifecycle", "{text}"));
+    }
+
     pub(super) fn warn(&self, text: &str) {
         let text = text.to_owned();
         self.run(move |_| warn!(target: "lifecycle", "{text}"));

@@ -22,7 +22,8 @@ async fn call() -> Result<(), Refused> {
 pub(crate) fn main() -> ExitCode {
     serve(only::<note>(), async {
         let _dropped = Dropped("main");
-        let listening = flag("listens").then(lifecycle::draining);
+        // Called here, so that the log can say where.
+        let listening = if flag("listens") { Some(lifecycle::draining()) } else { None };
         if flag("busy") {
             tokio::spawn(call());
             while lifecycle::status().in_flight() == 0 {
@@ -33,6 +34,7 @@ pub(crate) fn main() -> ExitCode {
         say("up");
         match listening {
             Some(draining) => draining.await,
+            None if flag("gone") => {}
             None => pending().await,
         }
         told("return").await;
