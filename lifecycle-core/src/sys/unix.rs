@@ -49,10 +49,18 @@ impl Bell {
 
     /// Waits until somebody rings, a signal comes, or `timeout` is over (then the list is empty).
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Vec<Call> {
-        // Zero would mean "for ever" to the socket.
-        let timeout = timeout.map(|timeout| timeout.max(Duration::from_micros(100)));
-        if self.heard.set_read_timeout(timeout).is_err() {
+        // Not by a timeout of the socket: the kernel's coarse timers keep that, and may be an eighth of it
+        // late, which is more than the margin. Those of `poll` are late by a thousandth.
+        let millis = timeout.map(|timeout| timeout.as_micros().div_ceil(1000));
+        let millis = millis.map_or(-1, |millis| libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX));
+        let mut asked = libc::pollfd { fd: self.heard.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid record.
+        let ready = unsafe { libc::poll(&raw mut asked, 1, millis) };
+        if ready < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
             std::thread::sleep(Duration::from_millis(1));
+        }
+        if ready < 1 {
+            return Vec::new();
         }
         let mut records = [0; RECORD * 32];
         let read = (&self.heard).read(&mut records).unwrap_or(0);
@@ -239,4 +247,33 @@ pub(crate) fn thread_names() -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::Bell;
+
+    #[test]
+    fn waits_end_in_time() {
+        // Of several lengths, and the median, as any single one may be late on a busy machine.
+        let waits: Vec<_> = (0..9)
+            .map(|at| {
+                thread::spawn(move || {
+                    let bell = Bell::new().expect("two sockets");
+                    let timeout = Duration::from_millis(2060 + 29 * at);
+                    let began = Instant::now();
+                    assert!(bell.wait(Some(timeout)).is_empty());
+                    began.elapsed().checked_sub(timeout).expect("no wait ends early")
+                })
+            })
+            .collect();
+        let mut late: Vec<_> = waits.into_iter().map(|wait| wait.join().expect("a wait")).collect();
+        late.sort();
+        assert!(late[4] < Duration::from_millis(40), "late by {late:.1?}");
+    }
 }
