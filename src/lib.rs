@@ -17,6 +17,10 @@ pub use lifecycle_macros::main;
 #[doc = include_str!("docs/on_shutdown.md")]
 #[doc(inline)]
 pub use lifecycle_macros::on_shutdown;
+#[cfg(feature = "testing")]
+#[doc = include_str!("docs/test.md")]
+#[doc(inline)]
+pub use lifecycle_macros::test;
 #[doc = include_str!("docs/tracked.md")]
 #[doc(inline)]
 pub use lifecycle_macros::tracked;

@@ -42,7 +42,7 @@ fn scenario(trace: &Trace) -> Scenario {
     Scenario::new().provide(Outbox(Arc::clone(trace))).provide(Pool(Arc::clone(trace)))
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn a_stop_of_seconds_takes_no_time_and_runs_by_the_plan() {
     let (trace, began) = (Trace::default(), Instant::now());
     let report = scenario(&trace).shutdown("test").await;
@@ -56,7 +56,7 @@ async fn a_stop_of_seconds_takes_no_time_and_runs_by_the_plan() {
     assert_eq!(lifecycle::state(), State::Starting, "the process's own lifecycle has seen nothing of it");
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn faults_are_played() {
     let trace = Trace::default();
     let report = scenario(&trace).hang::<flush>().fail::<telemetry>("no route").shutdown("test").await;
@@ -72,7 +72,7 @@ async fn faults_are_played() {
     assert_eq!(report.outcome::<flush>(), Some(&Outcome::Stuck));
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn a_missing_resource_is_skipped_and_unclean_once_running() {
     let report = Scenario::new().only::<(close,)>().shutdown("test").await;
     assert!(matches!(report.outcome::<close>(), Some(Outcome::Skipped(_))));
@@ -82,7 +82,7 @@ async fn a_missing_resource_is_skipped_and_unclean_once_running() {
     assert_eq!(report.exit_code(), 0, "{report}");
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn calls_count_against_the_scenario() {
     let trace = Trace::default();
     let scenario = scenario(&trace);
@@ -98,7 +98,7 @@ async fn calls_count_against_the_scenario() {
     assert!(report.drain().took() >= Duration::from_millis(3_900), "{report}");
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn signals_climb_the_ladder() {
     let trace = Trace::default();
     let report = scenario(&trace)
@@ -121,7 +121,7 @@ async fn signals_climb_the_ladder() {
     assert_eq!(report.exit_code(), 130, "{report}");
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn the_deadline_is_the_exit_code() {
     let trace = Trace::default();
     let main = async {
@@ -138,7 +138,7 @@ async fn the_deadline_is_the_exit_code() {
     assert!(report.total() < Duration::from_secs(9));
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn a_platform_brings_its_delay() {
     let trace = Trace::default();
     let report = scenario(&trace).config(Config::new().platform(Platform::Kubernetes)).shutdown("test").await;
@@ -166,7 +166,7 @@ fn scenarios_on_other_threads_do_not_see_each_other() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 async fn an_exploration_holds() {
     let began = Instant::now();
     let explored = Scenario::new().explore(500);
@@ -175,7 +175,7 @@ async fn an_exploration_holds() {
     assert!(explored.clean() > 10 && explored.clean() < 490, "{explored}");
 }
 
-#[tokio::test(start_paused = true)]
+#[lifecycle::test]
 #[should_panic(expected = "seed 0")]
 async fn an_invariant_of_ones_own_is_checked() {
     let _ = Scenario::new().invariant(|_| Err("never".into())).explore(3);

@@ -61,6 +61,8 @@ pub mod __private {
     pub use inventory;
     pub use tokio;
 
+    #[cfg(feature = "testing")]
+    pub use crate::testing::test;
     pub use crate::{
         config::Config,
         hook::{Access, Body, ExpectedHook, Hook, HookDecl, HookEnd, HookEntry, HookRef, HookResult, Need},

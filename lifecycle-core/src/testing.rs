@@ -244,6 +244,17 @@ impl Scenario {
     }
 }
 
+/// The body of `#[lifecycle::test]`.
+///
+/// # Panics
+///
+/// When no runtime can be built.
+#[doc(hidden)]
+pub fn test<F: Future>(body: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}")).block_on(body)
+}
+
 /// Waits for the drain; or, where main is not to become ready, for ever, as listening says that it is.
 fn default_main(ready: bool) -> Main {
     if !ready {

@@ -9,6 +9,7 @@ mod on_shutdown;
 mod output;
 mod parameter;
 mod pattern;
+mod test;
 mod tracked;
 
 use proc_macro::TokenStream;
@@ -51,6 +52,19 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
             let error = error.into_compile_error();
             let stand_in = entry::stand_in(&item);
             quote!(#stand_in #error).into()
+        }
+    }
+}
+
+#[allow(missing_docs)] // documented where `lifecycle-hooks` re-exports it, as examples run there
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = proc_macro2::TokenStream::from(item);
+    match test::expand(args.into(), item.clone()) {
+        Ok(expansion) => expansion.into(),
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#item #error).into()
         }
     }
 }
