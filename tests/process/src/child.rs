@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     io::Write,
     process::Child as Process,
     thread,
@@ -11,6 +12,8 @@ use crate::{Ending, Exit, Signal, Stream, output::Output};
 
 /// How long a line or an end may be waited for, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Signals within 500 ms are one.
+const MERGED: Duration = Duration::from_millis(550);
 const POLL: Duration = Duration::from_millis(1);
 
 /// The code of a process that the platform had to kill.
@@ -24,6 +27,8 @@ pub struct Child {
     started: Instant,
     output: Output,
     signals: Vec<(Signal, Instant)>,
+    /// When the last awaited line was there.
+    heard: Cell<Option<Instant>>,
 }
 
 impl Child {
@@ -35,7 +40,7 @@ impl Child {
         if let Some(stderr) = process.stderr.take() {
             output.follow(Stream::Stderr, stderr, started);
         }
-        Self { process, what, started, output, signals: Vec::new() }
+        Self { process, what, started, output, signals: Vec::new(), heard: Cell::new(None) }
     }
 
     /// Its process id.
@@ -64,7 +69,10 @@ impl Child {
     #[track_caller]
     pub fn wait_for_nth(&self, text: &str, count: usize) -> String {
         match self.output.wait_for(text, count, PATIENCE) {
-            Some(line) => line.text,
+            Some(line) => {
+                self.heard.set(Some(Instant::now()));
+                line.text
+            }
             None => panic!("{} never said {text:?} ({count}): {}", self.what, self.output),
         }
     }
@@ -95,10 +103,11 @@ impl Child {
         assert!(matches!(sent, Some(Ok(()))), "{}: cannot send {signal:?}: {sent:?}", self.what);
     }
 
-    /// Lets what counts as one signal pass, so that the next one counts.
+    /// Sends it a signal that does not count as one with the last: wait first for what that one did.
     pub fn next_signal(&mut self, signal: Signal) {
-        if let Some((_, last)) = self.signals.last() {
-            thread::sleep((*last + Duration::from_millis(550)).saturating_duration_since(Instant::now()));
+        let sent = self.signals.last().map(|(_, at)| *at);
+        if let Some(last) = sent.max(self.heard.get()) {
+            thread::sleep((last + MERGED).saturating_duration_since(Instant::now()));
         }
         self.signal(signal);
     }

@@ -23,12 +23,13 @@ const INT: Then = Then::Signal(Signal::INT);
 const NOTHING: Then = Then::Nothing;
 
 fn ends(flags: &str) -> Service {
-    let service = service!("ends").args(flags.split_whitespace()).quiet();
-    if flags.contains("breach") { service.env("LIFECYCLE_GRACE_PERIOD", "1s") } else { service }
+    let service = service!("ends").args(flags.split_whitespace());
+    if flags.contains("breach") { service.env("LIFECYCLE_GRACE_PERIOD", "3s") } else { service }
 }
 
 fn run((flags, then, _): &Case) -> Ending {
-    let mut child = ends(flags).start();
+    let service = ends(flags);
+    let mut child = if *then == Then::Climb { service } else { service.quiet() }.start();
     match then {
         Then::Nothing => {}
         Then::Signal(signal) => {
@@ -45,6 +46,7 @@ fn run((flags, then, _): &Case) -> Ending {
             child.signal(Signal::INT);
             child.wait_for("hook: endless");
             child.next_signal(Signal::INT);
+            child.wait_for("ends the delay and the drain now");
             child.next_signal(Signal::INT);
         }
     }
@@ -206,11 +208,11 @@ fn passwords_are_redacted_in_the_log_and_the_report_too() {
 
 #[test]
 fn a_breach_comes_before_the_platform_kills() {
-    let grace = Duration::from_secs(3);
-    let mut child = service!("ends", "breach").env("LIFECYCLE_GRACE_PERIOD", "3s").quiet().start();
+    let grace = Duration::from_secs(5);
+    let mut child = service!("ends", "breach").env("LIFECYCLE_GRACE_PERIOD", "5s").start();
     child.wait_for("up");
     child.signal(Signal::TERM);
     let ending = child.end_within(grace);
     ending.exits(124);
-    assert!(ending.since_first_signal() >= Duration::from_millis(2650), "{ending}");
+    assert!(ending.since_first_signal() >= Duration::from_millis(4450), "{ending}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifecycle_process_tests::{Child, Service, Signal, all, service};
 
-const SOON: Duration = Duration::from_secs(4);
+const SOON: Duration = Duration::from_secs(10);
 
 fn up(service: Service) -> Child {
     let child = service.start();
@@ -36,12 +36,23 @@ fn each_asks_for_a_graceful_stop_and_its_sender_is_said() {
 #[test]
 fn two_at_once_are_one() {
     all(&[(Signal::TERM, Signal::INT), (Signal::INT, Signal::TERM)], |(first, second)| {
-        let mut child = busy(service!("busy"));
-        child.signal(*first);
-        child.signal(*second);
-        child.wait_for("is one with it");
-        child.tell("finish");
-        child.end().exits(0).says("call finished").never_says("ends the delay and the drain");
+        // A machine that stands still between the two makes them two: then it is tried again.
+        for _ in 0..10 {
+            let mut child = busy(service!("busy"));
+            child.signal(*first);
+            child.signal(*second);
+            child.wait_for_nth("Ctrl-C", 2);
+            child.tell("finish");
+            let ending = child.end();
+            if ending.count("is one with it") == 0
+                && ending.at("ends the delay") - ending.at("asks for") > Duration::from_millis(400)
+            {
+                continue;
+            }
+            ending.exits(0).says("is one with it").says("call finished").never_says("ends the delay");
+            return;
+        }
+        panic!("two signals were never heard at once");
     });
 }
 
@@ -69,6 +80,7 @@ fn an_interrupt_after_that_ends_the_drain_and_hooks_still_run() {
     all(&cases, |(flag, first, second)| {
         let mut child = busy(service!("busy", flag));
         child.signal(*first);
+        child.wait_for("asks for a graceful stop");
         child.next_signal(*second);
         let ending = child.end();
         ending.exits(70).ends_within(SOON).never_says("call finished").says("hook: note");
@@ -85,8 +97,9 @@ fn one_more_ends_the_process_at_once_and_names_who_held_it() {
         (["endless", "escalate"], Signal::TERM, Signal::TERM, 143),
     ];
     all(&cases, |(flags, first, then, code)| {
-        let mut child = busy(service!("busy").args(flags).quiet());
+        let mut child = busy(service!("busy").args(flags));
         child.signal(*first);
+        child.wait_for("asks for a graceful stop");
         child.next_signal(*then);
         child.wait_for("hook: endless");
         child.next_signal(*then);
@@ -99,14 +112,14 @@ fn one_more_ends_the_process_at_once_and_names_who_held_it() {
 
 #[test]
 fn an_interrupt_ends_the_delay_too() {
-    let delayed = || up(service!("worker").env("LIFECYCLE_SHUTDOWN_DELAY", "10s"));
+    let delayed = || up(service!("worker").env("LIFECYCLE_SHUTDOWN_DELAY", "14s"));
     let mut child = delayed();
     child.signal(Signal::TERM);
     child.wait_for("delaying");
     child.next_signal(Signal::INT);
     child.end().exits(0).ends_within(SOON).says("hook: note");
 
-    let mut child = busy(service!("busy", "endless").env("LIFECYCLE_SHUTDOWN_DELAY", "10s"));
+    let mut child = busy(service!("busy", "endless").env("LIFECYCLE_SHUTDOWN_DELAY", "14s"));
     child.signal(Signal::INT);
     child.wait_for("delaying");
     child.next_signal(Signal::INT);

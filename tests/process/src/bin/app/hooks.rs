@@ -4,7 +4,7 @@ use std::future::pending;
 
 use lifecycle::{Reason, on_shutdown};
 
-use crate::kit::{Dropped, block, pause, say};
+use crate::kit::{Dropped, block, pause, say, told};
 
 #[on_shutdown]
 pub(crate) async fn note() {
@@ -50,7 +50,7 @@ struct Slowly;
 
 impl Drop for Slowly {
     fn drop(&mut self) {
-        pause(30);
+        pause(10);
     }
 }
 
@@ -68,6 +68,7 @@ pub(crate) fn sticks() {
 #[on_shutdown(after = [sticks])]
 pub(crate) async fn after_sticks() {
     say("hook: after_sticks");
+    told("go").await;
 }
 
 /// Takes longer than it has, and then returns.

@@ -95,7 +95,7 @@ pub(crate) fn milestones() -> ExitCode {
         let report = config
             .run(async {
                 let draining = lifecycle::draining();
-                let call = tokio::spawn(call(600));
+                let call = tokio::spawn(call(1000));
                 while lifecycle::status().in_flight() == 0 {
                     sleep(1).await;
                 }
@@ -113,7 +113,7 @@ pub(crate) fn milestones() -> ExitCode {
 
 /// Loops that end at a milestone.
 pub(crate) fn until() -> ExitCode {
-    let config = only::<note>().shutdown_delay(Duration::from_millis(200));
+    let config = only::<note>().shutdown_delay(Duration::from_millis(500));
     serve(config, async {
         let fetching = tokio::spawn(async {
             while lifecycle::until_requested(sleep(5)).await.is_some() {}
@@ -144,7 +144,7 @@ fn stand(when: &str) {
 }
 
 async fn settle(state: State) {
-    for _ in 0..100 {
+    for _ in 0..500 {
         if lifecycle::state() == state {
             return;
         }
@@ -223,7 +223,8 @@ pub(crate) fn status() -> ExitCode {
         sleep(20).await;
         let second = ask("draining still");
         say(format!("time runs: {}", first > second));
-        say(format!("time left: {first:?}"));
+        let deadline = Duration::from_secs(28);
+        say(format!("within the deadline: {}", first.is_some_and(|left| left <= deadline)));
         drop(guard);
     });
     ask("stopped");
