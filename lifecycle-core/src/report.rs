@@ -1,5 +1,7 @@
 //! What happened, per site and per hook.
 
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::{
@@ -166,7 +168,12 @@ impl Report {
     #[must_use]
     pub fn critical_chain(&self) -> Vec<&HookReport> {
         let hooks = &self.inner.hooks;
-        let ended = |hook: &HookReport| hook.started.map(|started| started + hook.took);
+        // A stuck hook holds up its successors until it is given up, however long it runs on.
+        let held_up = |hook: &HookReport| match hook.outcome {
+            Outcome::Stuck | Outcome::Late => hook.took.min(hook.allotted),
+            _ => hook.took,
+        };
+        let ended = |hook: &HookReport| hook.started.map(|started| started + held_up(hook));
         let mut next =
             (0..hooks.len()).filter(|at| hooks[*at].started.is_some()).max_by_key(|at| ended(&hooks[*at]));
         let mut chain = Vec::new();
@@ -251,7 +258,10 @@ impl DrainReport {
     /// What is said of a main that was told and did not return. It is named, and not unclean.
     pub(crate) fn main_line(&self) -> Option<String> {
         self.main_did_not_return.then(|| {
-            format!("main was told to drain and did not return within {:.1?}: it was not waited for", self.took)
+            format!(
+                "main was told to drain and did not return within {:.1?}: it was not waited for",
+                self.took
+            )
         })
     }
 

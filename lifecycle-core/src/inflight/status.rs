@@ -137,4 +137,19 @@ impl SiteReport {
     pub(super) const fn is_empty(&self) -> bool {
         self.at_start + self.finished + self.refused + self.cancelled + self.abandoned == 0
     }
+
+    #[cfg(test)]
+    pub(crate) const fn for_tests(name: &'static str, count: usize, oldest: Duration) -> Self {
+        Self {
+            name,
+            location: SourceLocation::new("src/orders.rs", 1),
+            at_start: count,
+            finished: count,
+            refused: count,
+            cancelled: count,
+            abandoned: count,
+            oldest_abandoned: Some(oldest),
+            finished_late: count,
+        }
+    }
 }

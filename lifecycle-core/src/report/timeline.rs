@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{DrainReport, HookReport, Report};
+use super::{DrainReport, Inner, Report};
 use crate::{Outcome, duration};
 
 const WIDTH: usize = 80;
@@ -29,7 +29,7 @@ impl fmt::Display for Report {
             row(f, hook.outcome.sign(), &hook.name, &bar, hook.took)?;
         }
         writeln!(f, "    {:NAME$} |{:<BAR$}|", "", scale.ruler())?;
-        signs(f, &inner.hooks)?;
+        signs(f, inner)?;
         sites(f, drain)?;
         for problem in drain.main_line().iter().chain(&inner.problems) {
             wrapped(f, "! ", problem)?;
@@ -39,11 +39,11 @@ impl fmt::Display for Report {
 }
 
 fn row(f: &mut fmt::Formatter<'_>, sign: char, name: &str, bar: &str, took: Duration) -> fmt::Result {
-    writeln!(f, "  {sign} {:NAME$} |{bar:<BAR$}| {:>8}", fit(name, NAME), short(took))
+    writeln!(f, "  {sign} {} |{bar:<BAR$}| {:>8}", fit(name), short(took))
 }
 
 /// The signs that stand in the picture, explained.
-fn signs(f: &mut fmt::Formatter<'_>, hooks: &[HookReport]) -> fmt::Result {
+fn signs(f: &mut fmt::Formatter<'_>, inner: &Inner) -> fmt::Result {
     let known = [
         (Outcome::Completed, "completed"),
         (Outcome::Late, "late"),
@@ -53,13 +53,20 @@ fn signs(f: &mut fmt::Formatter<'_>, hooks: &[HookReport]) -> fmt::Result {
         (Outcome::Stuck, "stuck"),
         (Outcome::Skipped(String::new()), "skipped"),
         (Outcome::NotStarted, "not started"),
+        (Outcome::Unregistered, "unregistered"),
     ];
-    let present: Vec<_> = known
-        .iter()
-        .filter(|(outcome, _)| hooks.iter().any(|hook| hook.outcome.sign() == outcome.sign()))
-        .map(|(outcome, word)| format!("{} {word}", outcome.sign()))
-        .collect();
-    if present.is_empty() { Ok(()) } else { writeln!(f, "  {}", present.join("   ")) }
+    let stands =
+        |sign| drain_sign(&inner.drain) == sign || inner.hooks.iter().any(|hook| hook.outcome.sign() == sign);
+    let mut current = String::new();
+    for (outcome, word) in known.iter().filter(|(outcome, _)| stands(outcome.sign())) {
+        let next = format!("  {} {word}", outcome.sign());
+        if current.len() + next.len() > WIDTH {
+            writeln!(f, "{current}")?;
+            current.clear();
+        }
+        current += &next;
+    }
+    writeln!(f, "{current}")
 }
 
 fn sites(f: &mut fmt::Formatter<'_>, drain: &DrainReport) -> fmt::Result {
@@ -115,7 +122,9 @@ impl Scale {
 /// A duration in at most eight characters.
 fn short(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
-    if seconds >= 100.0 {
+    if seconds >= 999_999.5 {
+        format!("{:.0} h", seconds / 3600.0)
+    } else if seconds >= 100.0 {
         format!("{seconds:.0} s")
     } else if seconds >= 1.0 {
         format!("{seconds:.2} s")
@@ -126,14 +135,57 @@ fn short(duration: Duration) -> String {
     }
 }
 
-/// The end of a name says more than its beginning: `orders::outbox::flush` is cut from the left.
-fn fit(name: &str, width: usize) -> String {
-    let length = name.chars().count();
-    if length <= width {
-        return name.to_owned();
+/// `name` in exactly the columns of a name. Its end says more than its beginning, so that
+/// `orders::outbox::flush` is cut from the left.
+fn fit(name: &str) -> String {
+    let name = plain(name);
+    let mut width = columns(&name);
+    let cut = width > NAME;
+    let mut chars = name.chars();
+    while cut && width > NAME - 2 {
+        width -= chars.next().map_or(width, column_count);
     }
-    let tail: String = name.chars().skip(length - (width - 2)).collect();
-    format!("..{tail}")
+    let dots = if cut { ".." } else { "" };
+    let padding = " ".repeat(NAME - dots.len() - width);
+    format!("{dots}{}{padding}", chars.as_str())
+}
+
+/// `text` without what would move a terminal's cursor or colour it.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|char| {
+            if char == '\t' {
+                ' '
+            } else if char.is_control() {
+                '?'
+            } else {
+                char
+            }
+        })
+        .collect()
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().map(column_count).sum()
+}
+
+/// How many columns a terminal gives the character: the ranges of the common scripts and symbols.
+const fn column_count(char: char) -> usize {
+    match char as u32 {
+        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1f64f
+        | 0x1f680..=0x1f6ff
+        | 0x1f900..=0x1f9ff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
 }
 
 fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
@@ -146,10 +198,10 @@ fn wrapped(f: &mut fmt::Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
     const INDENT: &str = "    ";
     let width = WIDTH - INDENT.len();
     let mut mark = mark;
-    for part in text.lines() {
+    for part in text.lines().map(plain) {
         let mut current = String::new();
         for word in part.split(' ') {
-            let fits = current.chars().count() + 1 + word.chars().count() <= width;
+            let fits = columns(&current) + 1 + columns(word) <= width;
             if !current.is_empty() && !fits {
                 writeln!(f, "{mark}{current}")?;
                 mark = INDENT;
@@ -158,7 +210,7 @@ fn wrapped(f: &mut fmt::Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
                 current.push(' ');
             }
             for char in word.chars() {
-                if current.chars().count() == width {
+                if columns(&current) + column_count(char) > width {
                     writeln!(f, "{mark}{current}")?;
                     mark = INDENT;
                     current.clear();

@@ -1,0 +1,259 @@
+use std::time::Duration;
+
+use super::{DrainReport, HookReport, Inner, Report};
+use crate::{Outcome, Reason, SiteReport, SourceLocation, plan::HookId};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A hook that started at `started` and took `took`, both in milliseconds, of a second.
+fn hook(name: &str, outcome: Outcome, started: Option<u64>, took: u64) -> HookReport {
+    HookReport {
+        id: HookId::Registered(0),
+        name: name.to_owned(),
+        location: SourceLocation::new("src/hooks.rs", 7),
+        outcome,
+        started: started.map(ms),
+        took: ms(took),
+        timeout: ms(1_000),
+        allotted: ms(1_000),
+        released_by: None,
+    }
+}
+
+fn after(before: usize, mut hook: HookReport) -> HookReport {
+    hook.released_by = Some(before);
+    hook
+}
+
+fn report(hooks: Vec<HookReport>) -> Report {
+    Report::new(Inner {
+        reason: Reason::Requested("over".to_owned()),
+        shutdown_id: "1f-2e".to_owned(),
+        exit_code: 0,
+        total: ms(2_000),
+        deadline: Some(ms(28_000)),
+        drain: DrainReport::default(),
+        hooks,
+        problems: Vec::new(),
+    })
+}
+
+fn changed(hooks: Vec<HookReport>, change: impl FnOnce(&mut Inner)) -> Report {
+    let mut inner = (*report(hooks).inner).clone();
+    change(&mut inner);
+    Report::new(inner)
+}
+
+fn every_outcome() -> Vec<HookReport> {
+    let text = || "text".to_owned();
+    [
+        Outcome::Completed,
+        Outcome::Late,
+        Outcome::Failed(text()),
+        Outcome::Panicked(text()),
+        Outcome::TimedOut,
+        Outcome::Stuck,
+        Outcome::Skipped(text()),
+        Outcome::NotStarted,
+        Outcome::Unregistered,
+    ]
+    .into_iter()
+    .map(|outcome| hook(&format!("{outcome}"), outcome, Some(0), 500))
+    .collect()
+}
+
+/// What a terminal makes of the text: wide characters take two columns, and nothing moves the cursor.
+#[track_caller]
+fn assert_fits(report: &Report) -> String {
+    let text = report.to_string();
+    for line in text.lines() {
+        let width: usize = line
+            .chars()
+            .map(|char| match char {
+                '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' => 0,
+                '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{d7a3}' | '\u{ff00}'..='\u{ff60}' => 2,
+                '\u{1f300}'..='\u{3fffd}' => 2,
+                _ => 1,
+            })
+            .sum();
+        assert!(width <= 80, "{width} columns: {line}\n{text}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+    text
+}
+
+#[test]
+fn a_timeline_reads_like_this() {
+    let hooks = vec![
+        hook("orders::flush_outbox", Outcome::Completed, Some(1_000), 250),
+        after(0, hook("orders::close_pool", Outcome::TimedOut, Some(1_250), 750)),
+        hook("orders::lock", Outcome::NotStarted, None, 0),
+    ];
+    let report = changed(hooks, |inner| {
+        inner.exit_code = 70;
+        inner.drain = DrainReport { delay: ms(500), took: ms(500), ..DrainReport::default() };
+        inner.problems = vec!["hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms".to_owned()];
+    });
+    let expected = "\
+shutdown 1f-2e (requested: over)
+unclean, exit code 70, 2.00 s of 28s
+
+    (delay)                        |========                        |   500 ms
+  + (drain)                        |        ========                |   500 ms
+  + orders::flush_outbox           |                ====            |   250 ms
+  T orders::close_pool             |                    ============|   750 ms
+  . orders::lock                   |                                |     0 us
+                                   |0                         2.00 s|
+  + completed  T timed out  . not started
+! hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms
+";
+    assert_eq!(assert_fits(&report), expected);
+}
+
+#[test]
+fn every_outcome_has_its_sign_and_the_sign_its_word() {
+    let report = report(every_outcome());
+    let text = assert_fits(&report);
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("|=")).skip(1).collect();
+    assert_eq!(rows.len(), report.hooks().len());
+    let legend = text.lines().skip_while(|line| !line.contains("|0")).skip(1).collect::<Vec<_>>().join("");
+    let mut signs = Vec::new();
+    for (row, hook) in rows.iter().zip(report.hooks()) {
+        let sign = row.chars().nth(2).unwrap();
+        assert_eq!(sign, hook.outcome().sign());
+        assert!(!signs.contains(&sign), "{sign:?} stands for two outcomes");
+        signs.push(sign);
+        let outcome = hook.outcome().to_string();
+        let word = outcome.split([':', ' ']).next().unwrap();
+        assert!(legend.contains(&format!("  {sign} {word}")), "{sign:?} is not explained: {text}");
+    }
+}
+
+#[test]
+fn the_drains_own_sign_is_explained() {
+    let timed_out = changed(Vec::new(), |inner| inner.drain.timed_out = true);
+    assert!(assert_fits(&timed_out).contains("  T timed out"));
+    assert!(assert_fits(&report(Vec::new())).contains("  + completed"));
+}
+
+#[test]
+fn nothing_is_wider_than_a_terminal() {
+    let long = [
+        "a::".repeat(60),
+        "停止する関数".repeat(20),
+        "e\u{301}".repeat(90),
+        "🦀".repeat(50),
+        "x".repeat(31),
+        "名".repeat(16),
+        format!("x{}", "名".repeat(15)),
+        "tab\there\u{1b}[31mred\rback".to_owned(),
+        String::new(),
+    ];
+    for name in &long {
+        let hooks = (0..200).map(|n| hook(name, Outcome::Failed(name.clone()), Some(n * 10), 10)).collect();
+        let report = changed(hooks, |inner| {
+            inner.reason = Reason::Requested(name.clone());
+            inner.drain.sites =
+                vec![SiteReport::for_tests("orders::place_order::inner", usize::MAX, ms(u64::MAX / 9))];
+            inner.problems = vec![
+                name.clone(),
+                format!("{} {}", name, name),
+                format!("{}\r\n{}", name, name),
+                " x".repeat(100),
+            ];
+            inner.total = ms(400_000_000);
+        });
+        let text = assert_fits(&report);
+        let rows = text.lines().filter(|line| line.starts_with("  x ")).count();
+        assert!(rows >= 200, "{rows} of 200 hooks: {text}");
+    }
+}
+
+#[test]
+fn the_end_of_a_long_name_is_kept() {
+    let name = "orders::persistence::outbox::flush_everything";
+    let text = assert_fits(&report(vec![hook(name, Outcome::Completed, Some(0), 1)]));
+    assert!(text.contains("  + ..ce::outbox::flush_everything |"), "{text}");
+}
+
+#[test]
+fn nothing_is_lost_where_lines_are_broken() {
+    let words: Vec<String> = (0..60).map(|n| format!("word{n}")).collect();
+    let long = format!("{} {} end", words.join(" "), "y".repeat(300));
+    let report = changed(Vec::new(), |inner| inner.problems = vec![long.clone()]);
+    let text = assert_fits(&report);
+    let said = text.split("! ").nth(1).unwrap();
+    let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
+    assert_eq!(without_spaces(said), without_spaces(&long));
+}
+
+#[test]
+fn a_stop_that_took_no_time_has_a_timeline() {
+    let hooks = vec![hook("flush", Outcome::Completed, Some(0), 0)];
+    let text = assert_fits(&changed(hooks, |inner| inner.total = Duration::ZERO));
+    assert!(
+        text.contains("  + flush                          |=                               |     0 us"),
+        "{text}"
+    );
+}
+
+#[test]
+fn bars_stay_within_the_picture() {
+    // What is stuck runs on while the report is written.
+    let hooks =
+        vec![hook("stuck", Outcome::Stuck, Some(1_999), 90_000), hook("late", Outcome::Late, Some(9_000), 1)];
+    let text = assert_fits(&report(hooks));
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains('=')).collect();
+    assert_eq!(rows.len(), 3, "{text}");
+    for row in rows {
+        assert_eq!(row.matches('|').count(), 2, "{row}");
+        assert_eq!(row.rfind('|'), Some(68), "{row}");
+    }
+}
+
+#[test]
+fn blame_is_longest_first() {
+    let hooks = vec![
+        hook("a", Outcome::Completed, Some(0), 5),
+        hook("b", Outcome::Completed, Some(0), 50),
+        hook("c", Outcome::NotStarted, None, 0),
+        hook("d", Outcome::Completed, Some(0), 5),
+    ];
+    let names: Vec<String> = report(hooks).blame().iter().map(|hook| hook.name().to_owned()).collect();
+    assert_eq!(names, ["b", "a", "d", "c"]);
+}
+
+fn chain(hooks: Vec<HookReport>) -> Vec<String> {
+    report(hooks).critical_chain().iter().map(|hook| hook.name().to_owned()).collect()
+}
+
+#[test]
+fn the_critical_chain_leads_to_the_hook_that_ended_last() {
+    let completed = Outcome::Completed;
+    let hooks = vec![
+        hook("long", completed.clone(), Some(0), 300),
+        hook("short", completed.clone(), Some(0), 100),
+        after(1, hook("middle", completed.clone(), Some(100), 100)),
+        after(2, hook("last", completed.clone(), Some(200), 150)),
+        hook("never", Outcome::NotStarted, None, 0),
+    ];
+    assert_eq!(chain(hooks), ["short", "middle", "last"]);
+    assert_eq!(chain(vec![hook("only", completed, Some(0), 0)]), ["only"]);
+    assert_eq!(chain(vec![hook("never", Outcome::NotStarted, None, 0)]), [""; 0]);
+    assert_eq!(chain(Vec::new()), [""; 0]);
+}
+
+/// A hook that was given up after a second and runs on does not decide what comes after that.
+#[test]
+fn who_is_stuck_counts_until_it_is_given_up() {
+    let stuck = || hook("stuck", Outcome::Stuck, Some(0), 5_000);
+    let long = || hook("long", Outcome::Completed, Some(0), 2_000);
+    assert_eq!(chain(vec![stuck(), long()]), ["long"]);
+    let behind = after(0, hook("behind", Outcome::Completed, Some(1_100), 1_500));
+    assert_eq!(chain(vec![stuck(), long(), behind]), ["stuck", "behind"]);
+    assert_eq!(chain(vec![stuck()]), ["stuck"]);
+    let late = hook("late", Outcome::Late, Some(0), 5_000);
+    assert_eq!(chain(vec![late, long()]), ["long"]);
+}
