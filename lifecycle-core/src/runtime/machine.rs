@@ -610,7 +610,7 @@ impl Machine {
             None => {
                 let patience = self.settings.hook_timeout.value;
                 let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-                self.resources_until = Some(deadline.unwrap_or(now.saturating_add(patience)));
+                self.resources_until = Some(deadline.unwrap_or_else(|| now.saturating_add(patience)));
                 effects.push(Effect::DropResources);
             }
             Some(until) if until <= now => self.finish(now, effects),

@@ -138,7 +138,7 @@ fn a_skipped_hook_counts_once_the_service_was_ready() {
         let mut reader = super::plans::hook(0, ms(1_000));
         reader.needs = vec![super::store::borrow(0)];
         let mut simulator = Simulator::starting(&Config::new(), super::plans::plan(vec![reader]));
-        simulator.store = super::store::Store::new(super::store::Supply::Only(Vec::new()));
+        simulator.store = super::store::Store::new(&super::store::Supply::Only(Vec::new()));
         if ready {
             simulator.handle(Input::Ready);
         }

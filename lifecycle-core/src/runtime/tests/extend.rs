@@ -24,7 +24,7 @@ use crate::{
 fn start(given: &Given) -> Simulator {
     let mut simulator = Simulator::running(&Config::new().grace_period(None), given.plan());
     simulator.main = Main::PROMPT;
-    simulator.store = Store::new(given.supply.clone());
+    simulator.store = Store::new(&given.supply);
     given.uses.iter().for_each(|uses| simulator.store.add_uses(*uses));
     for n in 0..given.specs.len() {
         simulator.does.insert(id(n), given.does[n]);

@@ -33,7 +33,7 @@ pub(super) struct Seen {
 fn simulate(given: &Given, config: &Config) -> Simulator {
     let mut simulator = Simulator::running(config, given.plan());
     simulator.main = Main::PROMPT;
-    simulator.store = Store::new(given.supply.clone());
+    simulator.store = Store::new(&given.supply);
     given.uses.iter().for_each(|uses| simulator.store.add_uses(*uses));
     for n in 0..given.specs.len() {
         simulator.does.insert(id(n), given.does[n]);
@@ -144,7 +144,7 @@ fn check_teardown(given: &Given, simulator: &Simulator) -> Result<(), TestCaseEr
             prop_assert!(this.outcomes.is_empty() || this.outcomes == [Outcome::Late]);
             prop_assert!(matches!(outcome, Outcome::Stuck | Outcome::Late));
         } else {
-            prop_assert_eq!(&this.outcomes, &[outcome.clone()]);
+            prop_assert_eq!(this.outcomes.as_slice(), std::slice::from_ref(&outcome));
         }
         if !skipped && this.second_step.is_none() && !this.stuck {
             prop_assert_eq!(outcome, expected_outcome(does, timeout));

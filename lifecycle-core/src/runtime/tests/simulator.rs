@@ -117,7 +117,7 @@ impl Simulator {
             plan,
             does: HashMap::new(),
             does_second: HashMap::new(),
-            store: Store::new(Supply::Everything),
+            store: Store::new(&Supply::Everything),
             dropping_takes: Some(Moment::ZERO),
             due: BTreeMap::new(),
             next: 0,

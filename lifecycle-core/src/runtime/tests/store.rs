@@ -58,9 +58,9 @@ pub(super) struct Store {
 const HERE: SourceLocation = SourceLocation::new("src/main.rs", 1);
 
 impl Store {
-    pub(super) fn new(supply: Supply) -> Self {
+    pub(super) fn new(supply: &Supply) -> Self {
         let resources = Resources::default();
-        let has = |kind| match &supply {
+        let has = |kind| match supply {
             Supply::Everything => true,
             Supply::Only(kinds) => kinds.contains(&kind),
         };
