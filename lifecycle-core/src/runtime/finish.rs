@@ -140,10 +140,15 @@ impl Lifecycle {
             ExitWhy::AfterRun(signal) => {
                 format!("{signal} after the lifecycle had stopped: exit {code} at once")
             }
-            ExitWhy::Leaked => format!(
-                "the report was final and the process did not end in time: exit {code}; threads still there: {}",
-                sys::thread_names().join(", ")
-            ),
+            ExitWhy::Leaked => {
+                let finished = self.machine().finished_at().unwrap_or_default();
+                format!(
+                    "the report has been final for {:.1?} and the process did not end in time: exit {code}; \
+                     threads still there: {}",
+                    self.now().saturating_sub(finished),
+                    sys::thread_names().join(", ")
+                )
+            }
         };
         let culprits = if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
         self.say_all(std::iter::once(&first).chain(&culprits));
@@ -355,7 +360,7 @@ fn save(path: &Path, report: &Report) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options
         .open(&aside)
-        .and_then(|mut file| file.write_all(report.to_string().as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(report.to_string().as_bytes()))
         .and_then(|()| std::fs::rename(&aside, path));
     if written.is_err() {
         let _ = std::fs::remove_file(&aside);
