@@ -24,13 +24,13 @@ pub async fn connect(url: &str) -> Result<AnyPool, sqlx::Error> {
     Ok(pool)
 }
 
-/// WAL lets reads go on beside a write; `synchronous = FULL` makes a commit outlive a power cut, which the
+/// WAL lets others read beside a write; `synchronous = FULL` makes a commit outlive a power cut, which the
 /// acknowledgement of an order promises.
 async fn sqlite(options: AnyPoolOptions, url: &str) -> Result<AnyPool, sqlx::Error> {
     let url = SqliteConnectOptions::from_str(url)?.create_if_missing(true).to_url_lossy();
     options
-        // There is one writer at a time anyway; more connections only wait for each other's locks.
-        .max_connections(4)
+        // There is one writer at a time anyway: waiting for the connection is fair, for SQLite's lock it is not.
+        .max_connections(1)
         .after_connect(|connection, _| {
             Box::pin(async move {
                 connection

@@ -9,11 +9,12 @@ use sqlx::AnyPool;
 
 use crate::{
     clients::{Answer, Outcome, client},
+    load::Stopped,
     service::{Ended, Setup},
 };
 
-/// How many placements have to be in flight when the stop is asked for.
-const IN_FLIGHT: usize = 50;
+/// How much has to be in flight when the stop is asked for: 50 placements, and what the dispatcher may have.
+pub(crate) const IN_FLIGHT: u64 = 51;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub(crate) enum Finding {
     DispatchedTwice(i64),
     /// So many rows were left in the outbox.
     OutboxLeft(usize),
-    /// The report knows of too few placements in flight.
-    FewInFlight(usize),
+    /// The service knew of too few placements in flight when the stop was asked for.
+    FewInFlight(u64),
     /// The report does not show the hooks completed and in order.
     Hooks(String),
     /// The service logged an error.
@@ -43,8 +44,12 @@ pub(crate) enum Finding {
 }
 
 /// What a stop that loses nothing has to show. Restarts the service to see what it still knows.
-pub(crate) async fn graceful(setup: &Setup, ended: &Ended, answers: &[Answer]) -> Vec<Finding> {
+pub(crate) async fn graceful(setup: &Setup, stopped: &Stopped) -> Vec<Finding> {
+    let Stopped { in_flight, ended, answers } = stopped;
     let mut findings = Vec::new();
+    if *in_flight < IN_FLIGHT {
+        findings.push(Finding::FewInFlight(*in_flight));
+    }
     if !ended.status.success() {
         findings.push(Finding::Exit(ended.status.to_string()));
     }
@@ -116,23 +121,12 @@ fn answered(ended: &Ended, answers: &[Answer]) -> Vec<Finding> {
     answers.iter().filter_map(judge).collect()
 }
 
-fn reported(report: &str) -> Vec<Finding> {
-    let in_flight = report
+fn reported(report: &str) -> Option<Finding> {
+    let completed = report
         .lines()
-        .find_map(|line| line.trim().strip_prefix("orders::http::place_order: ")?.split_once(" in flight"))
-        .map_or(0, |(count, _)| count.parse().unwrap());
-    let completed: Vec<_> = report
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("+ orders::hooks::")?.split_whitespace().next())
-        .collect();
-    let mut findings = Vec::new();
-    if in_flight < IN_FLIGHT {
-        findings.push(Finding::FewInFlight(in_flight));
-    }
-    if completed != ["flush_outbox", "close_pool", "flush_telemetry"] {
-        findings.push(Finding::Hooks(report.to_owned()));
-    }
-    findings
+        .filter_map(|line| line.trim_start().strip_prefix("+ orders::hooks::")?.split_whitespace().next());
+    let in_order = completed.eq(["flush_outbox", "close_pool", "flush_telemetry"]);
+    (!in_order).then(|| Finding::Hooks(report.to_owned()))
 }
 
 /// Every acknowledged order is there under its id and was dispatched before the restart: the outbox is

@@ -1,17 +1,21 @@
 //! A stop under load, at random moments: admitted work is finished and acknowledged, what was acknowledged is
 //! stored and dispatched, and the rest was refused.
 
-use std::{env, time::Duration};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 
 use fastrand::Rng;
 use rustix::process::Signal;
+use serde_json::Value;
 use tokio::time;
 
 use crate::{
     audit::{self, Finding},
-    clients::{Answer, Load},
+    clients::{Answer, Load, client},
     postgres,
-    service::{Ended, Setup, dir},
+    service::{Ended, Process, Setup, dir},
 };
 
 #[tokio::test]
@@ -41,26 +45,54 @@ pub(crate) fn rng() -> Rng {
     Rng::with_seed(seed)
 }
 
-/// Lets clients loose on a fresh service and stops it after `moment`.
-pub(crate) async fn stop_under_load(setup: &Setup, moment: Duration) -> (Ended, Vec<Answer>) {
+/// A service that was stopped while clients were at work.
+pub(crate) struct Stopped {
+    /// How many placements the service said were in flight, just before the signal.
+    pub(crate) in_flight: u64,
+    pub(crate) ended: Ended,
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// Lets clients loose on a fresh service and stops it after `moment`, once enough is in flight.
+pub(crate) async fn stop_under_load(setup: &Setup, moment: Duration) -> Stopped {
     let service = setup.start().await;
     let load = Load::start(&service.url);
     // By then every client is at work, and the first ones have been answered.
     time::sleep(Duration::from_millis(300) + moment).await;
+    let in_flight = wait_for_work(&service).await;
     service.signal(Signal::TERM);
     let answers = load.end().await;
-    (service.ended().await, answers)
+    Stopped { in_flight, ended: service.ended().await, answers }
+}
+
+/// What is in flight: enough of it, or what there was after a while. On a busy machine clients may all be
+/// between two orders.
+async fn wait_for_work(service: &Process) -> u64 {
+    let client = client();
+    let asked = Instant::now();
+    loop {
+        let status = client.get(format!("{}/readyz", service.url)).send().await.unwrap();
+        let status: Value = status.json().await.unwrap();
+        let in_flight = status["in_flight"].as_u64().unwrap();
+        if in_flight >= audit::IN_FLIGHT || asked.elapsed() > Duration::from_secs(5) {
+            return in_flight;
+        }
+        time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 async fn assert_round(round: u32, setup: &Setup, rng: &mut Rng) {
     let moment = Duration::from_millis(rng.u64(0..400));
     let delay = Duration::from_millis(*rng.choice(&[0, 0, 100, 300]).unwrap());
-    let (ended, answers) = stop_under_load(&Setup { delay, ..setup.clone() }, moment).await;
-    let findings = audit::graceful(setup, &ended, &answers).await;
-    let acked = audit::acked(&answers).count();
-    eprintln!("round {round}: stopped after {moment:?}, delay {delay:?}: {acked} acknowledged");
+    let stopped = stop_under_load(&Setup { delay, ..setup.clone() }, moment).await;
+    let findings = audit::graceful(setup, &stopped).await;
+    let acked = audit::acked(&stopped.answers).count();
+    eprintln!(
+        "round {round}: after {moment:?}, delay {delay:?}: {} in flight, {acked} acknowledged",
+        stopped.in_flight
+    );
     assert!(acked > 0, "round {round}: nothing was acknowledged");
-    assert_eq!(findings, [], "round {round}: the log was\n{}", ended.log.join("\n"));
+    assert_eq!(findings, [], "round {round}: the log was\n{}", stopped.ended.log.join("\n"));
 }
 
 /// The database would not let it happen, so no control can show that the harness sees it.
