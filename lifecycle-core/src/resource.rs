@@ -232,15 +232,17 @@ impl<'b> Binder<'b> {
 
     /// For `Option<T>`.
     pub fn take_optional<T: Send + 'static>(&mut self, cloner: Option<fn(&T) -> T>) -> Option<T> {
-        let (value, shared) = self.resources.lock().take::<T>(self.hook_name)?;
-        if !shared {
+        let (value, shared, in_use) = self.resources.lock().take::<T>(self.hook, self.hook_name)?;
+        if !shared && !in_use {
             return value.downcast::<T>().ok().map(|value| *value);
         }
         // Out of the store nobody can get a new share, so a count of one stays one.
-        if value.downcast_ref::<Arc<T>>().is_some_and(|share| Arc::strong_count(share) == 1) {
+        let alone = value.downcast_ref::<Arc<T>>().is_some_and(|share| Arc::strong_count(share) == 1);
+        if alone && !in_use {
             return value.downcast::<Arc<T>>().ok().and_then(|share| Arc::try_unwrap(*share).ok());
         }
-        let clone = cloner.and_then(|clone| value.downcast_ref::<Arc<T>>().map(|share| clone(share)));
+        let held = value.downcast_ref::<Arc<T>>().map(|share| &**share).or_else(|| value.downcast_ref::<T>());
+        let clone = cloner.and_then(|clone| held.map(clone));
         let mut shelf = self.resources.lock();
         if clone.is_none() {
             self.problem = Some(shelf.still_borrowed::<T>(self.hook));
@@ -301,12 +303,38 @@ impl Shelf {
         Some(arc)
     }
 
-    /// The value, and whether it is an `Arc<T>` of it.
-    fn take<T: 'static>(&mut self, by: &str) -> Option<(Box<dyn Any + Send>, bool)> {
+    /// The value, whether it is an `Arc<T>` of it, and whether a hook that runs on uses it through what it
+    /// borrowed or took.
+    fn take<T: 'static>(&mut self, hook: HookId, by: &str) -> Option<(Box<dyn Any + Send>, bool, bool)> {
+        let in_use = !self.users(TypeId::of::<T>(), hook).is_empty();
         let slot = self.slots.get_mut(&TypeId::of::<T>())?;
         let value = slot.value.take()?;
         slot.taken_by = Some(by.to_owned());
-        Some((value, slot.shared))
+        slot.borrowers.push((hook, by.to_owned()));
+        Some((value, slot.shared, in_use))
+    }
+
+    /// The hooks that run and hold something that uses `used`, at any depth.
+    fn users(&self, used: TypeId, except: HookId) -> Vec<String> {
+        let mut types = vec![used];
+        let mut at = 0;
+        while let Some(&used) = types.get(at) {
+            at += 1;
+            for uses in self.uses.iter().filter(|uses| uses.used == used || uses.used_arc == used) {
+                if !types.contains(&uses.of) {
+                    types.push(uses.of);
+                }
+            }
+        }
+        let slots = types[1..].iter().filter_map(|id| self.slots.get(id));
+        slots.flat_map(|slot| self.holders(slot, except)).collect()
+    }
+
+    /// The hooks that got the value of `slot`, or a share of it, and have not ended.
+    fn holders<'s>(&'s self, slot: &'s Slot, except: HookId) -> impl Iterator<Item = String> + 's {
+        let running =
+            slot.borrowers.iter().filter(move |(hook, _)| *hook != except && self.active.contains(hook));
+        running.map(|(_, name)| name.clone())
     }
 
     /// Something that could not be taken goes back where it was.
@@ -318,22 +346,15 @@ impl Shelf {
     }
 
     fn still_borrowed<T: 'static>(&self, except: HookId) -> String {
-        let holders: Vec<_> = self
-            .slots
-            .get(&TypeId::of::<T>())
-            .map(|slot| {
-                let mut names: Vec<_> = slot
-                    .borrowers
-                    .iter()
-                    .filter(|(hook, _)| *hook != except && self.active.contains(hook))
-                    .map(|(_, name)| name.clone())
-                    .collect();
-                if names.is_empty() && slot.lent {
-                    names.push("code that called lifecycle::resource()".to_owned());
-                }
-                names
-            })
-            .unwrap_or_default();
+        let id = TypeId::of::<T>();
+        let slot = self.slots.get(&id);
+        let mut holders: Vec<_> = slot.into_iter().flat_map(|slot| self.holders(slot, except)).collect();
+        holders.extend(self.users(id, except));
+        holders.sort();
+        holders.dedup();
+        if holders.is_empty() && slot.is_some_and(|slot| slot.lent) {
+            holders.push("code that called lifecycle::resource()".to_owned());
+        }
         let holders =
             if holders.is_empty() { "somebody who cloned its Arc".to_owned() } else { holders.join(", ") };
         format!("`{}` is still borrowed by {holders}, and is not Clone", type_name::<T>())
@@ -446,6 +467,29 @@ mod tests {
         assert_eq!(taker.take::<Plain>(None), None);
         let problem = taker.into_problem().unwrap();
         assert!(problem.contains("still borrowed by stuck_hook"), "{problem}");
+    }
+
+    #[test]
+    fn what_a_hook_that_runs_on_uses_is_not_handed_out() {
+        struct User;
+        let resources = Resources::default();
+        resources.provide(Plain(1), HERE, true).unwrap();
+        resources.provide(Copyable(2), HERE, true).unwrap();
+        resources.provide(User, HERE, true).unwrap_or_else(|_| unreachable!());
+        resources.add_uses(Uses::new::<User, Plain>(HERE));
+        resources.add_uses(Uses::new::<User, Copyable>(HERE));
+        let _user = binder(&resources, 1, "stuck_hook").borrow::<User>().unwrap();
+
+        let mut taker = binder(&resources, 2, "taker");
+        assert_eq!(taker.take::<Plain>(None), None);
+        let problem = taker.into_problem().unwrap();
+        assert!(problem.contains("still borrowed by stuck_hook"), "{problem}");
+        assert_eq!(
+            binder(&resources, 3, "other").take::<Copyable>(Some(|value| value.clone())),
+            Some(Copyable(2))
+        );
+        resources.ended(id(1));
+        assert_eq!(binder(&resources, 4, "late").take::<Plain>(None), Some(Plain(1)));
     }
 
     #[test]

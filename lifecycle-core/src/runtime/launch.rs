@@ -148,8 +148,8 @@ impl Lifecycle {
         ShutdownContext {
             reason: reason.unwrap_or(crate::Reason::MainReturned),
             shutdown_id: self.shutdown_id.get().cloned().unwrap_or_default(),
-            deadline: now + timeout,
-            stop_deadline: left.map(|left| now + left),
+            deadline: later(now, timeout),
+            stop_deadline: left.map(|left| later(now, left)),
             abandoned: self.gate.report().into_iter().filter(|site| site.abandoned() > 0).collect(),
         }
     }
@@ -240,6 +240,12 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     redact(&text.unwrap_or_else(|| "(a value that is no text)".to_owned()))
+}
+
+/// `after` from `now`; a time that no clock can tell is a century away.
+fn later(now: Instant, after: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now.checked_add(after).unwrap_or_else(|| now + CENTURY)
 }
 
 /// The system shows 15 bytes of it, so the end of the path is what counts.
