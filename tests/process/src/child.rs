@@ -1,5 +1,6 @@
 use std::{
     cell::Cell,
+    fs::File,
     io::Write,
     process::Child as Process,
     thread,
@@ -26,13 +27,14 @@ pub struct Child {
     what: String,
     started: Instant,
     output: Output,
+    terminal: Option<File>,
     signals: Vec<(Signal, Instant)>,
     /// When the last awaited line was there.
     heard: Cell<Option<Instant>>,
 }
 
 impl Child {
-    pub(crate) fn new(mut process: Process, what: String, started: Instant) -> Self {
+    pub(crate) fn new(mut process: Process, terminal: Option<File>, what: String, started: Instant) -> Self {
         let output = Output::default();
         if let Some(stdout) = process.stdout.take() {
             output.follow(Stream::Stdout, stdout, started);
@@ -40,7 +42,10 @@ impl Child {
         if let Some(stderr) = process.stderr.take() {
             output.follow(Stream::Stderr, stderr, started);
         }
-        Self { process, what, started, output, signals: Vec::new(), heard: Cell::new(None) }
+        if let Some(shown) = terminal.as_ref().and_then(|terminal| terminal.try_clone().ok()) {
+            output.follow(Stream::Stderr, shown, started);
+        }
+        Self { process, what, started, output, terminal, signals: Vec::new(), heard: Cell::new(None) }
     }
 
     /// Its process id.
@@ -88,6 +93,17 @@ impl Child {
         if !matches!(told, Some(Ok(()))) {
             panic!("{} does not read: {told:?}; {}", self.what, self.output);
         }
+    }
+
+    /// Presses a key on its terminal: `3` is Ctrl-C.
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
+    #[track_caller]
+    pub fn press(&mut self, control: u8) {
+        let pressed = self.terminal.as_mut().map(|terminal| terminal.write_all(&[control]));
+        assert!(matches!(pressed, Some(Ok(()))), "{} has no terminal: {pressed:?}", self.what);
     }
 
     /// Sends it a signal. One that has ended and was not waited for takes it without effect, so this cannot

@@ -50,7 +50,7 @@ impl Output {
         std::thread::spawn(move || {
             for text in BufReader::new(source).split(b'\n') {
                 let Ok(text) = text else { break };
-                let text = String::from_utf8_lossy(&text).into_owned();
+                let text = String::from_utf8_lossy(&text).trim_end_matches('\r').to_owned();
                 output.lock().lines.push(Line { stream, at: started.elapsed(), text });
                 output.shared.changed.notify_all();
             }

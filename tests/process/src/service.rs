@@ -1,8 +1,15 @@
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
+    io,
     path::PathBuf,
     process::{Command, Stdio},
     time::Instant,
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
 use crate::{Child, Ending};
@@ -26,12 +33,19 @@ pub struct Service {
     args: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     ignored: Option<&'static str>,
+    on_terminal: bool,
 }
 
 impl Service {
     /// The program at this path; [`service!`](crate::service) knows the paths of this package's.
     pub fn at(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), variables: Vec::new(), ignored: None }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            variables: Vec::new(),
+            ignored: None,
+            on_terminal: false,
+        }
     }
 
     /// One more argument.
@@ -62,6 +76,13 @@ impl Service {
         self
     }
 
+    /// With a terminal of its own for standard input and standard error, which it controls: keys that are
+    /// [typed](Child::press) there become signals.
+    pub fn on_terminal(mut self) -> Self {
+        self.on_terminal = true;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -70,6 +91,12 @@ impl Service {
     #[must_use]
     pub fn start(self) -> Child {
         let mut command = match self.ignored {
+            None if self.on_terminal => {
+                // Makes the session that owns the terminal, and becomes the program.
+                let mut setsid = Command::new("setsid");
+                setsid.arg("--ctty").arg(&self.program);
+                setsid
+            }
             None => Command::new(&self.program),
             // The shell sets the signal to be ignored and becomes the program, which inherits that.
             Some(signal) => {
@@ -88,9 +115,18 @@ impl Service {
         command.args(&self.args).envs(self.variables);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let what = format!("{} {}", self.program.display(), self.args.join(OsStr::new(" ")).display());
+        let terminal = self.on_terminal.then(|| {
+            let (terminal, far_end) = terminal().unwrap_or_else(|error| panic!("no terminal: {error}"));
+            let input = far_end.try_clone().unwrap_or_else(|error| panic!("no terminal: {error}"));
+            command.stdin(input).stderr(far_end);
+            terminal
+        });
         let started = Instant::now();
-        match command.spawn() {
-            Ok(process) => Child::new(process, what, started),
+        let process = command.spawn();
+        // The far end of the terminal is the child's alone from here.
+        drop(command);
+        match process {
+            Ok(process) => Child::new(process, terminal, what, started),
             Err(error) => panic!("{what} cannot be started: {error}"),
         }
     }
@@ -100,4 +136,14 @@ impl Service {
     pub fn run(self) -> Ending {
         self.start().end()
     }
+}
+
+/// A terminal: the end of whoever looks at it and types, and the end of the program.
+fn terminal() -> io::Result<(File, File)> {
+    let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&near)?;
+    unlockpt(&near)?;
+    let far = ptsname(&near, Vec::new())?;
+    let far = rustix::fs::open(far, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((near.into(), far.into()))
 }

@@ -1,7 +1,5 @@
 //! Every exit code, every pair of them that can meet, and what is said of it on stderr.
 
-use std::time::Duration;
-
 use lifecycle_process_tests::{Ending, Service, Signal, Stream, all, service};
 
 /// What the test does to the service, once it is up.
@@ -204,15 +202,4 @@ fn passwords_are_redacted_in_the_log_and_the_report_too() {
         let report = std::fs::read_to_string(&path).unwrap();
         assert!(report.contains("app:***@") && !report.contains("s3cret"), "{report}");
     }
-}
-
-#[test]
-fn a_breach_comes_before_the_platform_kills() {
-    let grace = Duration::from_secs(5);
-    let mut child = service!("ends", "breach").env("LIFECYCLE_GRACE_PERIOD", "5s").start();
-    child.wait_for("up");
-    child.signal(Signal::TERM);
-    let ending = child.end_within(grace);
-    ending.exits(124);
-    assert!(ending.since_first_signal() >= Duration::from_millis(4450), "{ending}");
 }

@@ -1,0 +1,37 @@
+//! What a person at a terminal sees and does: no subscriber is installed.
+
+use std::time::Duration;
+
+use lifecycle_process_tests::{Child, Service, service};
+
+const CTRL_C: u8 = 3;
+
+fn at_terminal(service: Service, line: &str) -> Child {
+    let child = service.quiet().on_terminal().start();
+    child.wait_for(line);
+    child
+}
+
+#[test]
+fn ctrl_c_stops_without_delay_and_the_report_is_shown() {
+    let mut child = at_terminal(service!("worker").env("LIFECYCLE_SHUTDOWN_DELAY", "14s"), "up");
+    child.press(CTRL_C);
+    child.wait_for("lifecycle: SIGINT asks for a graceful stop; Ctrl-C again to end the drain now");
+    let ending = child.end();
+    ending.exits(0).says_in_order(&["main returns", "reason: SIGINT from the kernel"]).says("hook: note");
+    ending.says("lifecycle: stopping: SIGINT from the kernel").says("clean, exit code 0").says("(drain)");
+    assert!(ending.elapsed() < Duration::from_secs(10), "{ending}");
+}
+
+#[test]
+fn progress_is_shown_and_each_ctrl_c_says_what_the_next_would_do() {
+    let mut child = at_terminal(service!("busy", "endless"), "call began");
+    child.press(CTRL_C);
+    child.wait_for("lifecycle: draining, 1 in flight: 1 process_app::signals::call (oldest ");
+    child.press(CTRL_C);
+    child.wait_for("hooks still run; Ctrl-C again to exit at once");
+    child.wait_for("hook: endless");
+    std::thread::sleep(Duration::from_millis(550));
+    child.press(CTRL_C);
+    child.end().exits(130).says("lifecycle: SIGINT again: exit 130 at once").never_says("call finished");
+}
