@@ -173,6 +173,8 @@ pub(crate) struct Drain {
     until: Option<Moment>,
     time_is_up: bool,
     gate_closed: bool,
+    /// Whether what was left when its time was up has been counted.
+    counted: bool,
     dropping: Dropping,
     next_progress: Moment,
 }
@@ -521,6 +523,7 @@ impl Machine {
             until,
             time_is_up: false,
             gate_closed: false,
+            counted: false,
             dropping: Dropping::No,
             next_progress: now.saturating_add(PROGRESS_EVERY),
         });
@@ -584,6 +587,11 @@ impl Machine {
         match drain.dropping {
             Dropping::No if !main_is_over && (time_is_up || (idle && !drain.main_was_told)) => {
                 drain.dropping = Dropping::Until(now.saturating_add(JOIN_PATIENCE));
+                if time_is_up {
+                    // Counted before main is dropped: calls inside of it are cut with it.
+                    drain.counted = true;
+                    effects.push(Effect::EndDrain);
+                }
                 effects.push(Effect::DropMain);
             }
             Dropping::Until(until) if until <= now => drain.dropping = Dropping::GivenUp,
@@ -595,7 +603,9 @@ impl Machine {
         }
         drain.ended = Some(now);
         drain.timed_out = time_is_up && !(idle && main_is_over && drain.dropping == Dropping::No);
-        effects.push(Effect::EndDrain);
+        if !drain.counted {
+            effects.push(Effect::EndDrain);
+        }
         self.enter(State::Stopping, effects);
         effects.push(Effect::PlanTeardown);
     }

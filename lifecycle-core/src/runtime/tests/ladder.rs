@@ -321,3 +321,20 @@ fn main_that_ends_while_the_service_stays_open_ends_that() {
         ));
     }
 }
+
+/// Calls inside of main are cut with it: they are abandoned, and not over.
+#[test]
+fn what_is_in_flight_is_counted_before_main_is_dropped() {
+    let mut hurried = slow(Config::new());
+    hurried.signal_at(ms(0), Term);
+    hurried.signal_at(ms(600), Int);
+    let mut out_of_time = slow(Config::new());
+    out_of_time.signal_at(ms(0), Term);
+    for mut simulator in [hurried, out_of_time] {
+        simulator.run();
+        let ends = [Effect::EndDrain, Effect::DropMain];
+        let order: Vec<_> =
+            simulator.trace.iter().map(|(_, effect)| effect).filter(|effect| ends.contains(effect)).collect();
+        assert_eq!(order, [&ends[0], &ends[1]]);
+    }
+}
