@@ -2,7 +2,9 @@
 
 mod figures;
 
-use std::time::Duration;
+use std::{path::Path, thread, time::Duration};
+
+use lifecycle_process_tests::{Ending, Exit};
 
 pub use figures::{Figures, has_elapsed};
 
@@ -14,6 +16,44 @@ pub const DEADLINE: Duration = Duration::from_millis(2_250);
 
 /// What a busy machine may add. The goal is 50 ms; what it took is in the table.
 pub const TOLERANCE: Duration = Duration::from_millis(200);
+
+/// How often a process that was late is run again. A machine that does much else may have been what was
+/// late; a library that is late will be again.
+const RETRIES: usize = 3;
+
+/// Whether it was gone too late, or not before the platform killed it.
+#[must_use]
+pub fn is_late(ending: &Ending) -> bool {
+    ending.exit() == Exit::Code(137) || ending.since_first_signal() > DEADLINE + TOLERANCE
+}
+
+/// How it ended, where it ended in time, and after a few attempts in any case.
+#[must_use]
+pub fn in_time(run: impl Fn() -> Ending) -> Ending {
+    for _ in 0..RETRIES {
+        let ending = run();
+        if !is_late(&ending) {
+            return ending;
+        }
+        println!("late: {ending}");
+    }
+    run()
+}
+
+/// Waits for a file to come.
+///
+/// # Panics
+///
+/// When it does not come.
+pub fn wait_for_file(path: &Path) {
+    for _ in 0..3_000 {
+        if path.exists() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{} does not come", path.display());
+}
 
 /// Whether a test can be run here. Where it cannot, that is said in one line; on CI it is a failure.
 ///

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use lifecycle_deadline_tests::{Figures, GRACE, can};
+use lifecycle_deadline_tests::{Figures, GRACE, can, in_time};
 use lifecycle_process_tests::{Exit, Service, Signal};
 
 /// A control group of the test's own with 10 % of a processor: 10 ms in every 100 ms.
@@ -49,15 +49,17 @@ fn the_deadline_holds_under_a_cpu_limit() {
     let figures = Figures::default();
     for (case, runtime) in [("hook-blocks", "2"), ("hook-spins", "current_thread"), ("hook-spins", "2")] {
         // The shell joins the group and becomes the service.
-        let mut child = Service::at("/bin/sh")
+        let service = Service::at("/bin/sh")
             .args(["-c", "echo $$ > \"$GROUP\"/cgroup.procs && exec \"$0\" \"$@\""])
             .args([env!("CARGO_BIN_EXE_deadline-hold"), runtime, case])
             .env("GROUP", &limit.0)
-            .env("LIFECYCLE_GRACE_PERIOD", format!("{}ms", GRACE.as_millis()))
-            .start();
-        child.wait_for("up");
-        child.signal(Signal::TERM);
-        let ending = child.end_within(GRACE);
+            .env("LIFECYCLE_GRACE_PERIOD", format!("{}ms", GRACE.as_millis()));
+        let ending = in_time(|| {
+            let mut child = service.clone().start();
+            child.wait_for("up");
+            child.signal(Signal::TERM);
+            child.end_within(GRACE)
+        });
         let Exit::Code(code @ (70 | 124)) = ending.exit() else {
             ending.fail("should be ended by the library");
         };

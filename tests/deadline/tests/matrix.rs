@@ -15,7 +15,7 @@ use std::{
 };
 
 use cases::{CASES, Case, LOUD, Said};
-use lifecycle_deadline_tests::{DEADLINE, Figures, GRACE, TOLERANCE, has_elapsed};
+use lifecycle_deadline_tests::{DEADLINE, Figures, GRACE, has_elapsed, in_time, is_late};
 use lifecycle_process_tests::{Ending, Exit, Service, Signal, Stream, all, service};
 use resolver::Resolver;
 
@@ -31,9 +31,6 @@ const RUNTIMES: [&str; 4] = ["current_thread", "1", "2", "4"];
 fn rows(cases: &'static [Case]) -> Vec<Row> {
     cases.iter().flat_map(|case| RUNTIMES.map(|runtime| Row { case, runtime })).collect()
 }
-
-/// How often a row that was late among others is run alone.
-const RETRIES: usize = 3;
 
 #[test]
 fn the_deadline_holds() {
@@ -61,12 +58,11 @@ fn the_deadline_holds() {
     for pair in rows(LOUD).chunks(2) {
         all(pair, check);
     }
-    // A machine that does much else may have been what was late: again, and alone.
+    // Once more, and alone.
     for (row, ending) in late.into_inner().expect("no row panics there") {
         println!("late among others: {} on {}: {ending}", row.case.name, row.runtime);
-        let again = || start(&row).map(|service| run(&row, &reports, service));
-        let alone = (0..RETRIES).filter_map(|_| again()).find(|ending| !is_late(ending));
-        held(&row, &reports, &figures, &alone.unwrap_or(ending));
+        let again = || start(&row).map_or_else(|| ending.clone(), |service| run(&row, &reports, service));
+        held(&row, &reports, &figures, &in_time(again));
     }
     println!("{figures}; {} reports had no time to be written", reports.missing.into_inner());
 }
@@ -83,10 +79,6 @@ fn run(Row { case, runtime }: &Row, reports: &Reports<'_>, service: Service) -> 
     child.wait_for("up");
     child.signal(Signal::TERM);
     child.end_within(GRACE)
-}
-
-fn is_late(ending: &Ending) -> bool {
-    ending.exit() == Exit::Code(137) || ending.since_first_signal() > DEADLINE + TOLERANCE
 }
 
 fn held(row: &Row, reports: &Reports<'_>, figures: &Figures, ending: &Ending) {

@@ -157,7 +157,7 @@ pub(crate) const CASES: &[Case] = &[
         ends(70, &[hook!("hooks", "panics", "panicked: no such luck, after")], &["panicked"]),
     ),
     both("panic-hook-blocks", stuck!("hooks", "panics")),
-    both("prints", ends(0, &[], CLEAN)),
+    both("hook-prints", ends(0, &[], CLEAN)),
     // An overrun that ended by itself.
     both(
         "hook-late",

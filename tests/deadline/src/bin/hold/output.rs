@@ -19,7 +19,7 @@ pub(crate) const CASES: &[Case] = &[
         std::panic::set_hook(Box::new(|_| block()));
         serve::<panics>(runtime, obedient())
     }),
-    ("prints", |runtime| serve::<prints>(runtime, obedient())),
+    ("hook-prints", |runtime| serve::<prints>(runtime, obedient())),
 ];
 
 #[on_shutdown(timeout = "1500ms")]
