@@ -44,7 +44,9 @@ async fn an_order_is_placed_found_and_dispatched() {
     let ready = get(&client, &service, "/readyz").await;
     assert_eq!(ready.status(), StatusCode::OK);
     assert!(!ready.headers().contains_key(header::CONNECTION));
-    assert_eq!(ready.json::<Value>().await.unwrap(), json!({ "state": "running", "in_flight": 0 }));
+    let ready: Value = ready.json().await.unwrap();
+    assert_eq!(ready["state"], "running");
+    assert!(ready["in_flight"].is_u64(), "{ready}");
 }
 
 #[tokio::test]
