@@ -43,7 +43,11 @@ impl Bell {
     /// Wakes the waiting thread; many rings before it wakes are one.
     pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::AcqRel) {
-            let _ = (&self.rings).write(&[RING; RECORD]);
+            let rung = (&self.rings).write(&[RING; RECORD]);
+            if rung.is_err() {
+                // Full of signals, any of which wakes the thread; the next ring has to try again.
+                self.rung.store(false, Ordering::Release);
+            }
         }
     }
 
@@ -252,11 +256,12 @@ pub(crate) fn thread_names() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use std::{
+        io::Write,
         thread,
         time::{Duration, Instant},
     };
 
-    use super::Bell;
+    use super::{Bell, Call, RECORD, Signal};
 
     #[test]
     fn waits_end_in_time() {
@@ -275,5 +280,17 @@ mod tests {
         let mut late: Vec<_> = waits.into_iter().map(|wait| wait.join().expect("a wait")).collect();
         late.sort();
         assert!(late[4] < Duration::from_millis(40), "late by {late:.1?}");
+    }
+
+    #[test]
+    fn a_flood_of_signals_does_not_silence_the_bell() {
+        let bell = Bell::new().unwrap();
+        let mut signal = [0; RECORD];
+        signal[0] = 15;
+        while (&bell.rings).write(&signal).is_ok() {}
+        bell.ring();
+        while bell.wait(Some(Duration::ZERO)).contains(&Call::Signal(Signal::Term, None)) {}
+        bell.ring();
+        assert_eq!(bell.wait(Some(Duration::ZERO)), [Call::Ring]);
     }
 }
