@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Hook, Outcome, Reason, SiteReport, SourceLocation, plan::HookId};
+use crate::{Hook, Outcome, Reason, SiteReport, SourceLocation, plan::HookId, sys};
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
 ///
@@ -280,6 +280,7 @@ impl DrainReport {
 
 impl Termination for Report {
     fn report(self) -> ExitCode {
+        sys::yield_to_exit();
         ExitCode::from(self.inner.exit_code)
     }
 }

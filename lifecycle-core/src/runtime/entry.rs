@@ -84,6 +84,7 @@ pub struct MainExit(u8);
 
 impl Termination for MainExit {
     fn report(self) -> ExitCode {
+        sys::yield_to_exit();
         ExitCode::from(self.0)
     }
 }

@@ -115,6 +115,7 @@ impl Lifecycle {
             "the deadline, {:.1?} after the request, has passed: exit {code}",
             deadline.unwrap_or_default()
         );
+        self.announce_exit();
         self.say_all(std::iter::once(&first).chain(&culprits));
         if self.stage.is_some() {
             return self.cut(None, culprits);
@@ -151,11 +152,20 @@ impl Lifecycle {
             }
         };
         let culprits = if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
+        self.announce_exit();
         self.say_all(std::iter::once(&first).chain(&culprits));
         if self.stage.is_some() {
             return self.cut(Some(code), culprits);
         }
         end_process(code)
+    }
+
+    /// From before the first word about how the process ends now: main may return meanwhile, and must not
+    /// make that a lie.
+    pub(super) fn announce_exit(&self) {
+        if self.stage.is_none() {
+            sys::announce_exit();
+        }
     }
 
     /// Who holds the process, a line each.

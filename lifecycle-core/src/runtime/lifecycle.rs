@@ -389,6 +389,9 @@ impl Lifecycle {
     }
 
     fn heard(&self, signal: Signal, sender: Option<Sender>, meaning: Meaning) {
+        if meaning == Meaning::Exits {
+            self.announce_exit();
+        }
         let did = match meaning {
             Meaning::Stops => "asks for a graceful stop",
             Meaning::Merged => "came with the one before, and is one with it",

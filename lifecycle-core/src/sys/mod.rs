@@ -12,6 +12,8 @@ pub(crate) use unix::{Bell, boot_time, exit_now, listen, thread_names, write_std
 #[cfg(windows)]
 pub(crate) use windows::{Bell, boot_time, exit_now, listen, thread_names, write_stderr};
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::{Sender, Signal};
 
 /// What woke the thread that waits at a bell.
@@ -49,4 +51,19 @@ pub(crate) fn stderr_is_terminal() -> bool {
 /// Whether a Ctrl-C came from a person at a terminal, as far as can be known.
 pub(crate) fn on_terminal() -> bool {
     std::io::IsTerminal::is_terminal(&std::io::stdin()) || stderr_is_terminal()
+}
+
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// It is said how the process ends, and `_exit` follows.
+pub(crate) fn announce_exit() {
+    IS_ENDING.store(true, Ordering::Release);
+}
+
+/// Waits for the end that was announced, if one was: a main that returns in that moment would end the
+/// process with another code than the one that was just said.
+pub(crate) fn yield_to_exit() {
+    while IS_ENDING.load(Ordering::Acquire) {
+        std::thread::park();
+    }
 }
