@@ -12,7 +12,7 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-use crate::{Child, Ending};
+use crate::{Child, Ending, Signal};
 
 /// What tells the library which platform it runs on: none of it may leak from where the tests run.
 const PLATFORM: [&str; 7] = [
@@ -90,21 +90,10 @@ impl Service {
     /// When it cannot be started.
     #[must_use]
     pub fn start(self) -> Child {
-        let mut command = match self.ignored {
-            None if self.on_terminal => {
-                // Makes the session that owns the terminal, and becomes the program.
-                let mut setsid = Command::new("setsid");
-                setsid.arg("--ctty").arg(&self.program);
-                setsid
-            }
-            None => Command::new(&self.program),
-            // The shell sets the signal to be ignored and becomes the program, which inherits that.
-            Some(signal) => {
-                let mut shell = Command::new("/bin/sh");
-                shell.arg("-c").arg(format!("trap '' {signal}; exec \"$0\" \"$@\"")).arg(&self.program);
-                shell
-            }
-        };
+        let mut line = self.wrappers();
+        line.push(self.program.clone().into());
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]);
         let steering = std::env::vars_os().map(|(name, _)| name).filter(|name| {
             let name = name.to_string_lossy();
             name.starts_with("LIFECYCLE_") || PLATFORM.contains(&&*name)
@@ -131,11 +120,39 @@ impl Service {
         }
     }
 
+    /// What sets the stage and then becomes the program: each keeps the process id.
+    fn wrappers(&self) -> Vec<OsString> {
+        let mut wrappers: Vec<&str> = Vec::new();
+        if ignores_signals() {
+            wrappers.extend(["env", "--default-signal=HUP,INT,QUIT,TERM"]);
+        }
+        let trap = self.ignored.map(|signal| format!("trap '' {signal}; exec \"$0\" \"$@\""));
+        if let Some(trap) = &trap {
+            wrappers.extend(["sh", "-c", trap]);
+        }
+        if self.on_terminal {
+            // Makes the session that owns the terminal.
+            wrappers.extend(["setsid", "--ctty"]);
+        }
+        wrappers.into_iter().map(OsString::from).collect()
+    }
+
     /// Starts it and waits for its end.
     #[must_use]
     pub fn run(self) -> Ending {
         self.start().end()
     }
+}
+
+/// Whether the tests themselves were started with signals ignored, as jobs in the background of a script
+/// are: children would inherit that, and rightly hear nothing.
+fn ignores_signals() -> bool {
+    let asked = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+    let asked = asked.iter().fold(0, |mask, signal| mask | 1_u64 << (signal.as_raw() - 1));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored & asked != 0)
 }
 
 /// A terminal: the end of whoever looks at it and types, and the end of the program.

@@ -18,8 +18,8 @@ fn ctrl_c_stops_without_delay_and_the_report_is_shown() {
     child.press(CTRL_C);
     child.wait_for("lifecycle: SIGINT asks for a graceful stop; Ctrl-C again to end the drain now");
     let ending = child.end();
-    ending.exits(0).says_in_order(&["main returns", "reason: SIGINT from the kernel"]).says("hook: note");
-    ending.says("lifecycle: stopping: SIGINT from the kernel").says("clean, exit code 0").says("(drain)");
+    ending.exits(0).says_in_order(&["main returns", "reason: SIGINT from the terminal"]).says("hook: note");
+    ending.says("lifecycle: stopping: SIGINT from the terminal").says("clean, exit code 0").says("(drain)");
     assert!(ending.elapsed() < Duration::from_secs(10), "{ending}");
 }
 
