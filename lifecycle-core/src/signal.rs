@@ -73,7 +73,7 @@ pub enum Sender {
 impl fmt::Display for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kernel => f.write_str("the kernel"),
+            Self::Kernel => f.write_str("the terminal"),
             Self::Process { pid: 0, uid } => write!(f, "a process outside this PID namespace, uid {uid}"),
             Self::Process { pid, uid } => write!(f, "pid {pid}, uid {uid}"),
         }

@@ -116,8 +116,8 @@ impl Log {
     }
 
     fn write(&self, event: &Event) {
-        if let Event::Requested { reason, shutdown_id } = event {
-            let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id, reason = %reason);
+        if let Event::Requested { shutdown_id, .. } = event {
+            let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id);
             let _ = self.shared.shutdown.set(span);
         }
         let _in_shutdown = self.shared.shutdown.get().map(Span::enter);
@@ -132,9 +132,7 @@ impl Log {
 
 fn log_line(event: &Event) {
     match event {
-        Event::Requested { reason, shutdown_id } => {
-            info!(target: "lifecycle", %shutdown_id, "shutdown requested: {reason}");
-        }
+        Event::Requested { reason, .. } => info!(target: "lifecycle", "shutdown requested: {reason}"),
         Event::State { state, time_left: Some(left) } => {
             info!(target: "lifecycle", "{state}, {} left", coarse(*left));
         }
@@ -173,12 +171,14 @@ fn log_line(event: &Event) {
     }
 }
 
-/// What a person at a terminal is shown although no subscriber may be installed.
+/// What a person at a terminal is shown: what the next signal does in any case, the rest where no subscriber
+/// shows it.
 pub(super) fn terminal_line(event: &Event) -> Option<String> {
+    let is_logged = dispatcher::has_been_set();
     match event {
-        Event::Requested { reason, .. } => Some(format!("lifecycle: stopping: {reason}")),
+        Event::Requested { reason, .. } if !is_logged => Some(format!("lifecycle: stopping: {reason}")),
         Event::Signal { signal, did, next, .. } => Some(format!("lifecycle: {signal} {did}; {next}")),
-        Event::Drain { .. } => Some(format!("lifecycle: {}", drain_line(event))),
+        Event::Drain { .. } if !is_logged => Some(format!("lifecycle: {}", drain_line(event))),
         _ => None,
     }
 }
@@ -205,5 +205,5 @@ fn drain_line(event: &Event) -> String {
 }
 
 fn coarse(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
+    format!("{:.1}s", duration.as_secs_f64())
 }
