@@ -89,6 +89,9 @@ pub enum Event {
         location: SourceLocation,
         /// What became of it.
         outcome: Outcome,
+        /// Whether the stop is as it should be with that: a hook that was skipped is normal where start-up
+        /// had not come to its end.
+        is_clean: bool,
         /// How long it took.
         took: Duration,
     },

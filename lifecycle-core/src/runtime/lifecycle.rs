@@ -451,10 +451,12 @@ impl Lifecycle {
             }
             Step::Ended { hook, outcome, took } => {
                 let Some(planned) = self.planned(hook) else { return };
+                let is_clean = !self.machine().is_unclean(&outcome);
                 self.tell(Event::HookEnded {
                     name: planned.name().to_owned(),
                     location: planned.location(),
                     outcome,
+                    is_clean,
                     took,
                 });
             }

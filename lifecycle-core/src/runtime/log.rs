@@ -160,9 +160,9 @@ fn log_line(event: &Event) {
         Event::HookStuck { name, location, elapsed } => {
             error!(target: "lifecycle", "hook {name} ({location}) is stuck after {}", coarse(*elapsed));
         }
-        Event::HookEnded { name, location, outcome, took } => {
-            if outcome.is_completed() {
-                info!(target: "lifecycle", "hook {name} completed in {took:.1?}");
+        Event::HookEnded { name, location, outcome, is_clean, took } => {
+            if *is_clean {
+                info!(target: "lifecycle", "hook {name} {outcome}, after {took:.1?}");
             } else {
                 warn!(target: "lifecycle", "hook {name} ({location}) {outcome}, after {took:.1?}");
             }
