@@ -164,13 +164,12 @@ fn check_takers(given: &Given, simulator: &Simulator) -> Result<(), TestCaseErro
         let Some(taker) = taker_of(&given.specs, kind) else { continue };
         let progress = simulator.progress(taker);
         let started = progress.started.expect("it started");
-        // Whoever borrowed it and had not gone when the taker started.
+        let users = users(given, kind);
+        // Whoever borrowed it, or has something that uses it, and had not gone when the taker started.
         let holds = |spec: &&HookSpec| {
-            let gave = simulator
-                .store
-                .given
-                .get(&spec.id)
-                .is_some_and(|given| given.contains(&(kind, How::Borrowed)));
+            let gave = simulator.store.given.get(&spec.id).is_some_and(|given| {
+                given.contains(&(kind, How::Borrowed)) || given.iter().any(|(kind, _)| users.contains(kind))
+            });
             let ended = simulator.progress(spec.id).ended;
             gave && spec.id != taker && ended.is_none_or(|ended| ended > started)
         };
@@ -195,6 +194,20 @@ fn check_takers(given: &Given, simulator: &Simulator) -> Result<(), TestCaseErro
         }
     }
     Ok(())
+}
+
+/// The kinds that use `kind`, at any depth.
+fn users(given: &Given, kind: usize) -> Vec<usize> {
+    let mut found = vec![kind];
+    let mut at = 0;
+    while let Some(&used) = found.get(at) {
+        at += 1;
+        let direct = |user: &usize| {
+            given.uses.iter().any(|uses| uses.of == take(*user).id && uses.used == take(used).id)
+        };
+        found.extend((0..KINDS).filter(direct).filter(|user| !found.contains(user)).collect::<Vec<_>>());
+    }
+    found.split_off(1)
 }
 
 /// The longest chain of what hooks really took, by trying every way.
