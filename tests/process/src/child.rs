@@ -59,7 +59,6 @@ impl Child {
     /// # Panics
     ///
     /// When the line does not come.
-    #[expect(clippy::must_use_candidate, reason = "most tests only wait")]
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> String {
         self.wait_for_nth(text, 1)
@@ -70,7 +69,6 @@ impl Child {
     /// # Panics
     ///
     /// When they do not come.
-    #[expect(clippy::must_use_candidate, reason = "most tests only wait")]
     #[track_caller]
     pub fn wait_for_nth(&self, text: &str, count: usize) -> String {
         match self.output.wait_for(text, count, PATIENCE) {
