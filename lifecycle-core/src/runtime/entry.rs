@@ -13,33 +13,51 @@ use super::{
     lifecycle::Lifecycle,
     run::{MainResult, Prepared, run_under},
 };
-use crate::{Config, Report, settings::Environment, sys};
+use crate::{Config, settings::Environment, sys};
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
-/// with the stop. Answers `LIFECYCLE_PLAN`: prints what it asks for and ends the process. Call it first in
-/// a `main` that builds its own runtime; `#[lifecycle::main]` does it for you. Calling it again does
-/// nothing more.
+/// with the stop. Answers `LIFECYCLE_PLAN` for the hooks that the program is linked with: prints what it asks
+/// for and ends the process. What is wrong with the plan or the environment is left to `run`, which may have
+/// a repaired plan. Call it first in a `main` that builds its own runtime; `#[lifecycle::main]` does it for
+/// you. Calling it again does nothing more.
 ///
 /// # Panics
 ///
 /// When the system grants no thread or no socket.
 pub fn install() {
-    if let Err(report) = install_with(&Config::new()) {
+    let prepared = Prepared::new(&Config::new(), &Environment::of_process());
+    if prepared.settings.plan_answer.is_some() {
+        end_if_answered(&prepared);
+    }
+    hear(&prepared);
+}
+
+impl Config {
+    /// What [`install`] does, for this configuration: its signals are heard, and its plan is what
+    /// `LIFECYCLE_PLAN` is answered with. A plan, configuration or environment that is invalid ends the
+    /// process here, with 78.
+    ///
+    /// # Panics
+    ///
+    /// When the system grants no thread or no socket.
+    pub fn install(&self) {
+        let prepared = Prepared::new(self, &Environment::of_process());
+        end_if_answered(&prepared);
+        hear(&prepared);
+    }
+}
+
+fn end_if_answered(prepared: &Prepared) {
+    if let Some(report) = prepared.answer() {
         end_process(report.exit_code());
     }
 }
 
-/// Starts hearing, unless there is something to say instead of running.
-fn install_with(config: &Config) -> Result<Prepared, Report> {
-    let prepared = Prepared::new(config, &Environment::of_process());
-    if let Some(report) = prepared.answer() {
-        return Err(report);
-    }
+fn hear(prepared: &Prepared) {
     let lifecycle = Lifecycle::process();
     if let Err(error) = lifecycle.supervisor.start(lifecycle, &prepared.settings.signals) {
         panic!("lifecycle: signals cannot be heard: {error}");
     }
-    Ok(prepared)
 }
 
 /// The body of `#[lifecycle::main]`: signals first, then the runtime, then main under the lifecycle, then
@@ -50,10 +68,11 @@ where
     F: FnOnce() -> M,
     M: Future<Output: MainResult>,
 {
-    let prepared = match install_with(&config) {
-        Ok(prepared) => prepared,
-        Err(report) => return MainExit(report.exit_code()),
-    };
+    let prepared = Prepared::new(&config, &Environment::of_process());
+    if let Some(report) = prepared.answer() {
+        return MainExit(report.exit_code());
+    }
+    hear(&prepared);
     let lifecycle = Lifecycle::process();
     lifecycle.machine().arm();
     let runtime = match build() {

@@ -56,6 +56,12 @@ fn stop(service: Service) -> Ending {
 }
 
 #[test]
+fn an_application_repairs_what_its_libraries_declared() {
+    let ending = service!(bin "process-invalid", "repaired").run();
+    ending.exits(0).says("main was polled");
+}
+
+#[test]
 fn a_plan_that_is_asked_for_is_printed_and_nothing_is_touched() {
     let cases = [
         ("text", "30s", 0, "process_defaults::tidy", Stream::Stdout),

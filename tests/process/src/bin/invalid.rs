@@ -1,8 +1,8 @@
-//! A plan with every contradiction there is: `process-invalid [run]`.
+//! A plan with every contradiction there is: `process-invalid [run|repaired]`.
 
 use std::process::{ExitCode, Termination};
 
-use lifecycle::on_shutdown;
+use lifecycle::{Config, Plan, on_shutdown};
 
 struct Pool;
 
@@ -36,6 +36,12 @@ async fn under_main() {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|arg| arg == "repaired") {
+        lifecycle::install();
+        let runtime = tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
+        let config = Config::new().plan(Plan::declared().only::<(early,)>());
+        return runtime.block_on(config.run(async { println!("main was polled") })).report();
+    }
     if std::env::args().any(|arg| arg == "run") {
         let runtime = tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
         let report = runtime.block_on(lifecycle::run(async { println!("main was polled") }));
