@@ -14,6 +14,7 @@ use super::{
     lifecycle::Lifecycle,
     log::Log,
     machine::{ExitWhy, Machine, MainEnd},
+    pulse::SILENCE,
     teardown::{Moment, Phase},
 };
 use crate::{
@@ -196,7 +197,10 @@ impl Lifecycle {
         if !machine.has_run() {
             lines.push("run was not reached: start-up still goes on".to_owned());
         }
+        // Once the report is final, a runtime may be silent because it is over.
+        let patience = if machine.finished_at().is_none() { SILENCE } else { Duration::MAX };
         drop(machine);
+        lines.extend(self.held_runtime(now, patience));
         for site in self.gate.snapshot() {
             lines.push(site.to_string());
         }
@@ -235,6 +239,10 @@ impl Lifecycle {
                 "the run future was dropped: a stop without hooks; not run: {}",
                 skipped.join(", ")
             ));
+        }
+        // A hook that could not run is no culprit: who took its threads is.
+        if culprits.is_empty() && !problems.is_empty() {
+            problems.extend(self.held_runtime(now, SILENCE));
         }
         problems.extend(culprits);
         Report::new(Inner {

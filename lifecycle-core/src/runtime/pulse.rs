@@ -16,6 +16,8 @@ use crate::{State, plan::HookId};
 const EVERY: Duration = Duration::from_millis(250);
 /// Holding a thread for longer than this is said.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A runtime that ran no task for so long is named where something has gone wrong.
+pub(super) const SILENCE: Duration = Duration::from_millis(500);
 
 /// What is known of who holds a thread.
 #[derive(Default)]
@@ -114,7 +116,7 @@ impl Lifecycle {
             self.complain(&format!("{who} has been blocking its thread for {held:.1?}: it does not yield"));
         }
         if let Some(held) = runtime_is_held {
-            self.complain(&format!("the runtime has run no task for {held:.1?}: every worker is blocked"));
+            self.complain(&held_line(held));
         }
         Some(now + EVERY)
     }
@@ -137,8 +139,22 @@ impl Lifecycle {
         None
     }
 
+    /// What is to be said at the end of a runtime that runs no tasks: for longer than `patience`, or since
+    /// it was last complained of.
+    pub(super) fn held_runtime(&self, now: Moment, patience: Duration) -> Option<String> {
+        let mut inner = self.pulse.lock();
+        let beat = inner.beat.as_mut().filter(|beat| !beat.answered.load(Ordering::Relaxed))?;
+        let held = now.saturating_sub(beat.sent);
+        beat.told |= held > patience;
+        beat.told.then(|| held_line(held))
+    }
+
     fn complain(&self, text: &str) {
         self.say(text);
         self.warn(text);
     }
+}
+
+fn held_line(held: Duration) -> String {
+    format!("the runtime has run no task for {held:.1?}: every worker is blocked")
 }
