@@ -437,9 +437,13 @@ impl Lifecycle {
             }
             Step::Stuck { hook, elapsed } => {
                 let Some(planned) = self.planned(hook) else { return };
+                let why = if self.pulse.waits_for_a_worker(hook) {
+                    format!("no worker of the runtime was free for it within {elapsed:.1?}")
+                } else {
+                    format!("it has been running for {elapsed:.1?} and cannot be stopped")
+                };
                 self.say(&format!(
-                    "hook `{}` ({}) is stuck: it has been running for {elapsed:.1?} and cannot be stopped; its \
-                     successors start beside it",
+                    "hook `{}` ({}) is stuck: {why}; its successors start beside it",
                     planned.name(),
                     planned.location(),
                 ));

@@ -46,6 +46,7 @@ struct Beat {
 pub(super) struct Hold {
     /// Milliseconds of the lifecycle's clock, plus one; zero: no poll is under way.
     since: AtomicU64,
+    began: AtomicBool,
     told: AtomicBool,
 }
 
@@ -54,6 +55,7 @@ impl Hold {
     pub(super) fn during<R>(&self, now: Moment, work: impl FnOnce() -> R) -> R {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX - 1);
         self.since.store(millis + 1, Ordering::Relaxed);
+        self.began.store(true, Ordering::Relaxed);
         let _over = Over(self);
         work()
     }
@@ -79,6 +81,11 @@ impl Pulse {
     /// The hold of a hook that starts.
     pub(super) fn of_hook(&self, hook: HookId) -> Arc<Hold> {
         Arc::clone(self.lock().hooks.entry(hook).or_default())
+    }
+
+    /// Whether the hook is a task that no worker has polled yet.
+    pub(super) fn waits_for_a_worker(&self, hook: HookId) -> bool {
+        self.lock().hooks.get(&hook).is_some_and(|hold| !hold.began.load(Ordering::Relaxed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
