@@ -59,13 +59,3 @@ impl fmt::Display for Figures {
         )
     }
 }
-
-/// Whether a line says how long something took: a number and a unit of time.
-#[must_use]
-pub fn has_elapsed(line: &str) -> bool {
-    line.split([' ', ',', ';', ':']).any(|word| {
-        let number = word.trim_end_matches(|char: char| char.is_alphabetic());
-        let unit = &word[number.len()..];
-        matches!(unit, "s" | "ms" | "µs") && number.parse::<f64>().is_ok()
-    })
-}

@@ -1,4 +1,5 @@
-//! What the tests of this package share: the platform's numbers, and the table of what was measured.
+//! What the tests of this package share: the platform's numbers, what counts as late, and the table of what
+//! was measured.
 
 mod figures;
 
@@ -6,7 +7,7 @@ use std::{path::Path, thread, time::Duration};
 
 use lifecycle_process_tests::{Ending, Exit};
 
-pub use figures::{Figures, has_elapsed};
+pub use figures::Figures;
 
 /// What the platform grants: the tests kill what is still there when it is over.
 pub const GRACE: Duration = Duration::from_millis(2_500);
@@ -69,4 +70,14 @@ pub fn can(what: &str, possible: bool) -> bool {
 pub fn succeeds(command: &str) -> bool {
     let done = std::process::Command::new("/bin/sh").arg("-c").arg(command).output();
     done.is_ok_and(|output| output.status.success())
+}
+
+/// Whether a line says how long something took: a number and a unit of time.
+#[must_use]
+pub fn has_elapsed(line: &str) -> bool {
+    line.split([' ', ',', ';', ':']).any(|word| {
+        let number = word.trim_end_matches(|char: char| char.is_alphabetic());
+        let unit = &word[number.len()..];
+        matches!(unit, "s" | "ms" | "µs") && number.parse::<f64>().is_ok()
+    })
 }
