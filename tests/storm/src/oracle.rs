@@ -56,6 +56,9 @@ pub struct Verdict {
     pub wrong: Vec<String>,
 }
 
+/// The same where later words have come.
+const UNHEARD: Duration = Duration::from_millis(400);
+
 /// For how long a process may go on to end by itself after it was said that a signal ends it.
 const RACE: Duration = Duration::from_millis(100);
 
@@ -171,14 +174,17 @@ impl Story {
         }
         let unsaid = self.sent.iter().enumerate().filter(|(place, _)| !taken[*place]).map(|(_, sent)| *sent);
         let unsaid: Vec<_> = unsaid.collect();
-        for lost in unsaid.iter().filter(|sent| self.ended >= sent.at + LOST && !self.is_doubled(sent)) {
-            verdict.wrong.push(format!(
-                "it lost a {}: not a word in the {:.0?} that it lived on",
-                lost.kind.name(),
-                self.ended - lost.at
-            ));
+        for lost in unsaid.iter().filter(|sent| self.went_on_after(sent) && !self.is_doubled(sent)) {
+            verdict.wrong.push(format!("it lost a {} and went on", lost.kind.name()));
         }
         (said, unsaid)
+    }
+
+    /// Whether it did so much afterwards that there should be a word about this signal.
+    fn went_on_after(&self, sent: &Sent) -> bool {
+        // What the library says comes in order, and that it stopped it says after the last hook.
+        let stopped = self.at(Fact::Entered(Stage::Stopped)).and_then(|_| self.at(Fact::HooksOver));
+        stopped.is_some_and(|over| over >= sent.at + UNHEARD) || self.ended >= sent.at + LOST
     }
 
     /// Whether another of its kind may have been one with it to the system.

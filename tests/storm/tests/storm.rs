@@ -27,7 +27,7 @@ use lifecycle_storm_tests::{
 };
 
 /// Below this number of rounds a share of them says little.
-const ENOUGH: usize = 1_000;
+const ENOUGH: usize = 2_000;
 
 #[test]
 fn every_life_ends_as_the_rules_say() {
