@@ -160,6 +160,16 @@ impl Settings {
             report: report(environment, &mut findings),
             plan_answer: plan_answer(environment, &mut findings),
         };
+        if settings.grace.value == Some(Duration::ZERO) {
+            let source = settings.grace.source;
+            findings
+                .errors
+                .push(format!("a grace period of 0s ({source}) leaves no time to stop; `none` is no limit"));
+        }
+        if settings.hook_timeout.value.is_zero() {
+            let source = settings.hook_timeout.source;
+            findings.errors.push(format!("a hook timeout of 0s ({source}): a hook without time cannot run"));
+        }
         unknown_names(environment, &mut findings);
         (settings, findings)
     }
@@ -325,6 +335,14 @@ mod tests {
             ]),
         );
         assert_eq!(findings.errors.len(), 5, "{findings:?}");
+    }
+
+    #[test]
+    fn no_time_at_all_is_a_mistake() {
+        let config = Config::new().grace_period(Duration::ZERO);
+        let (_, findings) = Settings::resolve(&config, &environment(&[("LIFECYCLE_HOOK_TIMEOUT", "0s")]));
+        assert_eq!(findings.errors.len(), 2, "{findings:?}");
+        assert!(findings.errors[0].contains("(code)"), "{findings:?}");
     }
 
     #[test]
