@@ -221,19 +221,23 @@ impl Scenario {
                 }
             });
         }
+        let (polled, was_polled) = tokio::sync::oneshot::channel();
         if let Some(reason) = reason {
             let mut states = lifecycle.states();
             tokio::spawn(async move {
+                let _ = was_polled.await;
                 if ready {
                     // The sender lives as long as the process.
                     let _ = states.wait_for(|state| *state >= State::Running).await;
-                } else {
-                    tokio::task::yield_now().await;
                 }
                 lifecycle.perform(Input::Request(reason));
             });
         }
         let main = main.unwrap_or_else(|| default_main(ready));
+        let main = async {
+            let _ = polled.send(());
+            main.await
+        };
         run_under(config.plan(plan), main, false).await
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct Lifecycle {
     machine: Mutex<Machine>,
     inbox: Mutex<VecDeque<Work>>,
     state: watch::Sender<State>,
+    /// Whether the machine has heard of `run`, and of every signal before it.
+    begun: watch::Sender<bool>,
     drop_main: watch::Sender<bool>,
     bus: Bus,
     claimed: AtomicBool,
@@ -123,6 +125,7 @@ impl Lifecycle {
             machine: Mutex::new(Machine::new(settings)),
             inbox: Mutex::default(),
             state: watch::Sender::new(State::Starting),
+            begun: watch::Sender::new(false),
             drop_main: watch::Sender::new(false),
             bus: Bus::default(),
             claimed: AtomicBool::new(false),
@@ -154,6 +157,21 @@ impl Lifecycle {
 
     pub(crate) fn states(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// Whether `run` has begun and waits for [`confirm_begin`](Self::confirm_begin).
+    pub(super) fn has_begun_unconfirmed(&self) -> bool {
+        self.machine().has_run() && !*self.begun.borrow()
+    }
+
+    pub(super) fn confirm_begin(&self) {
+        self.begun.send_replace(true);
+    }
+
+    /// Waits until the machine knows of `run` and of every signal that came before it.
+    pub(super) async fn begin_is_confirmed(&self) {
+        // The sender lives as long as the process.
+        let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
     }
 
     pub(super) fn main_is_to_be_dropped(&self) -> watch::Receiver<bool> {

@@ -209,6 +209,7 @@ impl Lifecycle {
     where
         M: Future<Output: MainResult>,
     {
+        self.begin_is_confirmed().await;
         if self.is_stop_under_way() {
             return MainEnd::NotRun;
         }

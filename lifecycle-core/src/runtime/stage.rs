@@ -99,6 +99,9 @@ impl Lifecycle {
         let Some(stage) = &self.stage else { return };
         loop {
             let wake = self.turn();
+            if self.has_begun_unconfirmed() {
+                self.confirm_begin();
+            }
             if self.report().is_some() {
                 return;
             }

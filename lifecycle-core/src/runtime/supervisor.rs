@@ -5,6 +5,7 @@
 use std::{
     io,
     sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use super::lifecycle::Lifecycle;
@@ -64,7 +65,15 @@ impl Supervisor {
 
 fn serve(lifecycle: &'static Lifecycle, bell: &'static Bell) {
     loop {
-        let wake = lifecycle.turn();
+        let mut wake = lifecycle.turn();
+        if lifecycle.has_begun_unconfirmed() {
+            // A signal from before `run` may not have been read yet.
+            for call in bell.wait(Some(Duration::ZERO)) {
+                lifecycle.call(call);
+            }
+            wake = lifecycle.turn();
+            lifecycle.confirm_begin();
+        }
         let patience = wake.map(|wake| wake.saturating_sub(lifecycle.now()));
         for call in bell.wait(patience) {
             lifecycle.call(call);
