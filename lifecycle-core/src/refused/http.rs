@@ -11,12 +11,15 @@ impl From<Refused> for StatusCode {
     }
 }
 
+// The text that names the ways out is the same with every feature.
+#[diagnostic::do_not_recommend]
 impl FromRefused for StatusCode {
     fn from_refused(refused: Refused) -> Self {
         refused.into()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Default> FromRefused for Response<B> {
     /// 503 with `Connection: close`, so that the client's next request goes elsewhere, and with
     /// `Retry-After` where nothing ran: only then is a retry safe.
