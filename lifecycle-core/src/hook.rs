@@ -174,6 +174,25 @@ impl HookResult for () {
 #[diagnostic::do_not_recommend]
 impl<E: fmt::Display> HookResult for Result<(), E> {
     fn into_end(self) -> HookEnd {
-        self.map_err(|error| error.to_string())
+        // The alternate form has the causes, where an error type knows them (`anyhow` and its kin).
+        self.map_err(|error| format!("{error:#}"))
     }
+}
+
+/// What never returns: `async { panic!() }` is that.
+#[diagnostic::do_not_recommend]
+impl HookResult for <fn() -> ! as Returns>::Output {
+    fn into_end(self) -> HookEnd {
+        self
+    }
+}
+
+/// `!` by its stable name: what a `fn() -> !` returns.
+#[doc(hidden)]
+pub trait Returns {
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
 }

@@ -56,6 +56,7 @@ pub struct DrainReport {
     pub(crate) delay: Duration,
     pub(crate) took: Duration,
     pub(crate) timed_out: bool,
+    pub(crate) hurried: bool,
     pub(crate) main_did_not_return: bool,
     pub(crate) sites: Vec<SiteReport>,
 }
@@ -258,10 +259,12 @@ impl DrainReport {
     /// What is said of a main that was told and did not return. It is named, and not unclean.
     pub(crate) fn main_line(&self) -> Option<String> {
         self.main_did_not_return.then(|| {
-            format!(
-                "main was told to drain and did not return within {:.1?}: it was not waited for",
-                self.took
-            )
+            let took = self.took;
+            if self.hurried {
+                format!("a signal ended the drain after {took:.1?}: main was not waited for")
+            } else {
+                format!("main was told to drain and did not return within {took:.1?}: it was not waited for")
+            }
         })
     }
 

@@ -66,7 +66,8 @@ const GRACE_PERIOD: &str = "LIFECYCLE_GRACE_PERIOD";
 const SHUTDOWN_DELAY: &str = "LIFECYCLE_SHUTDOWN_DELAY";
 const DRAIN_TIMEOUT: &str = "LIFECYCLE_DRAIN_TIMEOUT";
 const HOOK_TIMEOUT: &str = "LIFECYCLE_HOOK_TIMEOUT";
-const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";
+/// What the names of variables for single hooks begin with.
+pub(crate) const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";
 const EXIT_TIMEOUT: &str = "LIFECYCLE_EXIT_TIMEOUT";
 const PLAN: &str = "LIFECYCLE_PLAN";
 const REPORT: &str = "LIFECYCLE_REPORT";

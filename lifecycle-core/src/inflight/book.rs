@@ -147,6 +147,11 @@ impl Book {
     }
 
     /// The sites with calls in flight, by name.
+    /// Whether any site ever had a call.
+    pub(super) const fn is_used(&self) -> bool {
+        !self.pages.is_empty()
+    }
+
     pub(super) fn snapshot(&self, now: Instant) -> Vec<SiteStatus> {
         let mut all: Vec<_> = self.pages.iter().filter_map(|page| page.status(now)).collect();
         all.sort_unstable_by_key(|status| (status.name, status.location));

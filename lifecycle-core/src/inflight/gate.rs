@@ -51,6 +51,8 @@ pub(crate) trait GateObserver: Send + Sync {
 struct Inner {
     book: Book,
     listeners: Listeners,
+    /// Somebody has waited for the drain's begin.
+    ready_listened: bool,
     observer: Option<Arc<dyn GateObserver>>,
 }
 
@@ -85,7 +87,7 @@ impl Gate {
     pub(crate) fn set_observer(&self, observer: Arc<dyn GateObserver>) {
         let mut inner = self.lock();
         let observer = Arc::clone(inner.observer.insert(observer));
-        let listened = !inner.listeners.is_new();
+        let listened = inner.ready_listened;
         let idle = inner.is_idle();
         drop(inner);
         if listened {
@@ -128,6 +130,11 @@ impl Gate {
         self.lock().book.in_flight()
     }
 
+    /// Whether any site ever had a call.
+    pub(crate) fn is_used(&self) -> bool {
+        self.lock().book.is_used()
+    }
+
     /// The sites with calls in flight.
     pub(crate) fn snapshot(&self) -> Vec<SiteStatus> {
         self.lock().book.snapshot(Instant::now())
@@ -138,16 +145,23 @@ impl Gate {
         self.lock().book.report()
     }
 
-    /// Registers someone who waits for the drain, asked for at `location`.
+    /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so is ready
+    /// for work.
     pub(crate) fn listen(self: &Arc<Self>, location: SourceLocation) -> Listener {
         let mut inner = self.lock();
-        let first = inner.listeners.is_new();
+        let first = !std::mem::replace(&mut inner.ready_listened, true);
         inner.listeners.add(location);
         let observer = if first { inner.observer.clone() } else { None };
         drop(inner);
         if let Some(observer) = observer {
             observer.first_listener();
         }
+        Listener::new(Arc::clone(self), location)
+    }
+
+    /// Registers someone who waits for the drain's end: that says nothing of being ready.
+    pub(crate) fn listen_for_the_end(self: &Arc<Self>, location: SourceLocation) -> Listener {
+        self.lock().listeners.add(location);
         Listener::new(Arc::clone(self), location)
     }
 

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use super::{Admission, Scoped, call::Call};
+use super::{Admission, Listener, Scoped, call::Call};
 
 /// An admitted call, in flight until this is dropped.
 ///
@@ -10,6 +10,8 @@ use super::{Admission, Scoped, call::Call};
 #[must_use = "the call ends when the guard is dropped"]
 pub struct Guard {
     admission: Admission,
+    /// Of the loop that pulled: it will come back and ask whether the service drains.
+    _listener: Option<Listener>,
 }
 
 impl Guard {
@@ -31,7 +33,12 @@ impl Guard {
     }
 
     pub(super) const fn new(call: Arc<Call>) -> Self {
-        Self { admission: Admission::new(call) }
+        Self::pulled(call, None)
+    }
+
+    /// Of work that was fetched.
+    pub(super) const fn pulled(call: Arc<Call>, listener: Option<Listener>) -> Self {
+        Self { admission: Admission::new(call), _listener: listener }
     }
 }
 

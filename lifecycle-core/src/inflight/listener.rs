@@ -29,10 +29,6 @@ impl Drop for Listener {
 pub(super) struct Listeners(Vec<(SourceLocation, usize)>);
 
 impl Listeners {
-    pub(super) const fn is_new(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn add(&mut self, location: SourceLocation) {
         match self.0.iter_mut().find(|(place, _)| *place == location) {
             Some((_, count)) => *count += 1,

@@ -28,8 +28,9 @@ impl Site {
     /// }
     /// ```
     ///
-    /// From here until it has completed or was dropped, it counts as someone who waits for the drain:
-    /// `main` gets the drain's time to return. While it waits for `source`, nothing is in flight.
+    /// From here until it was dropped or, where it has received something, until the guard is dropped, it
+    /// counts as someone who waits for the drain: `main` gets the drain's time to return. So keep the guard
+    /// until what follows from the work is done. While it waits for `source`, nothing is in flight.
     ///
     /// # Cancel safety
     /// That of `source`: what was received is returned at once.
@@ -44,14 +45,16 @@ impl Site {
         drop(caller);
         let listener = gate.listen(SourceLocation::caller());
         async move {
-            let _listener = listener;
+            let mut listener = Some(listener);
             let mut closing = pin!(gate.closing());
             let mut source = pin!(source);
             poll_fn(|cx| {
                 let Some(call) = gate.begin_pull(self, inherited) else { return Poll::Ready(None) };
                 let frame = context::push(Some(Arc::clone(&call)));
                 match source.as_mut().poll(cx) {
-                    Poll::Ready(received) => Poll::Ready(Some((received, Guard::new(call)))),
+                    Poll::Ready(received) => {
+                        Poll::Ready(Some((received, Guard::pulled(call, listener.take()))))
+                    }
                     Poll::Pending => {
                         call.withdraw();
                         drop((frame, call));

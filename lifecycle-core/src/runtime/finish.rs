@@ -228,6 +228,7 @@ impl Lifecycle {
             took: drain
                 .map_or(Duration::ZERO, |drain| drain.ended.unwrap_or(now).saturating_sub(drain.began)),
             timed_out: drain.is_some_and(|drain| drain.timed_out),
+            hurried: machine.is_hurried(),
             main_did_not_return,
             sites,
         };
@@ -311,11 +312,19 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
         Some(MainEnd::Panicked(text)) => problems.push(format!("main panicked: {text}")),
         _ => {}
     }
+    if machine.settings().job && !matches!(machine.main_end(), Some(MainEnd::Returned)) {
+        match machine.stop().map(|stop| &stop.reason) {
+            Some(reason @ (Reason::Signal { .. } | Reason::Requested(_))) => {
+                problems.push(format!("the job was stopped before it returned: {reason}"));
+            }
+            _ => {}
+        }
+    }
     if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason) {
         problems.push(format!("the application asked for a stop as a failure: {why}"));
     }
     for site in drain.sites.iter().filter(|site| site.abandoned() > 0) {
-        problems.push(abandoned_line(site));
+        problems.push(abandoned_line(site, drain.hurried));
     }
     for hook in hooks.iter().filter(|hook| machine.is_unclean(&hook.outcome)) {
         problems.push(format!(
@@ -326,9 +335,10 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
     problems
 }
 
-fn abandoned_line(site: &SiteReport) -> String {
+fn abandoned_line(site: &SiteReport, hurried: bool) -> String {
+    let when = if hurried { "a signal ended the drain" } else { "the drain's time was up" };
     format!(
-        "{} call(s) of `{}` ({}) were abandoned when the drain's time was up, the oldest {:.1?} old; {} finished \
+        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} finished \
          later",
         site.abandoned(),
         site.name(),

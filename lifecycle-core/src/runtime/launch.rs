@@ -136,7 +136,11 @@ impl Lifecycle {
     ) -> Result<Body, String> {
         let mut binder = Binder::new(&self.resources, id, name, Arc::new(context));
         let body = (decl.start)(&mut binder);
-        body.ok_or_else(|| binder.into_problem().unwrap_or_else(|| "a resource was not there".to_owned()))
+        // Also where the parameter is an `Option`: the resource is there, and cannot be had.
+        match (body, binder.into_problem()) {
+            (Some(body), None) => Ok(body),
+            (_, problem) => Err(problem.unwrap_or_else(|| "a resource was not there".to_owned())),
+        }
     }
 
     fn context(&self, timeout: Duration) -> ShutdownContext {

@@ -24,7 +24,7 @@ use super::{
     pulse::Pulse,
     readiness::Readiness,
     registration::Registry,
-    run::StartLine,
+    run::{HookTimeouts, StartLine},
     stage::Stage,
     supervisor::Supervisor,
     teardown::{Moment, Step},
@@ -56,6 +56,8 @@ pub(crate) struct Lifecycle {
     pub(super) start_line: StartLine,
     /// The plan that `run` was given, before what came at run time.
     pub(super) base_plan: OnceLock<Plan>,
+    /// What the environment says of single hooks.
+    pub(super) hook_timeouts: OnceLock<HookTimeouts>,
     pub(super) shutdown_id: OnceLock<String>,
     /// Where those asked who listened when the drain began.
     told: OnceLock<Vec<SourceLocation>>,
@@ -119,6 +121,7 @@ impl Lifecycle {
             pulse: Pulse::default(),
             start_line: StartLine::default(),
             base_plan: OnceLock::new(),
+            hook_timeouts: OnceLock::new(),
             shutdown_id: OnceLock::new(),
             told: OnceLock::new(),
             clock,
@@ -213,7 +216,8 @@ impl Lifecycle {
         if let Call::Signal(signal, sender) = call
             && self.supervisor.heeds(signal)
         {
-            let on_terminal = signal == Signal::Int && sys::on_terminal();
+            let by_key = signal == Signal::Int && !matches!(sender, Some(Sender::Process { .. }));
+            let on_terminal = by_key && sys::on_terminal();
             self.push(Work::Input(Input::Signal { signal, sender, on_terminal }));
         }
     }
@@ -239,7 +243,11 @@ impl Lifecycle {
     /// The plan as it is now: what `run` was given, what was registered, and who uses what.
     pub(super) fn plan(&self) -> Plan {
         let base = self.base_plan.get().cloned().unwrap_or_else(Plan::declared);
-        base.with_hooks(self.registry.specs()).with_uses(self.resources.uses())
+        let mut plan = base.with_hooks(self.registry.specs()).with_uses(self.resources.uses());
+        if let Some(timeouts) = self.hook_timeouts.get() {
+            timeouts.apply(&mut plan);
+        }
+        plan
     }
 
     /// Tells whoever wants to know.
@@ -397,7 +405,7 @@ impl Lifecycle {
         self.log.info("main is dropped as soon as nothing is in flight: nobody asked for draining()");
         // Nothing tells what main is doing, and nobody will tell main.
         let nothing_is_tracked =
-            self.gate.in_flight() == 0 && inventory::iter::<SiteEntry>.into_iter().next().is_none();
+            !self.gate.is_used() && inventory::iter::<SiteEntry>.into_iter().next().is_none();
         if nothing_is_tracked {
             self.warn(
                 "nobody listens to draining() and nothing is tracked: this stop cuts whatever main is doing; see \

@@ -322,6 +322,11 @@ impl Machine {
         }
     }
 
+    /// Whether a signal ended the delay or the drain.
+    pub(crate) const fn is_hurried(&self) -> bool {
+        self.hurried
+    }
+
     /// What is left until the deadline of the stop that is under way.
     pub(crate) fn time_left(&self, now: Moment) -> Option<Duration> {
         self.stop.as_ref()?.deadline.map(|deadline| deadline.saturating_sub(now))
@@ -444,13 +449,15 @@ impl Machine {
         let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, self.worst_case);
         let delay = budget.delay;
         self.not_ready_at = None;
+        // A main that returned did not fail to start, ready or not.
+        let was_running = self.state != State::Starting || reason == Reason::MainReturned;
         self.stop = Some(Stop {
             reason,
             at: now,
             deadline: budget.deadline.map(|deadline| now.saturating_add(deadline)),
             delay_until: now.saturating_add(delay),
             budget,
-            was_running: self.state != State::Starting,
+            was_running,
         });
         if delay.is_zero() {
             self.begin_drain(now, effects);

@@ -21,7 +21,8 @@ pub fn requested() -> Milestone {
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn draining() -> Milestone {
-    Milestone::new(State::Draining, Some(SourceLocation::caller()))
+    let listener = Lifecycle::current().gate.listen(SourceLocation::caller());
+    Milestone::new(State::Draining, Some(listener))
 }
 
 /// Completes when nothing is in flight any more, or the drain's time was up: hooks run from here. Cancel
@@ -29,10 +30,12 @@ pub fn draining() -> Milestone {
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn drained() -> Milestone {
-    Milestone::new(State::Stopping, Some(SourceLocation::caller()))
+    let listener = Lifecycle::current().gate.listen_for_the_end(SourceLocation::caller());
+    Milestone::new(State::Stopping, Some(listener))
 }
 
-/// Completes with the report when it is final. Cancel safe.
+/// Completes with the report when it is final. Cancel safe. Under `#[lifecycle::main]` the runtime ends right
+/// after: a task that waits for this is not waited for.
 #[must_use = "futures do nothing unless polled"]
 pub fn stopped() -> Stopped {
     let mut reports = Lifecycle::current().publication.subscribe();
@@ -70,7 +73,7 @@ pub struct Milestone {
 }
 
 impl Milestone {
-    fn new(state: State, listener: Option<SourceLocation>) -> Self {
+    fn new(state: State, listener: Option<Listener>) -> Self {
         let lifecycle = Lifecycle::current();
         let mut states = lifecycle.states();
         Self {
@@ -79,7 +82,7 @@ impl Milestone {
                 // The sender lives as long as the process.
                 let _ = states.wait_for(|now| *now >= state).await;
             })),
-            _listener: listener.map(|location| lifecycle.gate.listen(location)),
+            _listener: listener,
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// A hook for something that exists only at run time: a connection, a file, a child process. It joins the
-/// plan beside the declared ones when it is registered.
+/// plan beside the declared ones when it is registered. Each registration plans anew: it is meant for tens of
+/// hooks, not for thousands.
 ///
 /// ```
 /// # fn main() -> Result<(), lifecycle_core::PlanError> {
@@ -135,7 +136,13 @@ impl HookHandle {
     /// not start.
     #[expect(clippy::must_use_candidate, reason = "most callers only want it gone")]
     pub fn unregister(&self) -> bool {
-        Lifecycle::current().registry.remove(self.id)
+        let lifecycle = Lifecycle::current();
+        let removed = lifecycle.registry.remove(self.id);
+        if removed && lifecycle.state() < State::Stopping {
+            let worst_case = lifecycle.plan().worst_case();
+            lifecycle.machine().set_worst_case(worst_case);
+        }
+        removed
     }
 }
 

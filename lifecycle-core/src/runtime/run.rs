@@ -6,6 +6,7 @@ use std::{
     pin::pin,
     sync::{Mutex, PoisonError},
     task::Poll,
+    time::Duration,
 };
 
 use tracing::{info, warn};
@@ -20,10 +21,11 @@ use crate::{
     Config, Plan, Report, State,
     budget::Terms,
     duration,
+    hook::Returns,
     inflight::context,
     plan::HookId,
     redact::redact,
-    settings::{Environment, Findings, PlanAnswer, Settings},
+    settings::{Environment, Findings, HOOK_TIMEOUT_OF, PlanAnswer, Settings},
     sys,
 };
 
@@ -89,16 +91,7 @@ impl<E: Display + Debug> MainResult for Result<(), E> {
     }
 }
 
-/// `!` by its stable name: what a `fn() -> !` returns.
-#[doc(hidden)]
-pub trait Returns {
-    type Output;
-}
-
-impl<T> Returns for fn() -> T {
-    type Output = T;
-}
-
+#[diagnostic::do_not_recommend]
 impl MainResult for <fn() -> ! as Returns>::Output {
     fn into_result(self) -> Result<(), String> {
         self
@@ -137,17 +130,16 @@ impl Prepared {
         let (settings, mut findings) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
-        for (name, timeout) in &settings.hook_timeouts {
-            match find_hook(&plan, name).as_slice() {
-                [hook] => plan.set_timeout(*hook, *timeout),
-                [] => findings
-                    .warnings
-                    .push(format!("LIFECYCLE_HOOK_TIMEOUT__{name}: the plan has no such hook")),
-                _ => findings.errors.push(format!(
-                    "LIFECYCLE_HOOK_TIMEOUT__{name}: several hooks end in that name; write more of it"
-                )),
-            }
-        }
+        let timeouts = HookTimeouts(settings.hook_timeouts.clone());
+        let (unknown, ambiguous) = timeouts.apply(&mut plan);
+        findings.warnings.extend(
+            unknown
+                .into_iter()
+                .map(|name| format!("{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet")),
+        );
+        findings.errors.extend(ambiguous.into_iter().map(|name| {
+            format!("{HOOK_TIMEOUT_OF}{name}: several hooks end in that name; write more of it")
+        }));
         if let Err(error) = plan.check() {
             findings.errors.push(error.to_string());
         }
@@ -187,6 +179,7 @@ impl Lifecycle {
         self.log.adopt_subscriber();
         let _ = self.runtime.set(runtime);
         let _ = self.base_plan.set(plan);
+        let _ = self.hook_timeouts.set(HookTimeouts(settings.hook_timeouts.clone()));
         let plan = self.plan();
         plan.check().map_err(|error| error.to_string())?;
         if self.stage.is_none() {
@@ -197,9 +190,6 @@ impl Lifecycle {
         self.start_line.set(start_line(&settings, &findings, &plan));
         let worst_case = plan.worst_case();
         self.post(Input::RunBegan { settings: Box::new(settings), worst_case, under_main });
-        if !self.gate.listeners().is_empty() {
-            self.readiness.ask();
-        }
         self.check_ready();
         Ok(())
     }
@@ -263,6 +253,24 @@ impl Drop for RunGuard {
         if !self.finished && self.lifecycle.report().is_none() {
             self.lifecycle.post(Input::RunDropped);
         }
+    }
+}
+
+/// What `LIFECYCLE_HOOK_TIMEOUT__<name>` says: names as they are written there, and times.
+pub(super) struct HookTimeouts(Vec<(String, Duration)>);
+
+impl HookTimeouts {
+    /// Gives each hook that is named its time. Says which names mean no hook, and which several.
+    pub(super) fn apply(&self, plan: &mut Plan) -> (Vec<String>, Vec<String>) {
+        let (mut unknown, mut ambiguous) = (Vec::new(), Vec::new());
+        for (name, timeout) in &self.0 {
+            match find_hook(plan, name).as_slice() {
+                [hook] => plan.set_timeout(*hook, *timeout),
+                [] => unknown.push(name.clone()),
+                _ => ambiguous.push(name.clone()),
+            }
+        }
+        (unknown, ambiguous)
     }
 }
 
@@ -345,7 +353,7 @@ fn start_line(settings: &Settings, findings: &Findings, plan: &Plan) -> impl FnO
 impl From<&Settings> for Terms {
     fn from(settings: &Settings) -> Self {
         let grace = settings.grace;
-        let delay = if settings.job { std::time::Duration::ZERO } else { settings.delay.value };
+        let delay = if settings.job { Duration::ZERO } else { settings.delay.value };
         Self::new(grace.value, grace.source.to_string())
             .with_delay(delay, settings.delay.source.to_string())
             .with_drain_timeout(settings.drain_timeout.value, settings.drain_timeout.source.to_string())

@@ -89,6 +89,16 @@ async fn a_pull_is_a_listener_while_it_lives() {
     assert_eq!(gate.listeners(), []);
 }
 
+/// Its loop is busy and will come back: a stop that begins now must not take it for one that does not know.
+#[tokio::test]
+async fn whoever_works_on_what_was_pulled_listens_until_the_guard_goes() {
+    let (gate, _in_use) = own_gate();
+    let (_, guard) = QUEUE.pull(std::future::ready(())).await.unwrap();
+    assert_eq!(gate.listeners().len(), 1);
+    drop(guard);
+    assert_eq!(gate.listeners(), []);
+}
+
 #[tokio::test]
 async fn dropped_pulls_lose_nothing() {
     let (gate, _in_use) = own_gate();
