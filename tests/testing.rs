@@ -39,7 +39,10 @@ async fn call(lasts: Duration) -> Result<(), Refused> {
 static EXPORTS: Site = Site::new("exports");
 
 fn scenario(trace: &Trace) -> Scenario {
-    Scenario::new().provide(Outbox(Arc::clone(trace))).provide(Pool(Arc::clone(trace)))
+    Scenario::new()
+        .only::<(flush, close, telemetry)>()
+        .provide(Outbox(Arc::clone(trace)))
+        .provide(Pool(Arc::clone(trace)))
 }
 
 #[lifecycle::test]
@@ -169,7 +172,7 @@ fn scenarios_on_other_threads_do_not_see_each_other() {
 #[lifecycle::test]
 async fn an_exploration_holds() {
     let began = Instant::now();
-    let explored = Scenario::new().explore(500);
+    let explored = Scenario::new().only::<(flush, close, telemetry)>().explore(500);
     println!("{explored} in {:.1?}", began.elapsed());
     assert_eq!(explored.runs(), 500);
     assert!(explored.clean() > 10 && explored.clean() < 490, "{explored}");
@@ -179,4 +182,59 @@ async fn an_exploration_holds() {
 #[should_panic(expected = "seed 0")]
 async fn an_invariant_of_ones_own_is_checked() {
     let _ = Scenario::new().invariant(|_| Err("never".into())).explore(3);
+}
+
+#[lifecycle::test]
+async fn hooks_that_were_unregistered_leave_their_time_to_the_drain() {
+    let scenario = Scenario::new()
+        .only::<()>()
+        .config(Config::new().grace_period(Duration::from_secs(8)))
+        .call_at(Duration::ZERO, &EXPORTS, Duration::from_secs(6));
+    for _ in 0..3 {
+        let hook = lifecycle::hook("conn").timeout(Duration::from_secs(2)).register(|| async {}).unwrap();
+        assert!(hook.unregister());
+    }
+    let report = scenario.shutdown("test").await;
+    assert_eq!(report.drain().abandoned(), 0, "{report}");
+}
+
+struct Session;
+
+#[on_shutdown]
+async fn reads(_session: &Session) {
+    std::future::pending().await
+}
+
+#[on_shutdown(timeout = "1s")]
+fn keeps(_session: &Session) {
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[on_shutdown]
+async fn ends(session: Option<Session>) {
+    assert!(session.is_some(), "it was provided");
+}
+
+/// An optional parameter is for what was not provided, not for what cannot be had.
+#[lifecycle::test]
+async fn an_optional_taker_of_what_is_still_held_is_skipped_and_says_by_whom() {
+    let scenario = Scenario::new().only::<(reads, ends)>().provide(Session);
+    let share = lifecycle::resource::<Session>().unwrap();
+    let report = scenario.shutdown("test").await;
+    assert!(
+        matches!(report.outcome::<ends>(), Some(Outcome::Skipped(why)) if why.contains("still borrowed")),
+        "{report}"
+    );
+    drop(share);
+
+    let report = Scenario::new().only::<(keeps, ends)>().provide(Session).shutdown("test").await;
+    assert!(report.is_clean(), "a sync hook takes no virtual time: {report}");
+}
+
+#[lifecycle::test]
+async fn a_closure_that_only_panics_is_a_hook() {
+    let scenario = Scenario::new().only::<()>();
+    lifecycle::hook("boom").register(|| async { std::panic::resume_unwind(Box::new("boom")) }).unwrap();
+    let report = scenario.shutdown("test").await;
+    assert_eq!(report.hooks()[0].outcome(), &Outcome::Panicked("boom".into()));
 }

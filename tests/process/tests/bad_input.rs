@@ -127,7 +127,7 @@ fn a_hooks_timeout_can_be_set_by_its_name() {
         ending.says("hook process_app::hooks::endless starts, has 200.0ms");
     });
     let ending = service!("hanging").env("LIFECYCLE_HOOK_TIMEOUT__NOBODY", "1s").run();
-    ending.exits(70).says("LIFECYCLE_HOOK_TIMEOUT__NOBODY: the plan has no such hook");
+    ending.exits(70).says("LIFECYCLE_HOOK_TIMEOUT__NOBODY: no hook of that name is in the plan yet");
 }
 
 #[test]

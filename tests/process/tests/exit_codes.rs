@@ -156,7 +156,7 @@ fn a_main_whose_own_call_was_refused_did_not_fail() {
 
 #[test]
 fn every_problem_is_one_line_on_stderr_without_a_subscriber() {
-    let cases: [(&str, Then, &[&str]); 13] = [
+    let cases: [(&str, Then, &[&str]); 14] = [
         ("", TERM, &[]),
         ("err", TERM, &["main failed: cannot reach postgres://app:***@db/orders"]),
         ("panic", TERM, &["main panicked: main had enough of postgres://app:***@db/orders"]),
@@ -166,6 +166,7 @@ fn every_problem_is_one_line_on_stderr_without_a_subscriber() {
         ("hook-panics", TERM, &["panicked: no such luck at amqp://app:***@mq"]),
         ("hook-hangs", TERM, &["timed out, after"]),
         ("hook-sticks", TERM, &["is stuck: it has been running for", "stuck: it could not be stopped"]),
+        ("job stay", TERM, &["main was told to drain", "the job was stopped before it returned: SIGTERM"]),
         ("hook-lacks", TERM, &["skipped: `process_app::resources::Absent` was never provided"]),
         ("abandon", TERM, &["1 call(s) of `process_app::ends::place` (tests/process/src/bin/app/ends.rs:"]),
         ("err abandon hook-fails", TERM, &["main failed", "were abandoned", "process_app::hooks::fails"]),

@@ -88,6 +88,7 @@ fn what_makes_a_service_ready() {
         ("until", ["starting, ready false", "running, ready true", "running, ready true"]),
         ("pull", ["starting, ready false", "running, ready true", "running, ready true"]),
         ("requested", ["starting, ready false", "starting, ready false", "starting, ready false"]),
+        ("drained", ["starting, ready false", "starting, ready false", "starting, ready false"]),
         ("hold", ["starting, ready false", "starting, ready false", "starting, ready false"]),
         ("hold ready", ["starting, ready false", "starting, ready false", "running, ready true"]),
         ("hold pull", ["starting, ready false", "starting, ready false", "running, ready true"]),

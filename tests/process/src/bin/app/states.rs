@@ -172,6 +172,9 @@ pub(crate) fn readiness() -> ExitCode {
         if flag("requested") {
             drop(lifecycle::requested());
         }
+        if flag("drained") {
+            drop(lifecycle::drained());
+        }
         settle(State::Running).await;
         stand("then");
         drop(hold);
