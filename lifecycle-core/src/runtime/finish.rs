@@ -313,11 +313,9 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
         _ => {}
     }
     if machine.settings().job && !matches!(machine.main_end(), Some(MainEnd::Returned)) {
-        match machine.stop().map(|stop| &stop.reason) {
-            Some(reason @ (Reason::Signal { .. } | Reason::Requested(_))) => {
-                problems.push(format!("the job was stopped before it returned: {reason}"));
-            }
-            _ => {}
+        let reason = machine.stop().map(|stop| &stop.reason);
+        if let Some(reason @ (Reason::Signal { .. } | Reason::Requested(_))) = reason {
+            problems.push(format!("the job was stopped before it returned: {reason}"));
         }
     }
     if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason) {
