@@ -202,7 +202,7 @@ struct Session;
 
 #[on_shutdown]
 async fn reads(_session: &Session) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[on_shutdown(timeout = "1s")]
