@@ -33,13 +33,19 @@ pub(crate) fn in_container() -> bool {
 }
 
 /// The shell that is PID 1 and this process's parent: it swallows the signals that are meant for us.
+#[cfg(unix)]
 pub(crate) fn shell_as_pid_1() -> Option<String> {
     const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "busybox"];
-    #[cfg(unix)]
-    if std::os::unix::process::parent_id() == 1 {
-        let name = std::fs::read_to_string("/proc/1/comm").ok()?;
-        return SHELLS.contains(&name.trim()).then(|| name.trim().to_owned());
+    if std::os::unix::process::parent_id() != 1 {
+        return None;
     }
+    let name = std::fs::read_to_string("/proc/1/comm").ok()?;
+    SHELLS.contains(&name.trim()).then(|| name.trim().to_owned())
+}
+
+/// There is no PID 1.
+#[cfg(windows)]
+pub(crate) fn shell_as_pid_1() -> Option<String> {
     None
 }
 
