@@ -104,8 +104,7 @@ impl Lifecycle {
     }
 
     fn new(gate: Arc<Gate>, clock: Clock, stage: Option<Stage>) -> Self {
-        let environment = if stage.is_some() { Environment::default() } else { Environment::of_process() };
-        let (settings, _) = Settings::resolve(&Config::new(), &environment);
+        let (settings, _) = Settings::resolve(&Config::new(), &environment_of(stage.as_ref()));
         Self {
             log: Log::new(stage.is_some()),
             stage,
@@ -135,9 +134,9 @@ impl Lifecycle {
         }
     }
 
-    /// The environment that counts: a test has none.
+    /// The environment that counts.
     pub(super) fn environment(&self) -> Environment {
-        if self.stage.is_some() { Environment::default() } else { Environment::of_process() }
+        environment_of(self.stage.as_ref())
     }
 
     pub(super) fn now(&self) -> Moment {
@@ -454,7 +453,7 @@ impl Lifecycle {
                 });
                 self.launch(&planned, timeout);
             }
-            Step::Reserve { hook, timeout } => self.launch_reserve(hook, timeout),
+            Step::Reserve { hook, .. } => self.launch_reserve(hook),
             Step::Abort { hook } => {
                 let task = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).get(&hook).cloned();
                 if let Some(task) = task {
@@ -534,6 +533,11 @@ impl Lifecycle {
     pub(super) fn request(&self, reason: Reason) {
         self.post(Input::Request(reason.redacted()));
     }
+}
+
+/// A test has none.
+fn environment_of(stage: Option<&Stage>) -> Environment {
+    stage.map_or_else(Environment::of_process, |_| Environment::default())
 }
 
 /// What the gate tells the lifecycle.

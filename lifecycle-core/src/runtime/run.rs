@@ -123,6 +123,7 @@ pub(super) struct Prepared {
     pub(super) settings: Settings,
     findings: Findings,
     plan: Plan,
+    hook_timeouts: HookTimeouts,
 }
 
 impl Prepared {
@@ -130,8 +131,8 @@ impl Prepared {
         let (settings, mut findings) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
-        let timeouts = HookTimeouts(settings.hook_timeouts.clone());
-        let (unknown, ambiguous) = timeouts.apply(&mut plan);
+        let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
+        let (unknown, ambiguous) = hook_timeouts.apply(&mut plan);
         findings.warnings.extend(
             unknown
                 .into_iter()
@@ -143,7 +144,7 @@ impl Prepared {
         if let Err(error) = plan.check() {
             findings.errors.push(error.to_string());
         }
-        Self { settings, findings, plan }
+        Self { settings, findings, plan, hook_timeouts }
     }
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
@@ -166,7 +167,7 @@ impl Prepared {
 impl Lifecycle {
     /// Everything that is done before main is polled.
     pub(super) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
-        let Prepared { settings, findings, plan } = prepared;
+        let Prepared { settings, findings, plan, hook_timeouts } = prepared;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
                 .to_owned()
@@ -179,7 +180,7 @@ impl Lifecycle {
         self.log.adopt_subscriber();
         let _ = self.runtime.set(runtime);
         let _ = self.base_plan.set(plan);
-        let _ = self.hook_timeouts.set(HookTimeouts(settings.hook_timeouts.clone()));
+        let _ = self.hook_timeouts.set(hook_timeouts);
         let plan = self.plan();
         plan.check().map_err(|error| error.to_string())?;
         if self.stage.is_none() {
