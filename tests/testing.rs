@@ -186,16 +186,23 @@ async fn an_invariant_of_ones_own_is_checked() {
 
 #[lifecycle::test]
 async fn hooks_that_were_unregistered_leave_their_time_to_the_drain() {
-    let scenario = Scenario::new()
+    let second = Duration::from_secs(1);
+    let report = Scenario::new()
         .only::<()>()
-        .config(Config::new().grace_period(Duration::from_secs(8)))
-        .call_at(Duration::ZERO, &EXPORTS, Duration::from_secs(6));
-    for _ in 0..3 {
-        let hook = lifecycle::hook("conn").timeout(Duration::from_secs(2)).register(|| async {}).unwrap();
-        assert!(hook.unregister());
-    }
-    let report = scenario.shutdown("test").await;
+        .config(Config::new().grace_period(8 * second))
+        // While it runs: what `run` begins with is planned anew in any case.
+        .at(second / 2, async move {
+            for _ in 0..3 {
+                let hook = lifecycle::hook("conn").timeout(2 * second).register(|| async {}).unwrap();
+                assert!(hook.unregister());
+            }
+        })
+        .signal_at(second, Signal::Term)
+        .call_at(second - Duration::from_millis(1), &EXPORTS, 6 * second)
+        .run()
+        .await;
     assert_eq!(report.drain().abandoned(), 0, "{report}");
+    assert!(report.drain().took() > 5 * second, "{report}");
 }
 
 struct Session;
