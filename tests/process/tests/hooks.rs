@@ -48,6 +48,12 @@ fn a_second_step_runs_when_the_first_was_cancelled_and_is_counted() {
 }
 
 #[test]
+fn the_environment_has_the_last_word_on_registered_ones_too() {
+    let ending = service!("second-step").env("LIFECYCLE_HOOK_TIMEOUT__FLAKY", "50ms").run();
+    ending.exits(70).says("worst_case=\"3.05s\"");
+}
+
+#[test]
 fn a_timeout_cancels_and_its_destructors_run_before_the_successor() {
     let ending = service!("hanging").run();
     ending.exits(70).says_in_order(&["hangs dropped", "hook: after_hangs"]);

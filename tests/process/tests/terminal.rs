@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle_process_tests::{Child, Service, service};
+use lifecycle_process_tests::{Child, Service, Signal, service};
 
 const CTRL_C: u8 = 3;
 
@@ -21,6 +21,14 @@ fn ctrl_c_stops_without_delay_and_the_report_is_shown() {
     ending.exits(0).says_in_order(&["main returns", "reason: SIGINT from the terminal"]).says("hook: note");
     ending.says("lifecycle: stopping: SIGINT from the terminal").says("clean, exit code 0").says("(drain)");
     assert!(ending.elapsed() < Duration::from_secs(10), "{ending}");
+}
+
+/// A pod may have a terminal, and an image may stop by SIGINT: no key was pressed.
+#[test]
+fn an_interrupt_from_a_process_keeps_the_delay() {
+    let mut child = at_terminal(service!("worker").env("LIFECYCLE_SHUTDOWN_DELAY", "700ms"), "up");
+    child.signal(Signal::INT);
+    child.end().exits(0).says("(delay)");
 }
 
 #[test]
