@@ -43,7 +43,7 @@ pub use crate::{
     platform::Platform,
     reason::Reason,
     refused::{FromRefused, Refused},
-    report::{DrainReport, HookReport, Report},
+    report::{DrainReport, HookReport, Report, SignalReport},
     runtime::{
         HookBuilder, HookHandle, MainResult, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
         UntilDraining, UntilRequested, drained, draining, events, hold_ready, hook, install, provide, ready,

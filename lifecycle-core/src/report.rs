@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Hook, Outcome, Reason, SiteReport, SourceLocation, plan::HookId, sys};
+use crate::{Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, plan::HookId, sys};
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
 ///
@@ -30,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) total: Duration,
     /// From the request to the end of the process, where there is a limit.
     pub(crate) deadline: Option<Duration>,
+    pub(crate) signals: Vec<SignalReport>,
     pub(crate) drain: DrainReport,
     pub(crate) hooks: Vec<HookReport>,
     pub(crate) problems: Vec<String>,
@@ -46,8 +47,19 @@ pub struct HookReport {
     pub(crate) took: Duration,
     pub(crate) timeout: Duration,
     pub(crate) allotted: Duration,
-    /// The index of the hook whose end let this one start.
+    pub(crate) order: i32,
+    /// The hooks of its order that it waited for, without those that others of them waited for.
+    pub(crate) waits_for: Vec<usize>,
+    /// The hook whose end let this one start.
     pub(crate) released_by: Option<usize>,
+}
+
+/// A signal that was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalReport {
+    pub(crate) signal: Signal,
+    pub(crate) at: Duration,
+    pub(crate) did: String,
 }
 
 /// What became of the work that was in flight.
@@ -59,6 +71,7 @@ pub struct DrainReport {
     pub(crate) hurried: bool,
     pub(crate) main_did_not_return: bool,
     pub(crate) sites: Vec<SiteReport>,
+    pub(crate) in_flight: Vec<(Duration, usize)>,
 }
 
 impl Report {
@@ -74,6 +87,7 @@ impl Report {
             exit_code: 78,
             total: Duration::ZERO,
             deadline: None,
+            signals: Vec::new(),
             drain: DrainReport::default(),
             hooks: Vec::new(),
             problems,
@@ -142,6 +156,18 @@ impl Report {
     #[must_use]
     pub fn hooks(&self) -> &[HookReport] {
         &self.inner.hooks
+    }
+
+    /// The signals that were heard from the request on, the first 64.
+    #[must_use]
+    pub fn signals(&self) -> &[SignalReport] {
+        &self.inner.signals
+    }
+
+    /// When the process would have been ended, from the request; `None` without a limit.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.inner.deadline
     }
 
     /// What became of the work that was in flight.
@@ -229,6 +255,45 @@ impl HookReport {
     pub const fn allotted(&self) -> Duration {
         self.allotted
     }
+
+    /// How much of its timeout it left unused; `None` when it did not start.
+    #[must_use]
+    pub fn slack(&self) -> Option<Duration> {
+        self.started.map(|_| self.timeout.saturating_sub(self.took))
+    }
+
+    /// Its order in the plan.
+    #[must_use]
+    pub const fn order(&self) -> i32 {
+        self.order
+    }
+
+    /// The hooks of its own order that it waited for, by their place among
+    /// [`Report::hooks`]; without those that others of them waited for.
+    #[must_use]
+    pub fn waits_for(&self) -> &[usize] {
+        &self.waits_for
+    }
+}
+
+impl SignalReport {
+    /// Which.
+    #[must_use]
+    pub const fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// When, from the request.
+    #[must_use]
+    pub const fn at(&self) -> Duration {
+        self.at
+    }
+
+    /// What it did, in words.
+    #[must_use]
+    pub fn did(&self) -> &str {
+        &self.did
+    }
 }
 
 impl DrainReport {
@@ -272,6 +337,13 @@ impl DrainReport {
     #[must_use]
     pub fn sites(&self) -> &[SiteReport] {
         &self.sites
+    }
+
+    /// How many calls were in flight from the drain's begin to its end: when, from the request, and how
+    /// many. At most 256 points; between two of them the number is that of the first.
+    #[must_use]
+    pub fn in_flight(&self) -> &[(Duration, usize)] {
+        &self.in_flight
     }
 
     /// How many calls were abandoned, over all sites.

@@ -4,7 +4,10 @@ use std::{collections::HashMap, ptr, time::Duration};
 
 use tokio::time::Instant;
 
-use super::status::{SiteReport, SiteStatus};
+use super::{
+    curve::Curve,
+    status::{SiteReport, SiteStatus},
+};
 use crate::{Site, site::Drain};
 
 /// What is in flight, by site, and what has come of it since draining began.
@@ -15,6 +18,7 @@ pub(super) struct Book {
     pages: Vec<Page>,
     in_flight: usize,
     phase: Phase,
+    curve: Curve,
 }
 
 /// Where a call stands in the book.
@@ -81,6 +85,7 @@ impl Book {
         let owed = inherited || site.policy().drain == Drain::Finish;
         let line = Line { since: now, owed, abandoned: false };
         self.in_flight += 1;
+        self.note(now);
         let (number, page) = self.page(site);
         let at = match page.free.pop() {
             Some(at) => {
@@ -117,6 +122,9 @@ impl Book {
             _ => {}
         }
         self.in_flight -= 1;
+        if matches!(self.phase, Phase::Draining { .. }) {
+            self.note(Instant::now());
+        }
         self.in_flight == 0
     }
 
@@ -129,12 +137,14 @@ impl Book {
         for page in &mut self.pages {
             page.report.at_start = page.lines.iter().flatten().count();
         }
+        self.note(now);
         true
     }
 
     /// The drain is over: what is left of what it owed an end is abandoned.
     pub(super) fn abandon(&mut self, now: Instant) {
         let Phase::Draining { since } = self.phase else { return };
+        self.note(now);
         self.phase = Phase::Over { drained_from: since };
         for page in &mut self.pages {
             for line in page.lines.iter_mut().flatten().filter(|line| line.owed) {
@@ -146,12 +156,17 @@ impl Book {
         }
     }
 
-    /// The sites with calls in flight, by name.
     /// Whether any site ever had a call.
     pub(super) const fn is_used(&self) -> bool {
         !self.pages.is_empty()
     }
 
+    /// How many were in flight, over the drain: since it began, and how many.
+    pub(super) fn curve(&self) -> &[(Duration, usize)] {
+        self.curve.points()
+    }
+
+    /// The sites with calls in flight, by name.
     pub(super) fn snapshot(&self, now: Instant) -> Vec<SiteStatus> {
         let mut all: Vec<_> = self.pages.iter().filter_map(|page| page.status(now)).collect();
         all.sort_unstable_by_key(|status| (status.name, status.location));
@@ -164,6 +179,12 @@ impl Book {
             self.pages.iter().map(|page| &page.report).filter(|report| !report.is_empty()).cloned().collect();
         all.sort_unstable_by_key(|report| (report.name(), report.location()));
         all
+    }
+
+    fn note(&mut self, now: Instant) {
+        if let Phase::Draining { since } = self.phase {
+            self.curve.note(now.saturating_duration_since(since), self.in_flight);
+        }
     }
 
     fn page(&mut self, site: &'static Site) -> (usize, &mut Page) {

@@ -6,6 +6,7 @@ use std::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -143,6 +144,11 @@ impl Gate {
     /// The sites that the drain had to do with.
     pub(crate) fn report(&self) -> Vec<SiteReport> {
         self.lock().book.report()
+    }
+
+    /// How many calls were in flight, over the drain: since it began, and how many.
+    pub(crate) fn curve(&self) -> Vec<(Duration, usize)> {
+        self.lock().book.curve().to_vec()
     }
 
     /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so is ready

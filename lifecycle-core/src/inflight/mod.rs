@@ -17,6 +17,7 @@ mod book;
 mod call;
 mod cancellable;
 pub(crate) mod context;
+mod curve;
 mod entered;
 mod gate;
 mod guard;

@@ -135,7 +135,7 @@ impl Graph {
 
     /// For each hook, the hooks of its own order that it waits for, in the plan's order, without those
     /// that others of them wait for.
-    pub(super) fn waits(&self) -> Vec<Vec<u32>> {
+    pub(crate) fn waits(&self) -> Vec<Vec<u32>> {
         let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.successors.len()];
         for (from, successors) in (0..).zip(&self.successors) {
             if !self.barriers.contains(&from) {

@@ -18,6 +18,8 @@ fn hook(name: &str, outcome: Outcome, started: Option<u64>, took: u64) -> HookRe
         took: ms(took),
         timeout: ms(1_000),
         allotted: ms(1_000),
+        order: 0,
+        waits_for: Vec::new(),
         released_by: None,
     }
 }
@@ -34,6 +36,7 @@ fn report(hooks: Vec<HookReport>) -> Report {
         exit_code: 0,
         total: ms(2_000),
         deadline: Some(ms(28_000)),
+        signals: Vec::new(),
         drain: DrainReport::default(),
         hooks,
         problems: Vec::new(),

@@ -1,6 +1,7 @@
 //! The end: the report, and what is said when the process has to go.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError, mpsc},
@@ -18,7 +19,7 @@ use super::{
     teardown::{Moment, Phase},
 };
 use crate::{
-    DrainReport, HookReport, Reason, Report, SiteReport,
+    DrainReport, HookReport, Reason, Report, SignalReport, SiteReport,
     plan::{HookId, PlannedHook},
     report::Inner,
     sys,
@@ -231,7 +232,16 @@ impl Lifecycle {
             hurried: machine.is_hurried(),
             main_did_not_return,
             sites,
+            in_flight: drain.map_or_else(Vec::new, |drain| {
+                self.gate.curve().into_iter().map(|(at, count)| (since(drain.began) + at, count)).collect()
+            }),
         };
+        let signals = machine.heard().iter().map(|heard| SignalReport {
+            signal: heard.signal,
+            at: since(heard.at),
+            did: heard.meaning.did().to_owned(),
+        });
+        let signals = signals.collect();
         let mut problems = problems(&machine, &hooks, &drain);
         if matches!(machine.stop(), Some(stop) if stop.reason == Reason::RunDropped) {
             let plan = self.plan();
@@ -252,6 +262,7 @@ impl Lifecycle {
             exit_code: machine.exit_code(abandoned),
             total: since(now),
             deadline: machine.stop().and_then(|stop| stop.budget.deadline),
+            signals,
             drain,
             hooks,
             problems,
@@ -271,13 +282,20 @@ pub(super) fn end_process(code: u8) -> ! {
 
 fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookReport> {
     let Some(teardown) = machine.teardown() else { return Vec::new() };
-    let mut hooks: Vec<(HookReport, Option<HookId>)> = teardown
-        .plan()
-        .hooks()
-        .iter()
-        .zip(teardown.progress())
-        .map(|(hook, progress)| {
-            let report = HookReport {
+    let (planned, progress) = (teardown.plan().hooks(), teardown.progress());
+    let mut by_start: Vec<usize> = (0..planned.len()).collect();
+    // Stable: hooks that started at one moment stay in the order of the plan.
+    by_start.sort_by_key(|&at| progress[at].started.unwrap_or(Duration::MAX));
+    let mut place = vec![0; planned.len()];
+    by_start.iter().enumerate().for_each(|(to, &from)| place[from] = to);
+    let by_id: HashMap<HookId, usize> =
+        planned.iter().zip(&place).map(|(hook, &place)| (hook.id(), place)).collect();
+    let waits = teardown.plan().graph().waits();
+    by_start
+        .into_iter()
+        .map(|at| {
+            let (hook, progress) = (&planned[at], &progress[at]);
+            HookReport {
                 id: hook.id(),
                 name: hook.name().to_owned(),
                 location: hook.location(),
@@ -286,20 +304,10 @@ fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookRe
                 took: progress.took(now),
                 timeout: hook.timeout(),
                 allotted: progress.allotted,
-                released_by: None,
-            };
-            (report, progress.released_by)
-        })
-        .collect();
-    // Stable: hooks that started at one moment stay in the order of the plan.
-    hooks.sort_by_key(|(report, _)| report.started.unwrap_or(Duration::MAX));
-    let places: std::collections::HashMap<_, _> =
-        hooks.iter().enumerate().map(|(at, (report, _))| (report.id, at)).collect();
-    hooks
-        .into_iter()
-        .map(|(mut report, released_by)| {
-            report.released_by = released_by.and_then(|id| places.get(&id).copied());
-            report
+                order: hook.order(),
+                waits_for: waits[at].iter().map(|&before| place[before as usize]).collect(),
+                released_by: progress.released_by.and_then(|id| by_id.get(&id).copied()),
+            }
         })
         .collect()
 }

@@ -20,7 +20,8 @@ use super::{
     clock::Clock,
     finish::Publication,
     log::Log,
-    machine::{Effect, Facts, Input, Machine, Meaning},
+    machine::{Effect, Facts, Input, Machine},
+    meaning::Meaning,
     pulse::Pulse,
     readiness::Readiness,
     registration::Registry,
@@ -417,20 +418,7 @@ impl Lifecycle {
         if meaning == Meaning::Exits {
             self.announce_exit();
         }
-        let did = match meaning {
-            Meaning::Stops => "asks for a graceful stop",
-            Meaning::Merged => "came with the one before, and is one with it",
-            Meaning::Repeated => "changes nothing: the stop is under way",
-            Meaning::Hurries => "ends the delay and the drain now; hooks still run",
-            Meaning::Exits => "ends the process now",
-        };
-        let next = match meaning {
-            Meaning::Exits => "",
-            Meaning::Hurries => "Ctrl-C again to exit at once",
-            Meaning::Stops => "Ctrl-C again to end the drain now",
-            Meaning::Merged | Meaning::Repeated => "Ctrl-C climbs: it ends the drain, and then the process",
-        };
-        self.tell(Event::Signal { signal, sender, did, next });
+        self.tell(Event::Signal { signal, sender, did: meaning.did(), next: meaning.next() });
     }
 
     fn progress(&self) {

@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use super::teardown::{End, JOIN_PATIENCE, Moment, Step, Teardown};
+use super::{
+    meaning::Meaning,
+    teardown::{End, JOIN_PATIENCE, Moment, Step, Teardown},
+};
 use crate::{Plan, Reason, Sender, Signal, State, budget::Budget, plan::HookId, settings::Settings};
 
 /// Signals this close to the last counted one are one with it.
@@ -15,6 +18,8 @@ pub(crate) const MERGE: Duration = Duration::from_millis(500);
 const END_ROOM: Duration = Duration::from_millis(250);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const READY_EXPECTED: Duration = Duration::from_secs(60);
+/// How many signals the report tells of.
+const HEARD: usize = 64;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -104,21 +109,6 @@ pub(crate) enum ExitWhy {
     Leaked,
 }
 
-/// What a signal did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
-    /// It asked for the stop.
-    Stops,
-    /// It came with the one before.
-    Merged,
-    /// A repeated request to stop changes nothing.
-    Repeated,
-    /// The delay and the drain end now.
-    Hurries,
-    /// The process ends now.
-    Exits,
-}
-
 /// What the machine has to be told with every input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
@@ -134,6 +124,7 @@ pub(crate) struct Machine {
     stop: Option<Stop>,
     hurried: bool,
     last_counted: Option<Moment>,
+    heard: Vec<Heard>,
     run: Run,
     not_ready_at: Option<Moment>,
     drain: Option<Drain>,
@@ -141,6 +132,14 @@ pub(crate) struct Machine {
     resources_until: Option<Moment>,
     finished: Option<Finished>,
     breached: bool,
+}
+
+/// A signal that was heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) signal: Signal,
+    pub(crate) at: Moment,
+    pub(crate) meaning: Meaning,
 }
 
 /// A stop under way.
@@ -206,6 +205,7 @@ impl Machine {
             stop: None,
             hurried: false,
             last_counted: None,
+            heard: Vec::new(),
             run: Run::Before,
             not_ready_at: None,
             drain: None,
@@ -296,6 +296,11 @@ impl Machine {
 
     pub(crate) const fn stop(&self) -> Option<&Stop> {
         self.stop.as_ref()
+    }
+
+    /// The signals that were heard, the first ones.
+    pub(crate) fn heard(&self) -> &[Heard] {
+        &self.heard
     }
 
     pub(crate) const fn settings(&self) -> &Settings {
@@ -416,6 +421,9 @@ impl Machine {
             Meaning::Hurries
         };
         effects.push(Effect::Heard { signal, sender, meaning });
+        if self.heard.len() < HEARD {
+            self.heard.push(Heard { signal, at: now, meaning });
+        }
         match meaning {
             Meaning::Merged | Meaning::Repeated => return,
             Meaning::Stops => self.request(now, Reason::Signal { signal, sender }, on_terminal, effects),

@@ -13,6 +13,7 @@ mod launch;
 mod lifecycle;
 mod log;
 mod machine;
+mod meaning;
 mod milestone;
 mod provide;
 mod pulse;

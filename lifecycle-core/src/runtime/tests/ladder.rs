@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::machine::{Effect, ExitWhy, Input, MainEnd, Meaning},
+    super::{
+        machine::{Effect, ExitWhy, Input, MainEnd},
+        meaning::Meaning,
+    },
     Simulator, ms,
     plans::{chain, id},
     simulator::{Does, Main},
