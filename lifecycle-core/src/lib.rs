@@ -11,11 +11,16 @@ mod event;
 mod expect;
 mod hook;
 mod inflight;
+#[cfg(feature = "json")]
+mod intern;
+mod json;
 mod location;
 mod outcome;
 mod plan;
 mod platform;
 mod probe;
+#[cfg(feature = "json")]
+mod read;
 mod reason;
 mod redact;
 mod refused;
@@ -54,6 +59,9 @@ pub use crate::{
     site::Site,
     state::State,
 };
+
+#[cfg(feature = "json")]
+pub use crate::{plan::PlanDiff, read::JsonError};
 
 /// What the attributes' expansions name. Not for people: anything here may change in any release.
 #[doc(hidden)]

@@ -33,7 +33,6 @@ impl Outcome {
     }
 
     /// Its kind in a word or two.
-    #[cfg(feature = "testing")]
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -45,6 +44,14 @@ impl Outcome {
             Self::Skipped(_) => "skipped",
             Self::NotStarted => "not started",
             Self::Unregistered => "unregistered",
+        }
+    }
+
+    /// What it was that went wrong, where the hook or the library said so.
+    pub(crate) const fn text(&self) -> Option<&String> {
+        match self {
+            Self::Failed(text) | Self::Panicked(text) | Self::Skipped(text) => Some(text),
+            _ => None,
         }
     }
 

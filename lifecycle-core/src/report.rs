@@ -1,5 +1,8 @@
 //! What happened, per site and per hook.
 
+mod json;
+#[cfg(feature = "json")]
+mod read;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -39,7 +42,8 @@ pub(crate) struct Inner {
 /// What became of one hook.
 #[derive(Clone, Debug)]
 pub struct HookReport {
-    pub(crate) id: HookId,
+    /// `None` where the report was read from JSON: who a hook is, only its own program knows.
+    pub(crate) id: Option<HookId>,
     pub(crate) name: String,
     pub(crate) location: SourceLocation,
     pub(crate) outcome: Outcome,
@@ -145,11 +149,11 @@ impl Report {
         &self.inner.problems
     }
 
-    /// What became of `H`; `None` when the plan did not have it.
+    /// What became of `H`; `None` when the plan did not have it. Of a report that was read from JSON, `H` is
+    /// the hook of its name that stands where `H` stands.
     #[must_use]
     pub fn outcome<H: Hook>(&self) -> Option<&Outcome> {
-        let id = HookId::of::<H>();
-        self.inner.hooks.iter().find(|hook| hook.id == id).map(|hook| &hook.outcome)
+        self.inner.hooks.iter().find(|hook| hook.is::<H>()).map(|hook| &hook.outcome)
     }
 
     /// The hooks of the plan: those that started in the order in which they did, then the others.
@@ -214,6 +218,14 @@ impl Report {
 }
 
 impl HookReport {
+    fn is<H: Hook>(&self) -> bool {
+        let declared = H::declared();
+        match self.id {
+            Some(id) => id == HookId::of::<H>(),
+            None => self.location == declared.location && self.name.starts_with(declared.name),
+        }
+    }
+
     /// The hook's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -17,12 +17,13 @@
 
 mod chaos;
 mod explore;
+mod golden;
 
 use std::{pin::Pin, time::Duration};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-pub use self::explore::Explored;
+pub use self::{explore::Explored, golden::assert_golden};
 use crate::{
     Config, Hook, HookResult, HookSet, Plan, Platform, Reason, Report, Signal, Site, State,
     hook::HookEnd,

@@ -53,15 +53,15 @@ impl fmt::Display for SiteStatus {
 /// what was in flight at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteReport {
-    name: &'static str,
-    location: SourceLocation,
-    pub(super) at_start: usize,
-    pub(super) finished: usize,
-    pub(super) refused: usize,
-    pub(super) cancelled: usize,
-    pub(super) abandoned: usize,
-    pub(super) oldest_abandoned: Option<Duration>,
-    pub(super) finished_late: usize,
+    pub(crate) name: &'static str,
+    pub(crate) location: SourceLocation,
+    pub(crate) at_start: usize,
+    pub(crate) finished: usize,
+    pub(crate) refused: usize,
+    pub(crate) cancelled: usize,
+    pub(crate) abandoned: usize,
+    pub(crate) oldest_abandoned: Option<Duration>,
+    pub(crate) finished_late: usize,
 }
 
 impl SiteReport {

@@ -6,11 +6,16 @@
 
 mod corrections;
 mod cycles;
+#[cfg(feature = "json")]
+mod diff;
+#[cfg(feature = "json")]
+mod document;
 mod edges;
 mod error;
 mod explain;
 mod fits;
 mod graph;
+mod json;
 mod missing;
 mod names;
 mod order;
@@ -29,6 +34,8 @@ use crate::{Hook, SourceLocation, hook::ExpectedHook};
 
 use self::{missing::Promise, resolve::Resolved};
 
+#[cfg(feature = "json")]
+pub use self::diff::PlanDiff;
 pub use self::{
     error::{PlanError, PlanProblem},
     fits::{Fits, Unfit},

@@ -10,7 +10,7 @@ const fn ms(millis: u64) -> Duration {
 /// A hook that started at `started` and took `took`, both in milliseconds, of a second.
 fn hook(name: &str, outcome: Outcome, started: Option<u64>, took: u64) -> HookReport {
     HookReport {
-        id: HookId::Registered(0),
+        id: Some(HookId::Registered(0)),
         name: name.to_owned(),
         location: SourceLocation::new("src/hooks.rs", 7),
         outcome,
@@ -259,4 +259,130 @@ fn who_is_stuck_counts_until_it_is_given_up() {
     assert_eq!(chain(vec![stuck()]), ["stuck"]);
     let late = hook("late", Outcome::Late, Some(0), 5_000);
     assert_eq!(chain(vec![late, long()]), ["long"]);
+}
+
+#[cfg(feature = "json")]
+mod json {
+    use super::*;
+    use crate::{Sender, Signal, SignalReport};
+
+    /// Everything that a report can say.
+    fn full(reason: Reason) -> Report {
+        let mut hooks = every_outcome();
+        hooks[2] = after(1, hooks[2].clone());
+        hooks[2].waits_for = vec![0, 1];
+        hooks[7].started = None;
+        hooks[8].order = -7;
+        changed(hooks, |inner| {
+            inner.reason = reason;
+            inner.exit_code = 70;
+            inner.deadline = None;
+            inner.total = Duration::from_nanos(1_234_567_891);
+            inner.signals = vec![
+                SignalReport { signal: Signal::Int, at: ms(3), did: "asks \"politely\"".to_owned() },
+                SignalReport { signal: Signal::Term, at: ms(700), did: "nothing".to_owned() },
+            ];
+            inner.drain = DrainReport {
+                delay: ms(5_000),
+                took: ms(41),
+                timed_out: true,
+                hurried: true,
+                main_did_not_return: true,
+                sites: vec![SiteReport::for_tests("orders::place_order", 3, ms(70))],
+                in_flight: vec![(ms(5_000), 3), (ms(5_041), 0)],
+            };
+            inner.problems = vec!["hook `x`\nfailed".to_owned()];
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text = || "wörds".to_owned();
+        let reasons = [
+            Reason::Signal { signal: Signal::Term, sender: Some(Sender::Process { pid: 1, uid: 0 }) },
+            Reason::Signal { signal: Signal::Hup, sender: Some(Sender::Kernel) },
+            Reason::Signal { signal: Signal::Quit, sender: None },
+            Reason::Requested(text()),
+            Reason::Failure(text()),
+            Reason::MainReturned,
+            Reason::MainFailed(text()),
+            Reason::MainPanicked(text()),
+            Reason::RunDropped,
+            Reason::Invalid(text()),
+        ];
+        for reason in reasons {
+            let report = full(reason);
+            let read = Report::from_json(&report.to_json()).unwrap();
+            assert_eq!(read.to_json(), report.to_json());
+            assert_eq!(read.to_string(), report.to_string());
+            assert_eq!(read.reason(), report.reason());
+            assert_eq!(read.drain().in_flight(), report.drain().in_flight());
+            assert_eq!(read.critical_chain().len(), report.critical_chain().len());
+        }
+    }
+
+    #[test]
+    fn slack_is_what_the_timeout_left() {
+        let hooks = vec![
+            hook("a", Outcome::Completed, Some(0), 300),
+            hook("b", Outcome::Late, Some(0), 1_300),
+            hook("c", Outcome::NotStarted, None, 0),
+        ];
+        let report = report(hooks);
+        let slack: Vec<_> = report.hooks().iter().map(HookReport::slack).collect();
+        assert_eq!(slack, [Some(ms(700)), Some(Duration::ZERO), None]);
+        assert!(report.to_json().contains("\"slack_seconds\": 0.7,"));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let json = full(Reason::MainReturned).to_json();
+        let refused = |from: &str, to: &str| {
+            let changed = json.replacen(from, to, 1);
+            assert_ne!(changed, json, "{from}");
+            Report::from_json(&changed).unwrap_err().to_string()
+        };
+        assert!(refused("\"version\": 1", "\"version\": 9").contains("version 9"));
+        assert!(refused("lifecycle.report", "lifecycle.plan").contains("`lifecycle.report` is wanted"));
+        assert!(refused("\"timed_out\": true", "\"timed_out\": 7").contains("line "));
+        assert!(refused("\"took_seconds\": 0.041", "\"took_seconds\": -1").contains("-1 seconds"));
+        assert!(refused("\"kind\": \"stuck\"", "\"kind\": \"odd\"").contains("`odd` is no outcome"));
+        assert!(
+            refused("\"signal\": \"SIGINT\"", "\"signal\": \"SIGFOO\"").contains("`SIGFOO` is no signal")
+        );
+        // A circle would be followed for ever.
+        let itself = refused(
+            "\"released_by\": \"late: it ended after its timeout\"",
+            "\"released_by\": \"stuck: it could not be stopped\"",
+        );
+        assert!(itself.contains("which is no hook before it"), "{itself}");
+    }
+
+    #[test]
+    fn a_reader_of_another_program_finds_hooks_by_place_and_name() {
+        use crate::{Hook, hook::HookDecl};
+        enum Flush {}
+        impl Hook for Flush {
+            fn declared() -> &'static HookDecl {
+                static DECL: HookDecl = HookDecl {
+                    marker: std::any::TypeId::of::<Flush>(),
+                    name: "orders::flush",
+                    name_written: false,
+                    location: SourceLocation::new("src/hooks.rs", 7),
+                    order: None,
+                    timeout: None,
+                    after: &[],
+                    before: &[],
+                    blocking: false,
+                    needs: &[],
+                    start: |_| None,
+                };
+                &DECL
+            }
+        }
+        let written = report(vec![hook("orders::flush", Outcome::TimedOut, Some(0), 9)]);
+        assert_eq!(written.outcome::<Flush>(), None);
+        let read = Report::from_json(&written.to_json()).unwrap();
+        assert_eq!(read.outcome::<Flush>(), Some(&Outcome::TimedOut));
+    }
 }

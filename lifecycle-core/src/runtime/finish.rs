@@ -296,7 +296,7 @@ fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookRe
         .map(|at| {
             let (hook, progress) = (&planned[at], &progress[at]);
             HookReport {
-                id: hook.id(),
+                id: Some(hook.id()),
                 name: hook.name().to_owned(),
                 location: hook.location(),
                 outcome: progress.outcome(),

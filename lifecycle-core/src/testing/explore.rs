@@ -215,7 +215,7 @@ impl Law {
     }
 
     fn check_order(&self, report: &Report) -> Result<(), String> {
-        let find = |id: HookId| report.hooks().iter().find(|hook| hook.id == id);
+        let find = |id: HookId| report.hooks().iter().find(|hook| hook.id == Some(id));
         for (first, then, why) in &self.pairs {
             let (Some(first), Some(then)) = (find(*first), find(*then)) else { continue };
             let Some(started) = then.started() else { continue };

@@ -1,6 +1,8 @@
 //! Tests of the plan, by what it is asked.
 
 mod corrections;
+#[cfg(feature = "json")]
+mod diff;
 mod errors;
 mod fits;
 mod hooks;

@@ -1,0 +1,102 @@
+//! A plan as its JSON tells it: what two versions of a service have in common.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::Deserialize;
+
+use crate::read::{JsonError, read, seconds};
+
+use super::json::{FORMAT, VERSION};
+
+/// A plan that may be of another version of the program: hooks are known by their names.
+#[derive(Deserialize)]
+pub(super) struct Document {
+    #[serde(rename = "worst_case_seconds", deserialize_with = "seconds")]
+    pub(super) worst_case: Duration,
+    pub(super) critical_path: Vec<String>,
+    pub(super) hooks: Vec<DocumentHook>,
+    pub(super) problems: Vec<String>,
+    #[serde(skip)]
+    place: HashMap<String, usize>,
+    /// For each hook, who waits for it within its order.
+    #[serde(skip)]
+    releases: Vec<Vec<usize>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DocumentHook {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) line: u32,
+    pub(super) order: i32,
+    #[serde(rename = "timeout_seconds", deserialize_with = "seconds")]
+    pub(super) timeout: Duration,
+    #[serde(rename = "reserve_seconds", deserialize_with = "seconds")]
+    pub(super) reserve: Duration,
+    pub(super) waits_for: Vec<String>,
+    pub(super) borrows: Vec<String>,
+    pub(super) takes: Vec<String>,
+}
+
+/// How one hook stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// It ends before the other starts.
+    Before,
+    /// It starts after the other has ended.
+    After,
+    /// They may run at the same time.
+    Beside,
+}
+
+impl Document {
+    pub(super) fn read(json: &str) -> Result<Self, JsonError> {
+        let made_by = "`Plan::to_json` and LIFECYCLE_PLAN=json write one";
+        let mut document: Self = read(json, FORMAT, VERSION, made_by)?;
+        document.place =
+            document.hooks.iter().enumerate().map(|(at, hook)| (hook.name.clone(), at)).collect();
+        document.releases = vec![Vec::new(); document.hooks.len()];
+        for (at, hook) in document.hooks.iter().enumerate() {
+            for before in &hook.waits_for {
+                let before = document.place.get(before).ok_or_else(|| {
+                    JsonError::new(format!("the hook `{}` waits for `{before}`, which is no hook", hook.name))
+                })?;
+                document.releases[*before].push(at);
+            }
+        }
+        Ok(document)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&DocumentHook> {
+        self.place.get(name).map(|&at| &self.hooks[at])
+    }
+
+    /// How `a` stands to `b`, both hooks of this plan.
+    pub(super) fn relation(&self, a: &str, b: &str) -> Relation {
+        let (Some(&a), Some(&b)) = (self.place.get(a), self.place.get(b)) else { return Relation::Beside };
+        match self.hooks[a].order.cmp(&self.hooks[b].order) {
+            std::cmp::Ordering::Less => Relation::Before,
+            std::cmp::Ordering::Greater => Relation::After,
+            std::cmp::Ordering::Equal if self.leads(a, b) => Relation::Before,
+            std::cmp::Ordering::Equal if self.leads(b, a) => Relation::After,
+            std::cmp::Ordering::Equal => Relation::Beside,
+        }
+    }
+
+    /// Whether `to` waits for `from`, or for one that does.
+    fn leads(&self, from: usize, to: usize) -> bool {
+        let mut seen = vec![false; self.hooks.len()];
+        let mut next = vec![from];
+        while let Some(at) = next.pop() {
+            for &released in &self.releases[at] {
+                if released == to {
+                    return true;
+                }
+                if !std::mem::replace(&mut seen[released], true) {
+                    next.push(released);
+                }
+            }
+        }
+        false
+    }
+}

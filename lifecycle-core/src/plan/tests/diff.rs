@@ -1,0 +1,119 @@
+use super::support::{A, B, C, D, hook, id, numbered, plan};
+use crate::{
+    hook::Need,
+    plan::{HookId, Plan},
+};
+
+/// What `new` says of `old`.
+fn changes(old: &Plan, new: &Plan) -> String {
+    new.diff(&old.to_json()).unwrap().to_string()
+}
+
+#[test]
+fn a_plan_does_not_differ_from_itself_wherever_it_stands() {
+    let plan = || plan([hook::<A>().timeout(2), hook::<B>().after([id::<A>()]).order(3)]);
+    assert_eq!(changes(&plan(), &plan()), "the plan is unchanged");
+    let moved = plan().to_json().replace("src/hooks.rs", "src/shutdown.rs");
+    assert!(plan().diff(&moved).unwrap().is_empty());
+}
+
+#[test]
+fn a_review_reads_what_now_runs_before_what_and_for_how_long() {
+    struct Pool;
+    let old = plan([hook::<A>().timeout(4), hook::<B>().timeout(7), hook::<C>()]);
+    let new = plan([
+        hook::<A>().timeout(4).needs([Need::borrow::<Pool>()]),
+        hook::<B>().timeout(7).needs([Need::take::<Pool>()]),
+        hook::<D>().timeout(1).after([id::<A>()]),
+    ]);
+    assert_eq!(
+        changes(&old, &new),
+        "\
+the plan changed; worst case 7s -> 11s (+4s)
+  + `d` (src/hooks.rs:4): order 0, timeout 1s, after `a`
+  - `c` (was src/hooks.rs:3): order 0, timeout 5s
+  ~ `a` (src/hooks.rs:1): now borrows `lifecycle_core::plan::tests::diff::a_review_reads_what_now_runs_before_what_and_for_how_long::Pool`
+  ~ `b` (src/hooks.rs:2): now takes `lifecycle_core::plan::tests::diff::a_review_reads_what_now_runs_before_what_and_for_how_long::Pool`
+  ~ `a` now ends before `b` starts; they ran side by side
+  ~ critical path: a -> b
+               was: b"
+    );
+    assert!(changes(&new, &old).contains("~ `a` no longer ends before `b` starts: they run side by side"));
+}
+
+#[test]
+fn a_hook_that_moves_to_another_order_passes_those_between() {
+    let old = plan([hook::<A>().order(1), hook::<B>().order(2), hook::<C>().order(3), hook::<D>().order(4)]);
+    let new = plan([hook::<A>().order(1), hook::<B>().order(2), hook::<C>().order(3), hook::<D>().order(2)]);
+    assert_eq!(
+        changes(&old, &new),
+        "\
+the plan changed; worst case 20s -> 15s (-5s)
+  ~ `d` (src/hooks.rs:4): order 4 -> 2
+  ~ `b` no longer ends before `d` starts: they run side by side
+  ~ `d` now ends before `c` starts; it ran after
+  ~ critical path: a -> b -> c
+               was: a -> b -> c -> d"
+    );
+}
+
+#[test]
+fn new_numbers_for_the_same_orders_change_no_sequence() {
+    let old = plan([hook::<A>().order(1), hook::<B>().order(2), hook::<C>().order(2)]);
+    let new = plan([hook::<A>().order(10), hook::<B>().order(20), hook::<C>().order(20)]);
+    assert_eq!(
+        changes(&old, &new),
+        "\
+the plan changed; worst case 10s, as before
+  ~ `a` (src/hooks.rs:1): order 1 -> 10
+  ~ `b` (src/hooks.rs:2): order 2 -> 20
+  ~ `c` (src/hooks.rs:3): order 2 -> 20"
+    );
+}
+
+#[test]
+fn an_edge_that_was_there_by_another_way_is_no_change() {
+    let old = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>()])]);
+    let new = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>(), id::<A>()])]);
+    assert_eq!(changes(&old, &new), "the plan is unchanged");
+    // And the way through a hook that is gone is still told of.
+    let gone = plan([hook::<A>(), hook::<C>()]);
+    let said = changes(&old, &gone);
+    assert!(!said.contains("`a` now") && said.contains("- `b`"), "{said}");
+}
+
+#[test]
+fn an_invalid_plan_says_so() {
+    let old = plan([hook::<A>(), hook::<B>()]);
+    let new = plan([hook::<A>().after([id::<B>()]), hook::<B>().after([id::<A>()])]);
+    assert!(changes(&old, &new).contains("! new problem: "), "{}", changes(&old, &new));
+    assert!(changes(&new, &old).contains("! no longer a problem: "));
+}
+
+#[test]
+fn many_hooks_are_compared_in_no_time() {
+    let order = |n: usize| (n % 100) as i32;
+    let many = |shift: i32| {
+        plan((0..900).map(|n| {
+            let after = (n >= 100).then(|| HookId::Registered(n as u64 - 100));
+            numbered(n).order(order(n) + shift).after(after)
+        }))
+    };
+    let diff = many(1_000).diff(&many(0).to_json()).unwrap();
+    assert_eq!(diff.changes().len(), 900, "{diff}");
+}
+
+#[test]
+fn what_is_no_plan_is_refused_with_the_reason() {
+    let refused = |json: &str| plan([hook::<A>()]).diff(json).unwrap_err().to_string();
+    assert!(refused("{").contains("line 1 column 1"), "{}", refused("{"));
+    assert!(refused("{}").contains("lacks `format` and `version`"));
+    assert!(
+        refused(r#"{"format": "lifecycle.report", "version": 1}"#).contains("`lifecycle.plan` is wanted")
+    );
+    let newer = plan([]).to_json().replace("\"version\": 1", "\"version\": 2");
+    assert!(refused(&newer).contains("version 2, and this library reads up to version 1"));
+    let broken = plan([hook::<A>().after([]), hook::<B>().after([id::<A>()])]).to_json();
+    let broken = broken.replace("\"name\": \"a\"", "\"name\": \"x\"");
+    assert!(refused(&broken).contains("`b` waits for `a`, which is no hook"), "{}", refused(&broken));
+}
