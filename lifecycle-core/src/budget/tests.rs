@@ -1,6 +1,7 @@
 use proptest::{collection::vec, prelude::any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
+use crate::Platform;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -27,6 +27,7 @@ mod spec;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 
 use std::{collections::HashMap, sync::OnceLock, time::Duration};
 
@@ -45,6 +46,7 @@ pub use self::{
 pub(crate) use self::{
     graph::Graph,
     spec::{HookId, HookSpec, Uses},
+    timeouts::HookTimeouts,
 };
 
 /// What a hook gets that declares no timeout, unless the configuration says otherwise.

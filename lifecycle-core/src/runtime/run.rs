@@ -6,7 +6,6 @@ use std::{
     pin::pin,
     sync::{Mutex, PoisonError},
     task::Poll,
-    time::Duration,
 };
 
 use tracing::{info, warn};
@@ -23,9 +22,9 @@ use crate::{
     duration,
     hook::Returns,
     inflight::context,
-    plan::HookId,
+    plan::HookTimeouts,
     redact::redact,
-    settings::{Environment, Findings, HOOK_TIMEOUT_OF, PlanAnswer, Settings},
+    settings::{Environment, Findings, PlanAnswer, Settings},
     sys,
 };
 
@@ -132,15 +131,9 @@ impl Prepared {
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
-        let (unknown, ambiguous) = hook_timeouts.apply(&mut plan);
-        findings.warnings.extend(
-            unknown
-                .into_iter()
-                .map(|name| format!("{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet")),
-        );
-        findings.errors.extend(ambiguous.into_iter().map(|name| {
-            format!("{HOOK_TIMEOUT_OF}{name}: several hooks end in that name; write more of it")
-        }));
+        let unfitting = hook_timeouts.apply(&mut plan);
+        findings.errors.extend(unfitting.errors);
+        findings.warnings.extend(unfitting.warnings);
         if let Err(error) = plan.check() {
             findings.errors.push(error.to_string());
         }
@@ -257,43 +250,6 @@ impl Drop for RunGuard {
     }
 }
 
-/// What `LIFECYCLE_HOOK_TIMEOUT__<name>` says: names as they are written there, and times.
-pub(super) struct HookTimeouts(Vec<(String, Duration)>);
-
-impl HookTimeouts {
-    /// Gives each hook that is named its time. Says which names mean no hook, and which several.
-    pub(super) fn apply(&self, plan: &mut Plan) -> (Vec<String>, Vec<String>) {
-        let (mut unknown, mut ambiguous) = (Vec::new(), Vec::new());
-        for (name, timeout) in &self.0 {
-            match find_hook(plan, name).as_slice() {
-                [hook] => plan.set_timeout(*hook, *timeout),
-                [] => unknown.push(name.clone()),
-                _ => ambiguous.push(name.clone()),
-            }
-        }
-        (unknown, ambiguous)
-    }
-}
-
-/// The hooks that `LIFECYCLE_HOOK_TIMEOUT__<name>` may mean: `db::close_pool` is `DB__CLOSE_POOL`, or
-/// `CLOSE_POOL` where that is one hook only.
-fn find_hook(plan: &Plan, name: &str) -> Vec<HookId> {
-    let exact = |hook: &str| variable(hook) == name;
-    let whole: Vec<_> = plan.hooks().iter().filter(|hook| exact(hook.name())).map(|hook| hook.id()).collect();
-    if !whole.is_empty() {
-        return whole;
-    }
-    let end = format!("__{name}");
-    plan.hooks().iter().filter(|hook| variable(hook.name()).ends_with(&end)).map(|hook| hook.id()).collect()
-}
-
-/// A hook's name as part of the name of a variable.
-fn variable(hook: &str) -> String {
-    hook.chars()
-        .map(|char| if char.is_ascii_alphanumeric() { char.to_ascii_uppercase() } else { '_' })
-        .collect()
-}
-
 fn invalid(problems: Vec<String>) -> Report {
     for problem in &problems {
         sys::write_stderr(&format!("lifecycle: {problem}\n"));
@@ -348,24 +304,5 @@ fn start_line(settings: &Settings, findings: &Findings, plan: &Plan) -> impl FnO
         for warning in warnings {
             warn!(target: "lifecycle", "{warning}");
         }
-    }
-}
-
-impl From<&Settings> for Terms {
-    fn from(settings: &Settings) -> Self {
-        let grace = settings.grace;
-        let delay = if settings.job { Duration::ZERO } else { settings.delay.value };
-        Self::new(grace.value, grace.source.to_string())
-            .with_delay(delay, settings.delay.source.to_string())
-            .with_drain_timeout(settings.drain_timeout.value, settings.drain_timeout.source.to_string())
-    }
-}
-
-impl From<&Config> for Terms {
-    /// What the configuration says, without the environment: a test proves the same everywhere. Without a
-    /// platform nothing is detected.
-    fn from(config: &Config) -> Self {
-        let (settings, _) = Settings::resolve(config, &Environment::default());
-        Self::from(&settings).with_hook_timeout(settings.hook_timeout.value)
     }
 }

@@ -1,0 +1,126 @@
+//! What a plan is measured against.
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::{
+    Config, Platform,
+    settings::{Environment, Settings},
+};
+
+use super::{ASSUMED_DRAIN, margin};
+
+/// What a plan has to fit into, and who said so: a grace period, a platform, or a configuration.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// `None`: nobody kills.
+    pub(crate) grace: Term<Option<Duration>>,
+    pub(crate) delay: Term<Duration>,
+    pub(crate) margin: Term<Duration>,
+    /// What the drain counts for.
+    pub(crate) drain_timeout: Term<Duration>,
+    /// What hooks get that declare no timeout, where it is not the plan's own default.
+    pub(crate) hook_timeout: Option<Duration>,
+}
+
+/// A number and where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Term<T> {
+    pub(crate) value: T,
+    pub(crate) source: Cow<'static, str>,
+}
+
+impl<T> Term<T> {
+    pub(crate) fn new(value: T, source: impl Into<Cow<'static, str>>) -> Self {
+        Self { value, source: source.into() }
+    }
+}
+
+impl Terms {
+    /// A grace period (`None`: nobody kills), no delay, and no limit for the drain.
+    pub(crate) fn new(grace: Option<Duration>, source: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            grace: Term::new(grace, source),
+            delay: Term::new(Duration::ZERO, "none"),
+            margin: Term::new(grace.map(margin).unwrap_or_default(), "the library's own"),
+            drain_timeout: Term::new(ASSUMED_DRAIN, "assumed, no drain timeout is set"),
+            hook_timeout: None,
+        }
+    }
+
+    /// With this shutdown delay.
+    pub(crate) fn with_delay(mut self, delay: Duration, source: impl Into<Cow<'static, str>>) -> Self {
+        self.delay = Term::new(delay, source);
+        self
+    }
+
+    /// With this limit for the drain; `None` leaves it to the assumption.
+    pub(crate) fn with_drain_timeout(
+        mut self,
+        limit: Option<Duration>,
+        source: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        if let Some(limit) = limit {
+            self.drain_timeout = Term::new(limit, source);
+        }
+        self
+    }
+
+    /// With this timeout for hooks that declare none.
+    pub(crate) fn with_hook_timeout(mut self, timeout: Duration) -> Self {
+        self.hook_timeout = Some(timeout);
+        self
+    }
+
+    /// The least grace period, in whole seconds, of which the margin leaves `work`.
+    pub(crate) fn least_grace(work: Duration) -> Duration {
+        let from = Duration::from_secs(work.as_secs());
+        // A tenth of less than 20 s, and then a part of a second: never more than 3 s on top.
+        let candidates = (0..=3).map(|more| from.saturating_add(Duration::from_secs(more)));
+        candidates.into_iter().find(|&grace| grace - margin(grace) >= work).unwrap_or(Duration::MAX)
+    }
+}
+
+impl From<Duration> for Terms {
+    fn from(grace: Duration) -> Self {
+        Self::new(Some(grace), "as given")
+    }
+}
+
+impl From<Platform> for Terms {
+    fn from(platform: Platform) -> Self {
+        Self::new(Some(platform.grace_period()), setting(platform))
+            .with_delay(platform.shutdown_delay(), format!("the default on {platform}"))
+    }
+}
+
+impl From<&Settings> for Terms {
+    fn from(settings: &Settings) -> Self {
+        let grace = settings.grace;
+        let delay = if settings.job { Duration::ZERO } else { settings.delay.value };
+        Self::new(grace.value, grace.source.to_string())
+            .with_delay(delay, settings.delay.source.to_string())
+            .with_drain_timeout(settings.drain_timeout.value, settings.drain_timeout.source.to_string())
+    }
+}
+
+impl From<&Config> for Terms {
+    /// What the configuration says, without the environment: a test proves the same everywhere. Without a
+    /// platform nothing is detected.
+    fn from(config: &Config) -> Self {
+        let (settings, _) = Settings::resolve(config, &Environment::default());
+        Self::from(&settings).with_hook_timeout(settings.hook_timeout.value)
+    }
+}
+
+/// The platform's own name for the grace period.
+const fn setting(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Kubernetes => "Kubernetes, terminationGracePeriodSeconds",
+        Platform::Ecs => "ECS, stopTimeout",
+        Platform::Systemd => "systemd, TimeoutStopSec",
+        Platform::Nomad => "Nomad, kill_timeout",
+        Platform::CloudRun => "Cloud Run, fixed",
+        Platform::Container => "a container, stop_grace_period",
+        Platform::Unknown => "assumed, the platform is not known",
+    }
+}

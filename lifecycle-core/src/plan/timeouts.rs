@@ -1,0 +1,50 @@
+//! The times that `LIFECYCLE_HOOK_TIMEOUT__<NAME>` gives to single hooks.
+
+use std::time::Duration;
+
+use crate::settings::{Findings, HOOK_TIMEOUT_OF};
+
+use super::{Plan, spec::HookId};
+
+/// What `LIFECYCLE_HOOK_TIMEOUT__<name>` says: names as they are written there, and times.
+#[derive(Clone, Debug)]
+pub(crate) struct HookTimeouts(pub(crate) Vec<(String, Duration)>);
+
+impl HookTimeouts {
+    /// Gives each hook that is named its time. A name that means no hook is a warning: the hook may be
+    /// registered later. One that means several is an error.
+    pub(crate) fn apply(&self, plan: &mut Plan) -> Findings {
+        let mut findings = Findings::default();
+        for (name, timeout) in &self.0 {
+            match find_hook(plan, name).as_slice() {
+                [hook] => plan.set_timeout(*hook, *timeout),
+                [] => findings
+                    .warnings
+                    .push(format!("{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet")),
+                _ => findings.errors.push(format!(
+                    "{HOOK_TIMEOUT_OF}{name}: several hooks end in that name; write more of it"
+                )),
+            }
+        }
+        findings
+    }
+}
+
+/// The hooks that `LIFECYCLE_HOOK_TIMEOUT__<name>` may mean: `db::close_pool` is `DB__CLOSE_POOL`, or
+/// `CLOSE_POOL` where that is one hook only.
+fn find_hook(plan: &Plan, name: &str) -> Vec<HookId> {
+    let exact = |hook: &str| variable(hook) == name;
+    let whole: Vec<_> = plan.hooks().iter().filter(|hook| exact(hook.name())).map(|hook| hook.id()).collect();
+    if !whole.is_empty() {
+        return whole;
+    }
+    let end = format!("__{name}");
+    plan.hooks().iter().filter(|hook| variable(hook.name()).ends_with(&end)).map(|hook| hook.id()).collect()
+}
+
+/// A hook's name as part of the name of a variable.
+fn variable(hook: &str) -> String {
+    hook.chars()
+        .map(|char| if char.is_ascii_alphanumeric() { char.to_ascii_uppercase() } else { '_' })
+        .collect()
+}
