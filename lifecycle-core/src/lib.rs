@@ -32,6 +32,7 @@ mod signal;
 mod site;
 mod state;
 mod sys;
+mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -3,6 +3,7 @@
 mod json;
 #[cfg(feature = "json")]
 mod read;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -17,7 +18,7 @@ use crate::{Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, plan::Hoo
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
 ///
-/// `Display` is a timeline for a terminal of 80 columns. As the return value of `main` it ends the
+/// `Display` is a timeline for a terminal of 80 columns; `{:#}` is the same in colour. As the return value of `main` it ends the
 /// process with [`exit_code`](Self::exit_code).
 #[derive(Clone, Debug)]
 #[must_use = "the exit code is in the report: return it from main"]

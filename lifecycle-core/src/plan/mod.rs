@@ -54,7 +54,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The shutdown hooks in their partial order.
 ///
-/// `Display` is a table for a terminal of 80 columns.
+/// `Display` is a table for a terminal of 80 columns; `{:#}` is the same in colour.
 #[derive(Clone, Debug)]
 pub struct Plan {
     entries: Vec<Entry>,

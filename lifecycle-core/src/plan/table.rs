@@ -2,11 +2,11 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt::{self, Display},
 };
 
-use crate::duration::display;
+use crate::{duration::display, terminal::Tint};
 
 use super::{Plan, PlannedHook};
 
@@ -18,6 +18,8 @@ const NAME_IN_TEXT: usize = 50;
 /// How many of the hooks that one waits for are named.
 const NAMED: usize = 8;
 
+/// In its alternate form, `{:#}`, it is in colour.
+///
 /// Order, name, timeout and place, a line a hook; under it what it waits for within its order, or that
 /// nothing says where it stands. Then the worst case and the hooks that make it.
 impl Display for Plan {
@@ -42,16 +44,21 @@ impl Plan {
         let timeout = widest(&|hook| times(hook).len()).max("timeout".len());
         let place = WIDTH - (order + name + timeout + 6);
         writeln!(f, "{:>order$}  {:name$}  {:>timeout$}  declared at", "order", "hook", "timeout")?;
-        for (hook, waits) in self.hooks().iter().zip(self.graph().waits()) {
-            let (hook_order, hook_name, times) = (hook.order, tail(&hook.name, name), times(hook));
-            let location = hook.location.to_string();
-            writeln!(
-                f,
-                "{hook_order:>order$}  {hook_name:name$}  {times:>timeout$}  {}",
-                tail(&location, place)
-            )?;
+        let critical: HashSet<u32> = self.graph().critical_path().into_iter().collect();
+        for (at, (hook, waits)) in (0..).zip(self.hooks().iter().zip(self.graph().waits())) {
+            write!(f, "{:>order$}  ", hook.order)?;
+            let hook_name = format!("{:name$}  {:>timeout$}", tail(&hook.name, name), times(hook));
+            match critical.contains(&at) {
+                true => Tint::Strong.paint(f, hook_name)?,
+                false => f.write_str(&hook_name)?,
+            }
+            f.write_str("  ")?;
+            Tint::Faint.paint(f, tail(&hook.location.to_string(), place))?;
+            writeln!(f)?;
             if hook.unordered {
-                writeln!(f, "{:order$}    unordered", "")?;
+                write!(f, "{:order$}    ", "")?;
+                Tint::Doubtful.paint(f, "unordered")?;
+                writeln!(f)?;
             } else if !waits.is_empty() {
                 let more = waits.len().saturating_sub(NAMED);
                 let named =

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{DrainReport, HookReport, Inner, Report};
-use crate::{Outcome, Reason, SiteReport, SourceLocation, plan::HookId};
+use crate::{Outcome, Reason, Signal, SignalReport, SiteReport, SourceLocation, plan::HookId};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -105,11 +105,11 @@ unclean, exit code 70, 2.00 s of 28s
 
     (delay)                        |========                        |   500 ms
   + (drain)                        |        ========                |   500 ms
-  + orders::flush_outbox           |                ====            |   250 ms
-  T orders::close_pool             |                    ============|   750 ms
+> + orders::flush_outbox           |                ====            |   250 ms
+> T orders::close_pool             |                    ============|   750 ms
   . orders::lock                   |                                |     0 us
                                    |0                         2.00 s|
-  + completed  T timed out  . not started
+  + completed  T timed out  . not started  > decided how long it took
 ! hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms
 ";
     assert_eq!(assert_fits(&report), expected);
@@ -261,10 +261,100 @@ fn who_is_stuck_counts_until_it_is_given_up() {
     assert_eq!(chain(vec![late, long()]), ["long"]);
 }
 
+/// `text` without its colours.
+fn uncoloured(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+#[test]
+fn in_colour_it_says_the_same() {
+    let mut hooks = every_outcome();
+    hooks[1] = after(0, hooks[1].clone());
+    let report = report(hooks);
+    let coloured = format!("{report:#}");
+    assert_eq!(uncoloured(&coloured), report.to_string());
+    for colour in ["\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[2m"] {
+        assert!(coloured.contains(colour), "{colour:?} in {coloured:?}");
+    }
+    assert!(!report.to_string().contains('\x1b'));
+}
+
+#[test]
+fn more_signals_than_the_first_have_a_row_and_words() {
+    let report = changed(vec![hook("a", Outcome::Completed, Some(1_000), 1_000)], |inner| {
+        let signal = |signal, at, did: &str| SignalReport { signal, at: ms(at), did: did.to_owned() };
+        inner.signals = vec![
+            signal(Signal::Term, 0, "asks for a graceful stop"),
+            signal(Signal::Int, 1_000, "ends the delay and the drain now; hooks still run"),
+            signal(Signal::Term, 2_000, "changes nothing"),
+        ];
+    });
+    let text = assert_fits(&report);
+    assert!(
+        text.contains("    (signals)                      |^               ^              ^|\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  SIGINT at 1.00 s ends the delay and the drain now; hooks still run\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_summary_says_the_most_telling_first() {
+    let hooks = vec![
+        hook("orders::flush_outbox", Outcome::Completed, Some(1_000), 250),
+        after(0, hook("orders::close_pool", Outcome::TimedOut, Some(1_250), 750)),
+    ];
+    let report = changed(hooks, |inner| {
+        inner.exit_code = 70;
+        inner.drain.took = ms(1_000);
+        inner.drain.sites = vec![SiteReport::for_tests("orders::place", 3, ms(70))];
+        inner.problems = vec!["hook `orders::close_pool`\ntimed out".to_owned()];
+    });
+    assert_eq!(
+        report.summary(),
+        "\
+stopped uncleanly: exit code 70, 2.00 s of 28.00 s; requested: over
+! hook `orders::close_pool`?timed out
+delay 0 us, drain 1.00 s
+  orders::place: 3 in flight, 3 finished, 3 refused, 3 cancelled, 3 abandoned, 3 finished late, the oldest 70 ms
+critical chain:
+  orders::flush_outbox @1.00 s +250 ms
+  orders::close_pool @1.25 s +750 ms
+slowest hooks:
+  orders::close_pool 750 ms of 1.00 s, timed out
+  orders::flush_outbox 250 ms of 1.00 s, completed
+"
+    );
+}
+
+#[test]
+fn a_summary_is_never_longer_than_kubernetes_reads() {
+    let cases = [
+        (0, 0, false),
+        (1, 100_000, false),
+        (4, 5_000, true),
+        (9, 80, false),
+        (50, 80, true),
+        (5_000, 1, true),
+    ];
+    for (problems, length, is_cut) in cases {
+        let hooks = (0..200).map(|n| hook(&format!("häßlich::{n}"), Outcome::Stuck, Some(0), n)).collect();
+        let report = changed(hooks, |inner| inner.problems = vec!["ü".repeat(length); problems]);
+        let summary = report.summary();
+        assert!(summary.len() <= 4_096, "{problems} of {length}: {}", summary.len());
+        let lines_left = summary.lines().last().is_some_and(|line| line.ends_with("lines more)"));
+        assert_eq!(lines_left, is_cut, "{problems} of {length}: {summary}");
+    }
+}
+
 #[cfg(feature = "json")]
 mod json {
     use super::*;
-    use crate::{Sender, Signal, SignalReport};
+    use crate::Sender;
 
     /// Everything that a report can say.
     fn full(reason: Reason) -> Report {

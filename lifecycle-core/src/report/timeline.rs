@@ -3,34 +3,61 @@
 use std::{fmt, time::Duration};
 
 use super::{DrainReport, Inner, Report};
-use crate::{Outcome, duration};
+use crate::{
+    Outcome, SiteReport, duration,
+    terminal::{Tint, column_count, columns, plain},
+};
 
 const WIDTH: usize = 80;
 const NAME: usize = 30;
 const BAR: usize = 32;
+/// Stands before what decided how long the stop took.
+const CRITICAL: char = '>';
 
+/// The verdict, then a row a hook, then what is wrong. The alternate form, `{:#}`, is in colour.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
-        let verdict = if self.is_clean() { "clean" } else { "unclean" };
         line(f, &format!("shutdown {} ({})", inner.shutdown_id, inner.reason))?;
+        let (verdict, tint) = if self.is_clean() { ("clean", Tint::Good) } else { ("unclean", Tint::Bad) };
         let limit =
             inner.deadline.map(|deadline| format!(" of {}", duration::display(deadline))).unwrap_or_default();
-        line(f, &format!("{verdict}, exit code {}, {}{limit}", inner.exit_code, short(inner.total)))?;
-        writeln!(f)?;
+        tint.paint(f, verdict)?;
+        writeln!(f, ", exit code {}, {}{limit}\n", inner.exit_code, short(inner.total))?;
         let scale = Scale { total: inner.total };
         let drain = &inner.drain;
-        if !drain.delay.is_zero() {
-            row(f, ' ', "(delay)", &scale.bar(Duration::ZERO, drain.delay), drain.delay)?;
+        if inner.signals.len() > 1 {
+            let marks = scale.marks(inner.signals.iter().map(|signal| signal.at));
+            row(f, "   ", Tint::Strong, "(signals)", &marks, "")?;
         }
-        row(f, drain_sign(drain), "(drain)", &scale.bar(drain.delay, drain.took), drain.took)?;
+        if !drain.delay.is_zero() {
+            let bar = scale.bar(Duration::ZERO, drain.delay);
+            row(f, "   ", Tint::Good, "(delay)", &bar, &short(drain.delay))?;
+        }
+        let sign = drain_sign(drain);
+        let tint = if drain.timed_out { Tint::Bad } else { Tint::Good };
+        row(
+            f,
+            &format!("  {sign}"),
+            tint,
+            "(drain)",
+            &scale.bar(drain.delay, drain.took),
+            &short(drain.took),
+        )?;
+        let chain = self.critical_chain();
         for hook in &inner.hooks {
+            let decides = chain.len() > 1 && chain.iter().any(|of_chain| std::ptr::eq(*of_chain, hook));
+            let mark = if decides { CRITICAL } else { ' ' };
             let bar = hook.started.map_or_else(String::new, |started| scale.bar(started, hook.took));
-            row(f, hook.outcome.sign(), &hook.name, &bar, hook.took)?;
+            let sign = hook.outcome.sign();
+            row(f, &format!("{mark} {sign}"), tint_of(&hook.outcome), &hook.name, &bar, &short(hook.took))?;
         }
         writeln!(f, "    {:NAME$} |{:<BAR$}|", "", scale.ruler())?;
-        signs(f, inner)?;
-        sites(f, drain)?;
+        legend(f, inner, chain.len() > 1)?;
+        heard(f, inner)?;
+        for site in &drain.sites {
+            wrapped(f, "  ", &site_line(site))?;
+        }
         for problem in drain.main_line().iter().chain(&inner.problems) {
             wrapped(f, "! ", problem)?;
         }
@@ -38,28 +65,52 @@ impl fmt::Display for Report {
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, sign: char, name: &str, bar: &str, took: Duration) -> fmt::Result {
-    writeln!(f, "  {sign} {} |{bar:<BAR$}| {:>8}", fit(name), short(took))
+fn row(
+    f: &mut fmt::Formatter<'_>,
+    signs: &str,
+    tint: Tint,
+    name: &str,
+    bar: &str,
+    took: &str,
+) -> fmt::Result {
+    tint.paint(f, signs)?;
+    write!(f, " {} |", fit(name))?;
+    tint.paint(f, format_args!("{bar:<BAR$}"))?;
+    match took {
+        "" => writeln!(f, "|"),
+        took => writeln!(f, "| {took:>8}"),
+    }
+}
+
+const fn tint_of(outcome: &Outcome) -> Tint {
+    match outcome {
+        Outcome::Completed => Tint::Good,
+        Outcome::Late | Outcome::Skipped(_) => Tint::Doubtful,
+        Outcome::NotStarted | Outcome::Unregistered => Tint::Faint,
+        Outcome::Failed(_) | Outcome::Panicked(_) | Outcome::TimedOut | Outcome::Stuck => Tint::Bad,
+    }
 }
 
 /// The signs that stand in the picture, explained.
-fn signs(f: &mut fmt::Formatter<'_>, inner: &Inner) -> fmt::Result {
+fn legend(f: &mut fmt::Formatter<'_>, inner: &Inner, has_chain: bool) -> fmt::Result {
     let known = [
-        (Outcome::Completed, "completed"),
-        (Outcome::Late, "late"),
-        (Outcome::Failed(String::new()), "failed"),
-        (Outcome::Panicked(String::new()), "panicked"),
-        (Outcome::TimedOut, "timed out"),
-        (Outcome::Stuck, "stuck"),
-        (Outcome::Skipped(String::new()), "skipped"),
-        (Outcome::NotStarted, "not started"),
-        (Outcome::Unregistered, "unregistered"),
+        Outcome::Completed,
+        Outcome::Late,
+        Outcome::Failed(String::new()),
+        Outcome::Panicked(String::new()),
+        Outcome::TimedOut,
+        Outcome::Stuck,
+        Outcome::Skipped(String::new()),
+        Outcome::NotStarted,
+        Outcome::Unregistered,
     ];
     let stands =
         |sign| drain_sign(&inner.drain) == sign || inner.hooks.iter().any(|hook| hook.outcome.sign() == sign);
+    let signs = known.iter().filter(|outcome| stands(outcome.sign()));
+    let signs = signs.map(|outcome| format!("  {} {}", outcome.sign(), outcome.word()));
+    let chain = has_chain.then(|| format!("  {CRITICAL} decided how long it took"));
     let mut current = String::new();
-    for (outcome, word) in known.iter().filter(|(outcome, _)| stands(outcome.sign())) {
-        let next = format!("  {} {word}", outcome.sign());
+    for next in signs.chain(chain) {
         if current.len() + next.len() > WIDTH {
             writeln!(f, "{current}")?;
             current.clear();
@@ -69,25 +120,34 @@ fn signs(f: &mut fmt::Formatter<'_>, inner: &Inner) -> fmt::Result {
     writeln!(f, "{current}")
 }
 
-fn sites(f: &mut fmt::Formatter<'_>, drain: &DrainReport) -> fmt::Result {
-    for site in &drain.sites {
-        let mut said = vec![format!("{} in flight", site.at_start())];
-        let mut say = |count: usize, what: &str| {
-            if count > 0 {
-                said.push(format!("{count} {what}"));
-            }
-        };
-        say(site.finished(), "finished");
-        say(site.refused(), "refused");
-        say(site.cancelled(), "cancelled");
-        say(site.abandoned(), "abandoned");
-        say(site.finished_late(), "finished late");
-        if let Some(age) = site.oldest_abandoned() {
-            said.push(format!("the oldest {}", short(age)));
-        }
-        wrapped(f, "  ", &format!("{}: {}", site.name(), said.join(", ")))?;
+/// Where there was more than the one that asked for the stop.
+fn heard(f: &mut fmt::Formatter<'_>, inner: &Inner) -> fmt::Result {
+    if inner.signals.len() < 2 {
+        return Ok(());
+    }
+    for signal in &inner.signals {
+        wrapped(f, "  ", &format!("{} at {} {}", signal.signal, short(signal.at), signal.did))?;
     }
     Ok(())
+}
+
+/// What became of the calls of a site.
+pub(super) fn site_line(site: &SiteReport) -> String {
+    let mut said = vec![format!("{} in flight", site.at_start())];
+    let mut say = |count: usize, what: &str| {
+        if count > 0 {
+            said.push(format!("{count} {what}"));
+        }
+    };
+    say(site.finished(), "finished");
+    say(site.refused(), "refused");
+    say(site.cancelled(), "cancelled");
+    say(site.abandoned(), "abandoned");
+    say(site.finished_late(), "finished late");
+    if let Some(age) = site.oldest_abandoned() {
+        said.push(format!("the oldest {}", short(age)));
+    }
+    format!("{}: {}", site.name(), said.join(", "))
 }
 
 const fn drain_sign(drain: &DrainReport) -> char {
@@ -113,6 +173,12 @@ impl Scale {
         format!("{}{}", " ".repeat(from), "=".repeat(to - from))
     }
 
+    fn marks(&self, at: impl Iterator<Item = Duration>) -> String {
+        let mut marks = [' '; BAR];
+        at.for_each(|at| marks[self.column(at).min(BAR - 1)] = '^');
+        marks.iter().collect()
+    }
+
     fn ruler(&self) -> String {
         let end = short(self.total).to_string();
         format!("0{end:>width$}", width = BAR - 1)
@@ -120,7 +186,7 @@ impl Scale {
 }
 
 /// A duration in at most eight characters.
-fn short(duration: Duration) -> String {
+pub(super) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 999_999.5 {
         format!("{:.0} h", seconds / 3600.0)
@@ -148,44 +214,6 @@ fn fit(name: &str) -> String {
     let dots = if cut { ".." } else { "" };
     let padding = " ".repeat(NAME - dots.len() - width);
     format!("{dots}{}{padding}", chars.as_str())
-}
-
-/// `text` without what would move a terminal's cursor or colour it.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|char| {
-            if char == '\t' {
-                ' '
-            } else if char.is_control() {
-                '?'
-            } else {
-                char
-            }
-        })
-        .collect()
-}
-
-fn columns(text: &str) -> usize {
-    text.chars().map(column_count).sum()
-}
-
-/// How many columns a terminal gives the character: the ranges of the common scripts and symbols.
-const fn column_count(char: char) -> usize {
-    match char as u32 {
-        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f
-        | 0x2e80..=0xa4cf
-        | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60
-        | 0xffe0..=0xffe6
-        | 0x1f300..=0x1f64f
-        | 0x1f680..=0x1f6ff
-        | 0x1f900..=0x1f9ff
-        | 0x20000..=0x3fffd => 2,
-        _ => 1,
-    }
 }
 
 fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
