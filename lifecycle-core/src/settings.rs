@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) signals: Vec<Signal>,
     pub(crate) job: bool,
     pub(crate) escalate_on_term: bool,
-    pub(crate) report: Option<String>,
+    pub(crate) report: Option<ReportFile>,
     pub(crate) plan_answer: Option<PlanAnswer>,
 }
 
@@ -44,7 +44,22 @@ pub(crate) enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlanAnswer {
     Text,
+    Json,
     Check,
+}
+
+/// Where `LIFECYCLE_REPORT` wants the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReportFile {
+    pub(crate) path: String,
+    pub(crate) format: ReportFormat,
+}
+
+/// How the report is written, by the end of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
 }
 
 /// The environment that matters here, taken once so that what follows is a pure function of it.
@@ -196,21 +211,27 @@ fn hook_timeouts(environment: &Environment, findings: &mut Findings) -> Vec<(Str
     timeouts
 }
 
-fn report(environment: &Environment, findings: &mut Findings) -> Option<String> {
+fn report(environment: &Environment, findings: &mut Findings) -> Option<ReportFile> {
     let path = environment.get(REPORT)?;
-    let known = path.ends_with(".txt");
-    if !known {
-        findings.errors.push(format!("{REPORT}={path}: the report is written as text; end the path in .txt"));
-    }
-    known.then(|| path.to_owned())
+    let format = match path.rsplit_once('.').map(|(_, end)| end) {
+        Some("txt") => ReportFormat::Text,
+        Some("json") => ReportFormat::Json,
+        _ => {
+            let formats = "end the path in .txt or .json";
+            findings.errors.push(format!("{REPORT}={path}: how is it to be written? {formats}"));
+            return None;
+        }
+    };
+    Some(ReportFile { path: path.to_owned(), format })
 }
 
 fn plan_answer(environment: &Environment, findings: &mut Findings) -> Option<PlanAnswer> {
     match environment.get(PLAN)? {
         "text" => Some(PlanAnswer::Text),
+        "json" => Some(PlanAnswer::Json),
         "check" => Some(PlanAnswer::Check),
         other => {
-            findings.errors.push(format!("{PLAN}={other}: `text` or `check`"));
+            findings.errors.push(format!("{PLAN}={other}: `text`, `json` or `check`"));
             None
         }
     }

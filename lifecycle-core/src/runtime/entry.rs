@@ -48,7 +48,7 @@ impl Config {
 }
 
 fn end_if_answered(prepared: &Prepared) {
-    if let Some(report) = prepared.answer() {
+    if let Some(report) = prepared.answer_of_process() {
         end_process(report.exit_code());
     }
 }
@@ -69,7 +69,7 @@ where
     M: Future<Output: MainResult>,
 {
     let prepared = Prepared::new(&config, &Environment::of_process());
-    if let Some(report) = prepared.answer() {
+    if let Some(report) = prepared.answer_of_process() {
         return MainExit(report.exit_code());
     }
     hear(&prepared);

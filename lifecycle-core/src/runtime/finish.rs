@@ -2,8 +2,6 @@
 
 use std::{
     collections::HashMap,
-    io::{self, Write},
-    path::{Path, PathBuf},
     sync::{Mutex, PoisonError, mpsc},
     time::Duration,
 };
@@ -13,16 +11,16 @@ use tracing::{info, warn};
 
 use super::{
     lifecycle::Lifecycle,
-    log::Log,
     machine::{ExitWhy, Machine, MainEnd},
     pulse::SILENCE,
+    records::Records,
     teardown::{Moment, Phase},
 };
 use crate::{
     DrainReport, HookReport, Reason, Report, SignalReport, SiteReport,
     plan::{HookId, PlannedHook},
     report::Inner,
-    sys,
+    sys, terminal,
 };
 
 /// How long the log may hold the report back, and how long writing it to a file may.
@@ -77,10 +75,10 @@ impl Lifecycle {
     /// The report is final: say what is wrong, write it, hand it over.
     pub(super) fn finish(&'static self) {
         let report = self.build_report(Vec::new());
-        let path = {
+        let records = {
             let mut machine = self.machine();
             machine.set_final_code(report.exit_code());
-            machine.settings().report.clone()
+            Records::wanted_by(machine.settings()).filter(|_| self.stage.is_none())
         };
         let main_line = report.drain().main_line();
         if let Some(line) = &main_line {
@@ -88,9 +86,9 @@ impl Lifecycle {
         }
         self.say_all(main_line.iter().chain(report.problems()));
         if self.stage.is_none() && sys::stderr_is_terminal() {
-            sys::write_stderr(&format!("\n{report}"));
+            sys::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
         }
-        let patience = if path.is_some() { FILE_PATIENCE } else { LOG_PATIENCE };
+        let patience = if records.is_some() { FILE_PATIENCE } else { LOG_PATIENCE };
         self.publication.wait(self.now() + patience, report.clone());
         self.ring();
         let hand_over = move |report: Report| {
@@ -99,16 +97,19 @@ impl Lifecycle {
                 self.publication.publish(report);
             });
         };
-        let Some(path) = path else { return hand_over(report) };
+        let Some(records) = records else { return hand_over(report) };
         // Beside the log, whose subscriber may block. Without a thread there is no file.
         let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
-            write_report(&self.log, &path, &report);
+            if let Err(wrong) = records.write(&report) {
+                self.warn(&wrong);
+                self.say(&wrong);
+            }
             hand_over(report);
         });
     }
 
     /// The deadline passed: name who holds the process, and end it.
-    pub(super) fn breach(&self) {
+    pub(super) fn breach(&'static self) {
         let culprits = self.culprits();
         let deadline = self.machine().stop().and_then(|stop| stop.budget.deadline);
         // A job that was stopped says so even now.
@@ -122,22 +123,11 @@ impl Lifecycle {
         if self.stage.is_some() {
             return self.cut(None, culprits);
         }
-        let path = self.machine().settings().report.clone();
-        if let Some(path) = path {
-            let report = self.build_report(culprits);
-            let (done, written) = mpsc::channel();
-            let thread = std::thread::Builder::new().spawn(move || {
-                let _ = save(&expand(&path), &report);
-                let _ = done.send(());
-            });
-            if thread.is_ok() {
-                let _ = written.recv_timeout(BREACH_PATIENCE);
-            }
-        }
+        self.leave_records(culprits, None);
         end_process(code)
     }
 
-    pub(super) fn exit(&self, code: u8, why: ExitWhy) {
+    pub(super) fn exit(&'static self, code: u8, why: ExitWhy) {
         let first = match why {
             ExitWhy::LastRung(signal) => format!("{signal} again: exit {code} at once"),
             ExitWhy::AfterRun(signal) => {
@@ -159,7 +149,23 @@ impl Lifecycle {
         if self.stage.is_some() {
             return self.cut(Some(code), culprits);
         }
+        if matches!(why, ExitWhy::LastRung(_)) {
+            self.leave_records(culprits, Some(code));
+        }
         end_process(code)
+    }
+
+    /// Writes what is known, on the way out: for as long as nobody notices.
+    fn leave_records(&'static self, culprits: Vec<String>, code: Option<u8>) {
+        let Some(records) = Records::wanted_by(self.machine().settings()) else { return };
+        let (done, written) = mpsc::channel();
+        let thread = std::thread::Builder::new().spawn(move || {
+            let _ = records.write(&self.build_report(culprits).ending_with(code));
+            let _ = done.send(());
+        });
+        if thread.is_ok() {
+            let _ = written.recv_timeout(BREACH_PATIENCE);
+        }
     }
 
     /// From before the first word about how the process ends now: main may return meanwhile, and must not
@@ -362,42 +368,4 @@ fn log_report(report: &Report) {
         let problems = report.problems().join("; ");
         warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}, not cleanly: {problems}");
     }
-}
-
-/// A failed write changes no exit code.
-fn write_report(log: &Log, path: &str, report: &Report) {
-    let path = expand(path);
-    if let Err(error) = save(&path, report) {
-        log.warn(&format!("the report could not be written to {}: {error}", path.display()));
-        sys::write_stderr(&format!(
-            "lifecycle: the report could not be written to {}: {error}\n",
-            path.display()
-        ));
-    }
-}
-
-/// `{pid}` and `{time}` (seconds since 1970) in the path.
-fn expand(path: &str) -> PathBuf {
-    let time =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    PathBuf::from(path.replace("{pid}", &std::process::id().to_string()).replace("{time}", &time.to_string()))
-}
-
-/// Written aside and renamed, so that nobody ever reads half a report; readable by the owner alone.
-fn save(path: &Path, report: &Report) -> io::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.tmp", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(&aside)
-        .and_then(|mut file| file.write_all(report.to_string().as_bytes()))
-        .and_then(|()| std::fs::rename(&aside, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&aside);
-    }
-    written
 }

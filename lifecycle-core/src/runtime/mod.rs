@@ -18,6 +18,7 @@ mod milestone;
 mod provide;
 mod pulse;
 mod readiness;
+mod records;
 mod registration;
 mod run;
 mod stage;

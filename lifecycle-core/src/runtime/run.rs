@@ -15,6 +15,7 @@ use super::{
     lifecycle::Lifecycle,
     log::Log,
     machine::{Input, MainEnd},
+    records::Records,
 };
 use crate::{
     Config, Plan, Report, State,
@@ -25,7 +26,7 @@ use crate::{
     plan::HookTimeouts,
     redact::redact,
     settings::{Environment, Findings, PlanAnswer, Settings},
-    sys,
+    sys, terminal,
 };
 
 /// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
@@ -103,7 +104,8 @@ where
 {
     let lifecycle = Lifecycle::current();
     let prepared = Prepared::new(&config, &lifecycle.environment());
-    if let Some(report) = prepared.answer() {
+    let answer = if lifecycle.stage.is_none() { prepared.answer_of_process() } else { prepared.answer() };
+    if let Some(report) = answer {
         return report;
     }
     if let Err(why) = lifecycle.begin(prepared, under_main) {
@@ -148,12 +150,24 @@ impl Prepared {
         let fits = || self.plan.fits(Terms::from(&self.settings));
         match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
+            PlanAnswer::Json => print(&self.plan.to_json()),
             PlanAnswer::Check => match fits() {
                 Ok(fits) => print(&fits),
                 Err(unfit) => return Some(invalid(vec![unfit.to_string()])),
             },
         }
         Some(Report::answered(Vec::new()))
+    }
+
+    /// The same, and where it is no answer but a refusal to start, it is left where a stop leaves its report.
+    pub(super) fn answer_of_process(&self) -> Option<Report> {
+        let report = self.answer()?;
+        if self.settings.plan_answer.is_none()
+            && let Some(Err(wrong)) = Records::wanted_by(&self.settings).map(|records| records.write(&report))
+        {
+            sys::write_stderr(&format!("lifecycle: {wrong}\n"));
+        }
+        Some(report)
     }
 }
 
@@ -258,9 +272,10 @@ fn invalid(problems: Vec<String>) -> Report {
 }
 
 fn print(answer: &dyn Display) {
-    use std::io::Write;
+    use std::io::{IsTerminal, Write};
     // Whoever closed the pipe does not want the rest.
-    let _ = writeln!(std::io::stdout(), "{answer}");
+    let stdout = std::io::stdout();
+    let _ = writeln!(&stdout, "{}", terminal::shown(answer, stdout.is_terminal()));
 }
 
 /// What is said once at the start: every number with its source, and what looks wrong.

@@ -1,8 +1,8 @@
 //! What is wrong before main runs, and what operations can set.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, path::Path};
 
-use lifecycle_process_tests::{Ending, Service, Signal, Stream, all, service};
+use lifecycle_process_tests::{Service, Signal, Stream, all, service};
 
 #[test]
 fn an_invalid_plan_and_environment_are_told_whole_and_main_is_not_polled() {
@@ -47,14 +47,6 @@ fn defaults(dir: &Path) -> Service {
     service!(bin "process-defaults").env("TOUCH", dir.join("touched"))
 }
 
-/// Runs it to its end by SIGTERM.
-fn stop(service: Service) -> Ending {
-    let mut child = service.start();
-    child.wait_for("up");
-    child.signal(Signal::TERM);
-    child.end()
-}
-
 #[test]
 fn an_application_repairs_what_its_libraries_declared() {
     let ending = service!(bin "process-invalid", "repaired").run();
@@ -83,36 +75,6 @@ fn a_plan_that_is_asked_for_is_printed_and_nothing_is_touched() {
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{ending}");
     });
-}
-
-#[test]
-fn the_report_is_written_for_its_owner_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("{pid}-{time}.txt");
-    let ending = stop(defaults(dir.path()).env("LIFECYCLE_REPORT", &path));
-    ending.exits(0);
-    let written: Vec<_> = fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some())
-        .collect();
-    let [report] = written.as_slice() else { panic!("{written:?} {ending}") };
-    let name = report.file_stem().unwrap().to_str().unwrap();
-    let (pid, time) = name.split_once('-').unwrap();
-    assert!(pid.parse::<u32>().is_ok() && time.parse::<u64>().unwrap() > 1_700_000_000, "{name}");
-    assert_eq!(fs::metadata(report).unwrap().permissions().mode() & 0o777, 0o600);
-    let text = fs::read_to_string(report).unwrap();
-    assert!(text.contains("clean, exit code 0") && text.contains("process_defaults::tidy"), "{text}");
-    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-}
-
-#[test]
-fn a_report_that_cannot_be_written_changes_no_exit_code() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("missing/report.txt");
-    let ending = stop(defaults(dir.path()).env("LIFECYCLE_REPORT", &path));
-    ending.exits(0).says(&format!("the report could not be written to {}", path.display()));
-    ending.says("hook: close");
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub(crate) fn flag(name: &str) -> bool {
 
 /// Nothing of the machine's own platform; the tests set the numbers by environment.
 pub(crate) fn config() -> Config {
-    Config::new().platform(Platform::Unknown)
+    let platform = if flag("kubernetes") { Platform::Kubernetes } else { Platform::Unknown };
+    Config::new().platform(platform)
 }
 
 /// With these hooks and no others.

@@ -1,0 +1,82 @@
+//! What a stop leaves in files: the report, and on Kubernetes a summary of it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    Platform, Report,
+    settings::{ReportFile, ReportFormat, Settings},
+};
+
+/// The kubelet makes it, reads it when the container has ended, and shows it in `kubectl describe pod`.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// Where to write.
+pub(super) struct Records {
+    report: Option<ReportFile>,
+    termination_log: bool,
+}
+
+impl Records {
+    /// `None` where there is nothing to write.
+    pub(super) fn wanted_by(settings: &Settings) -> Option<Self> {
+        let report = settings.report.clone();
+        let on_kubernetes = settings.platform.value == Platform::Kubernetes;
+        let termination_log = on_kubernetes && Path::new(TERMINATION_LOG).exists();
+        (report.is_some() || termination_log).then_some(Self { report, termination_log })
+    }
+
+    /// Writes all of them. A failed write changes no exit code: it says what could not be written.
+    pub(super) fn write(&self, report: &Report) -> Result<(), String> {
+        if self.termination_log {
+            // A cluster may grant the file to another user: then there is no summary, and no harm.
+            let _ = summarize(Path::new(TERMINATION_LOG), report);
+        }
+        let Some(file) = &self.report else { return Ok(()) };
+        let path = expand(&file.path);
+        save(&path, &render(file.format, report))
+            .map_err(|error| format!("the report could not be written to {}: {error}", path.display()))
+    }
+}
+
+fn render(format: ReportFormat, report: &Report) -> String {
+    match format {
+        ReportFormat::Text => report.to_string(),
+        ReportFormat::Json => report.to_json() + "\n",
+    }
+}
+
+/// `{pid}` and `{time}` (seconds since 1970) in the path.
+fn expand(path: &str) -> PathBuf {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    PathBuf::from(path.replace("{pid}", &std::process::id().to_string()).replace("{time}", &time.to_string()))
+}
+
+/// Written aside and renamed, so that nobody ever reads half a report; readable by the owner alone.
+fn save(path: &Path, text: &str) -> io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.tmp", std::process::id()));
+    let aside = PathBuf::from(aside);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(&aside)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| std::fs::rename(&aside, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&aside);
+    }
+    written
+}
+
+/// The file is a mount of its own: written in place, never made.
+fn summarize(path: &Path, report: &Report) -> io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).truncate(true).open(path)?;
+    file.write_all(report.summary().as_bytes())
+}
