@@ -84,7 +84,8 @@ fn in_colour_it_says_the_same() {
     let first = parts.next().unwrap_or_default().to_owned();
     let plain = parts.fold(first, |text, part| text + part.split_once('m').unwrap().1);
     assert_eq!(plain, plan.to_string());
-    for painted in ["\x1b[1mb          9s\x1b[0m", "\x1b[2msrc/hooks.rs:1\x1b[0m", "\x1b[33munordered\x1b[0m"] {
+    for painted in ["\x1b[1mb          9s\x1b[0m", "\x1b[2msrc/hooks.rs:1\x1b[0m", "\x1b[33munordered\x1b[0m"]
+    {
         assert!(coloured.contains(painted), "{painted:?} in {coloured:?}");
     }
 }
