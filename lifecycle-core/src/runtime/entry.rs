@@ -55,6 +55,7 @@ fn end_if_answered(prepared: &Prepared) {
 
 fn hear(prepared: &Prepared) {
     let lifecycle = Lifecycle::process();
+    lifecycle.machine().prepare(&prepared.settings, prepared.plan.worst_case());
     if let Err(error) = lifecycle.supervisor.start(lifecycle, &prepared.settings.signals) {
         panic!("lifecycle: signals cannot be heard: {error}");
     }

@@ -474,6 +474,14 @@ impl Machine {
         }
     }
 
+    /// The numbers that count until `run` brings its own: a stop may come before.
+    pub(crate) fn prepare(&mut self, settings: &Settings, worst_case: Duration) {
+        if self.run == Run::Before && self.stop.is_none() {
+            self.settings = settings.clone();
+            self.worst_case = worst_case;
+        }
+    }
+
     fn run_began(&mut self, now: Moment, settings: Settings, worst_case: Duration, under_main: bool) {
         self.settings = settings;
         self.worst_case = worst_case;

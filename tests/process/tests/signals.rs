@@ -141,6 +141,19 @@ fn one_that_comes_before_main_is_heard_and_main_is_not_polled() {
     });
 }
 
+/// A start-up that hangs has the grace period that the code says, not the platform's 10 s or 30 s.
+#[test]
+fn the_deadline_of_a_stop_before_run_is_the_configurations() {
+    let mut child = service!("building", "short").start();
+    child.wait_for("building");
+    child.signal(Signal::TERM);
+    let ending = child.end();
+    ending
+        .exits(124)
+        .says("run was not reached: start-up still goes on")
+        .ends_within(Duration::from_secs(10));
+}
+
 /// Before the library runs a signal kills, as it kills any process; after that it never does, nor does it
 /// get lost.
 #[test]

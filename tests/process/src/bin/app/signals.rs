@@ -1,6 +1,9 @@
 //! Services that are sent signals.
 
-use std::process::{ExitCode, Termination};
+use std::{
+    process::{ExitCode, Termination},
+    time::Duration,
+};
 
 use lifecycle::{Config, Refused, Signal, tracked};
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,7 +66,9 @@ pub(crate) fn building() -> ExitCode {
         told_blocking("go");
         Ok(multi_thread())
     };
-    lifecycle::__private::main(only::<note>(), build, work).report()
+    let config = only::<note>();
+    let config = if flag("short") { config.grace_period(Duration::from_secs(2)) } else { config };
+    lifecycle::__private::main(config, build, work).report()
 }
 
 /// Main blocks the only thread of its runtime.
