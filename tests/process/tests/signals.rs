@@ -148,10 +148,7 @@ fn the_deadline_of_a_stop_before_run_is_the_configurations() {
     child.wait_for("building");
     child.signal(Signal::TERM);
     let ending = child.end();
-    ending
-        .exits(124)
-        .says("run was not reached: start-up still goes on")
-        .ends_within(Duration::from_secs(10));
+    ending.exits(124).says("run was not reached: start-up still goes on").ends_within(Duration::from_secs(6));
 }
 
 /// Before the library runs a signal kills, as it kills any process; after that it never does, nor does it
