@@ -41,6 +41,20 @@ the plan changed; worst case 7s -> 11s (+4s)
     assert!(changes(&new, &old).contains("~ `a` no longer ends before `b` starts: they run side by side"));
 }
 
+/// What docs/json.md shows.
+#[test]
+fn the_documentation_shows_what_is_said() {
+    struct Pool;
+    let outbox = || hook::<A>().name("orders::flush_outbox").timeout(5).needs([Need::borrow::<Pool>()]);
+    let pool = || hook::<B>().name("orders::close_pool").timeout(2).needs([Need::take::<Pool>()]);
+    let metrics = || hook::<C>().name("orders::flush_metrics");
+    let old = plan([outbox(), pool(), metrics().order(10).timeout(1)]);
+    let new = plan([outbox(), pool(), metrics().timeout(10).needs([Need::borrow::<Pool>()])]);
+    let said = changes(&old, &new).replace(std::any::type_name::<Pool>(), "orders::db::Pool");
+    let docs = include_str!("../../../../docs/json.md");
+    assert!(docs.contains(&said.replace("src/hooks.rs:3", "src/metrics.rs:12")), "{said}");
+}
+
 #[test]
 fn a_hook_that_moves_to_another_order_passes_those_between() {
     let old = plan([hook::<A>().order(1), hook::<B>().order(2), hook::<C>().order(3), hook::<D>().order(4)]);
