@@ -1,11 +1,15 @@
 //! How the grace period is divided: pure arithmetic.
 
+mod grant;
 mod terms;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+pub(crate) use self::grant::Grant;
+#[cfg(feature = "manifest")]
+pub(crate) use self::grant::Setting;
 pub use self::terms::Terms;
 
 /// What the drain counts for, when a plan is measured and nobody gave it a limit.

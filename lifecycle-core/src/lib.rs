@@ -15,6 +15,8 @@ mod inflight;
 mod intern;
 mod json;
 mod location;
+#[cfg(feature = "manifest")]
+mod manifest;
 mod outcome;
 mod plan;
 mod platform;
@@ -36,6 +38,8 @@ mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "manifest")]
+pub use crate::manifest::Manifest;
 pub use crate::{
     budget::Terms,
     config::Config,

@@ -7,7 +7,7 @@ use crate::{
     settings::{Environment, Settings},
 };
 
-use super::{ASSUMED_DRAIN, margin};
+use super::{ASSUMED_DRAIN, Grant, margin};
 
 /// What a plan has to fit into, and who said so: a grace period, a platform, or a configuration.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Terms {
     pub(crate) drain_timeout: Term<Duration>,
     /// What hooks get that declare no timeout, where it is not the plan's own default.
     pub(crate) hook_timeout: Option<Duration>,
+    /// Where a manifest was read: what it grants, and what the library takes there.
+    pub(crate) grant: Option<Grant>,
 }
 
 /// A number and where it comes from.
@@ -44,6 +46,7 @@ impl Terms {
             margin: Term::new(grace.map(margin).unwrap_or_default(), "the library's own"),
             drain_timeout: Term::new(ASSUMED_DRAIN, "assumed, no drain timeout is set"),
             hook_timeout: None,
+            grant: None,
         }
     }
 
@@ -68,6 +71,16 @@ impl Terms {
     /// With this timeout for hooks that declare none.
     pub(crate) fn with_hook_timeout(mut self, timeout: Duration) -> Self {
         self.hook_timeout = Some(timeout);
+        self
+    }
+
+    /// With what a manifest grants, instead of the grace period.
+    #[cfg(feature = "manifest")]
+    pub(crate) fn with_grant(mut self, grant: Grant) -> Self {
+        let (grace, source) = grant.terms();
+        self.margin.value = grace.map(margin).unwrap_or_default();
+        self.grace = Term::new(grace, source);
+        self.grant = Some(grant);
         self
     }
 

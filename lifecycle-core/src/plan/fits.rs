@@ -2,7 +2,13 @@
 
 use std::{borrow::Cow, error::Error, fmt, time::Duration};
 
-use crate::{SourceLocation, budget::Terms, duration::display};
+#[cfg(feature = "manifest")]
+use crate::manifest::ManifestError;
+use crate::{
+    SourceLocation,
+    budget::{Grant, Terms},
+    duration::display,
+};
 
 use super::{Plan, PlanError, PlannedHook};
 
@@ -22,10 +28,7 @@ impl Plan {
             Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), terms),
             None => Account::new(self, terms),
         };
-        match account.missing() {
-            Duration::ZERO => Ok(Fits { account }),
-            _ => Err(Unfit { why: Why::Short(Box::new(account)) }),
-        }
+        if account.holds() { Ok(Fits { account }) } else { Err(Unfit { why: Why::Short(Box::new(account)) }) }
     }
 }
 
@@ -57,7 +60,8 @@ impl fmt::Display for Fits {
             }
             _ => writeln!(f, "the plan fits: it needs {needed}, and there is no grace period")?,
         }
-        self.account.fmt(f)
+        self.account.fmt(f)?;
+        self.account.notes(f)
     }
 }
 
@@ -77,16 +81,27 @@ pub struct Unfit {
 #[derive(Clone)]
 enum Why {
     Invalid(PlanError),
+    #[cfg(feature = "manifest")]
+    Manifest(ManifestError),
     Short(Box<Account>),
+}
+
+#[cfg(feature = "manifest")]
+impl From<ManifestError> for Unfit {
+    fn from(error: ManifestError) -> Self {
+        Self { why: Why::Manifest(error) }
+    }
 }
 
 impl Unfit {
     /// How much longer the grace period would have to be if nothing else changed and the margin stayed;
-    /// `None` when the plan is invalid, so that nothing can be said.
+    /// `None` when the plan or the manifest is invalid, so that nothing can be said.
     #[must_use]
     pub fn missing(&self) -> Option<Duration> {
         match &self.why {
             Why::Invalid(_) => None,
+            #[cfg(feature = "manifest")]
+            Why::Manifest(_) => None,
             Why::Short(account) => Some(account.missing()),
         }
     }
@@ -96,14 +111,12 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
             Why::Invalid(error) => write!(f, "whether the plan fits cannot be said: {error}"),
+            #[cfg(feature = "manifest")]
+            Why::Manifest(error) => error.fmt(f),
             Why::Short(account) => {
-                let granted = account.terms.grace.value.unwrap_or_default();
-                let [needed, granted, missing] = [account.needed(), granted, account.missing()].map(display);
-                writeln!(
-                    f,
-                    "the plan does not fit: it needs {needed}, {granted} is granted, {missing} is missing"
-                )?;
+                writeln!(f, "the plan does not fit: {}", account.verdict().join("\nand "))?;
                 account.fmt(f)?;
+                account.notes(f)?;
                 write!(f, "\nto make it fit: {}", account.advice().join("\n  or: "))
             }
         }
@@ -120,6 +133,8 @@ impl Error for Unfit {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.why {
             Why::Invalid(error) => Some(error),
+            #[cfg(feature = "manifest")]
+            Why::Manifest(error) => Some(error),
             Why::Short(_) => None,
         }
     }
@@ -159,7 +174,7 @@ impl Account {
         let path = plan.critical_path();
         let steps = path.iter().copied().map(step).collect();
         let mut account = Self { terms, worst_case, path: steps, slowest: None };
-        let missing = account.missing();
+        let missing = account.short();
         if !missing.is_zero() {
             account.slowest =
                 path.iter().enumerate().max_by_key(|(_, hook)| hook.timeout).map(|(at, hook)| {
@@ -182,20 +197,60 @@ impl Account {
         self.work().saturating_add(self.terms.margin.value)
     }
 
-    fn missing(&self) -> Duration {
+    /// What the plan needs over what it has.
+    fn short(&self) -> Duration {
         self.terms.grace.value.map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
+    }
+
+    fn missing(&self) -> Duration {
+        let overdrawn = self.terms.grant.as_ref().map_or(Duration::ZERO, Grant::overdrawn);
+        self.short().max(overdrawn)
+    }
+
+    /// When the library takes more than is granted, it is no help that the plan needs less.
+    fn overdraft(&self) -> Option<String> {
+        self.terms.grant.as_ref()?.overdraft()
+    }
+
+    fn holds(&self) -> bool {
+        self.short().is_zero() && self.overdraft().is_none()
+    }
+
+    /// Why it does not hold.
+    fn verdict(&self) -> Vec<String> {
+        let granted = self.terms.grace.value.unwrap_or_default();
+        let [needed, granted, missing] = [self.needed(), granted, self.short()].map(display);
+        let short = (!self.short().is_zero())
+            .then(|| format!("it needs {needed}, {granted} is granted, {missing} is missing"));
+        short.into_iter().chain(self.overdraft()).collect()
     }
 
     /// The numbers to change, each of which does alone, where one can.
     fn advice(&self) -> Vec<String> {
-        let missing = self.missing();
-        let (grace, needed) = (&self.terms.grace.source, display(Terms::least_grace(self.work())));
-        let mut advice = vec![format!("a grace period of {needed} or more ({grace})")];
+        let least = Terms::least_grace(self.work());
+        match &self.terms.grant {
+            Some(grant) => grant.ways(least, self.savings()),
+            None => {
+                let (least, source) = (display(least), &self.terms.grace.source);
+                let mut advice = vec![format!("a grace period of {least} or more ({source})")];
+                advice.extend(self.savings());
+                advice
+            }
+        }
+    }
+
+    /// What could take less time, each with what then would be enough.
+    fn savings(&self) -> Vec<String> {
+        let short = self.short();
+        if short.is_zero() {
+            return Vec::new();
+        }
+        let mut savings = Vec::new();
         if let Some((at, enough)) = self.slowest {
             let Step { name, location, timeout, timeout_written, .. } = &self.path[at];
             let default = if *timeout_written { "" } else { ", which takes the default" };
-            advice.push(if enough {
-                let rest = display(timeout.saturating_sub(missing));
+            savings.push(if enough {
+                let rest = display(timeout.saturating_sub(short));
                 format!("`timeout = \"{rest}\"` at `{name}` ({location}){default}")
             } else {
                 format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")
@@ -206,11 +261,16 @@ impl Account {
             ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", drain_timeout.value),
             ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", delay.value),
         ] {
-            if value > missing {
-                advice.push(format!("a {what} of {} (`{variable}`)", display(value - missing)));
+            if value > short {
+                savings.push(format!("a {what} of {} (`{variable}`)", display(value - short)));
             }
         }
-        advice
+        savings
+    }
+
+    fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let notes = self.terms.grant.iter().flat_map(|grant| &grant.notes);
+        notes.into_iter().try_for_each(|note| write!(f, "\nnote: {note}"))
     }
 }
 

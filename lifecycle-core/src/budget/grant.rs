@@ -1,0 +1,116 @@
+//! What a deployment grants, and what the library takes there.
+#![cfg_attr(not(feature = "manifest"), expect(dead_code, reason = "read from manifests"))]
+
+use std::{fmt, time::Duration};
+
+use crate::duration::display;
+
+/// Nothing tells a process how long its platform waits: the library takes what it was told, or the platform's
+/// default. Here both are known.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    /// From the signal to the kill; `None`: nobody kills.
+    pub(crate) granted: Option<Duration>,
+    /// What of the setting's time is over before the signal comes.
+    pub(crate) spent: Duration,
+    /// The most that the setting may say.
+    pub(crate) most: Option<Duration>,
+    pub(crate) setting: Setting,
+    /// What the library takes for its grace period; `None`: it has no end.
+    pub(crate) taken: Option<Duration>,
+    /// Who told the library, in words.
+    pub(crate) told_by: String,
+    /// Where `LIFECYCLE_GRACE_PERIOD` stands, or belongs.
+    pub(crate) variable: String,
+    pub(crate) notes: Vec<String>,
+}
+
+/// The number of the platform that grants.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    /// Where it stands, or belongs: `file:line`.
+    pub(crate) place: String,
+    pub(crate) name: &'static str,
+    /// How it is written for a time that was rounded up to seconds.
+    pub(crate) write: fn(Duration) -> String,
+    /// Whether it is there, and not the platform's default.
+    pub(crate) written: bool,
+}
+
+impl Grant {
+    /// What there is time for, and who says so: the least of what is granted and what is taken.
+    pub(crate) fn terms(&self) -> (Option<Duration>, String) {
+        match (self.granted, self.taken) {
+            (Some(granted), Some(taken)) if taken < granted => (Some(taken), self.told_by.clone()),
+            (None, taken) => (taken, self.told_by.clone()),
+            (granted, _) if self.spent.is_zero() => (granted, self.setting.to_string()),
+            (granted, _) => {
+                (granted, format!("{}, less {} before the signal", self.setting, display(self.spent)))
+            }
+        }
+    }
+
+    /// When the library takes more than is granted: what happens then.
+    pub(crate) fn overdraft(&self) -> Option<String> {
+        let granted = self.granted.filter(|granted| self.taken.is_none_or(|taken| taken > *granted))?;
+        let takes = self
+            .taken
+            .map_or_else(|| "knows no limit".to_owned(), |taken| format!("takes {}", display(taken)));
+        let granted = display(granted);
+        let kill = if self.spent.is_zero() {
+            format!("after {granted}")
+        } else {
+            format!("{granted} after the signal")
+        };
+        let (told_by, setting) = (&self.told_by, &self.setting);
+        Some(format!("the service {takes} ({told_by}) and is killed {kill} ({setting})"))
+    }
+
+    /// How much more than is granted the library takes.
+    pub(crate) fn overdrawn(&self) -> Duration {
+        self.taken.unwrap_or_default().saturating_sub(self.granted.unwrap_or(Duration::MAX))
+    }
+
+    /// What to change so that a plan fits whose `least` grace period this is. `others` are changes that
+    /// do, each alone, where the library takes no more than is granted.
+    pub(crate) fn ways(&self, least: Duration, others: Vec<String>) -> Vec<String> {
+        let told = |time: Duration| format!("`LIFECYCLE_GRACE_PERIOD={}` ({})", display(time), self.variable);
+        let mut ways = Vec::new();
+        let less = self.granted.filter(|_| self.overdraft().is_some());
+        if let Some(granted) = less.filter(|granted| *granted >= least) {
+            ways.push(told(granted));
+        }
+        let enough = whole_seconds(least.max(self.taken.or(self.granted).unwrap_or_default()));
+        let whole = enough.saturating_add(self.spent);
+        if self.most.is_none_or(|most| whole <= most) {
+            let Setting { place, write, .. } = &self.setting;
+            let mut steps = Vec::new();
+            if self.granted.is_some_and(|granted| enough > granted) {
+                steps.push(format!("`{}` ({place})", write(whole)));
+            }
+            if self.taken != Some(enough) {
+                steps.push(told(enough));
+            }
+            ways.push(steps.join(" and "));
+            ways.dedup();
+        }
+        ways.extend(others.into_iter().map(|other| match less {
+            Some(granted) => format!("{} and {other}", told(granted)),
+            None => other,
+        }));
+        ways
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, name, written, .. } = self;
+        let absent = if *written { "" } else { " is not set: the default" };
+        write!(f, "{place} {name}{absent}")
+    }
+}
+
+/// The numbers of most platforms are whole seconds.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
+}

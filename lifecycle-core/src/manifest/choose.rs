@@ -1,0 +1,79 @@
+//! Which of a manifest's containers is the service.
+
+use super::place::ManifestError;
+
+/// A container, a compose service or a task.
+pub(super) struct Candidate<T> {
+    /// Its names from the outside in: kind, workload, container.
+    pub(super) path: Vec<String>,
+    /// Whether its environment has a variable of the library.
+    pub(super) ours: bool,
+    pub(super) what: T,
+}
+
+/// The one that is `wanted`: by its own name or that of what it is in, `workload/container` where that is not
+/// enough. Else the only one, else the only one whose environment has a `LIFECYCLE_*` variable.
+pub(super) fn choose<T>(
+    file: &str,
+    wanted: Option<&str>,
+    candidates: Vec<Candidate<T>>,
+) -> Result<Candidate<T>, ManifestError> {
+    let all = shown(&candidates);
+    if candidates.is_empty() {
+        return Err(ManifestError::new(format!("{file}: it has no container")));
+    }
+    let mut left = match wanted {
+        None => candidates,
+        Some(wanted) => {
+            let left = named(candidates, wanted);
+            if left.is_empty() {
+                return Err(ManifestError::new(format!(
+                    "{file}: no container `{wanted}`; it has {}",
+                    list(&all)
+                )));
+            }
+            left
+        }
+    };
+    if left.len() > 1 && left.iter().filter(|candidate| candidate.ours).count() == 1 {
+        left.retain(|candidate| candidate.ours);
+    }
+    let names = shown(&left);
+    match left.pop() {
+        Some(only) if left.is_empty() => Ok(only),
+        _ => Err(ManifestError::new(format!(
+            "{file}: which container is the service? It has {}; name one: `{file}#{}`",
+            list(&names),
+            names[0]
+        ))),
+    }
+}
+
+fn named<T>(candidates: Vec<Candidate<T>>, wanted: &str) -> Vec<Candidate<T>> {
+    let ends = |path: &[String]| (0..path.len()).any(|from| path[from..].join("/") == wanted);
+    let begins = |path: &[String]| (1..path.len()).any(|to| ends(&path[..to]));
+    let (exact, rest): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| ends(&candidate.path));
+    if exact.is_empty() {
+        rest.into_iter().filter(|candidate| begins(&candidate.path)).collect()
+    } else {
+        exact
+    }
+}
+
+/// The shortest name of each that is its alone.
+fn shown<T>(candidates: &[Candidate<T>]) -> Vec<String> {
+    let end = |path: &[String], parts: usize| path[path.len().saturating_sub(parts)..].join("/");
+    let name = |candidate: &Candidate<T>| {
+        let whole = candidate.path.len();
+        let alone = |parts: &usize| {
+            let wanted = end(&candidate.path, *parts);
+            candidates.iter().filter(|other| end(&other.path, *parts) == wanted).count() == 1
+        };
+        end(&candidate.path, (1..whole).find(alone).unwrap_or(whole))
+    };
+    candidates.iter().map(name).collect()
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

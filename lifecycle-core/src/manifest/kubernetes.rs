@@ -1,0 +1,144 @@
+//! Pods, and whatever has a template of pods.
+
+use std::time::Duration;
+
+use crate::{Platform, duration::display};
+
+use super::{
+    choose::{Candidate, choose},
+    document::{Document, Node},
+    environment,
+    place::ManifestError,
+    prestop,
+    reading::{Reading, StopSignal, not_zero, setting},
+};
+
+const FIELD: &str = "terminationGracePeriodSeconds";
+
+/// Whether `root` is an object of Kubernetes.
+pub(super) fn is_object(root: &Node) -> bool {
+    root.get("kind").is_some() && (root.get("apiVersion").is_some() || root.get("spec").is_some())
+}
+
+pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+    let mut objects = Vec::new();
+    for root in document.roots() {
+        flatten(root, &mut objects)?;
+    }
+    let config = environment::ConfigMaps::of(&objects);
+    let mut candidates = Vec::new();
+    for object in &objects {
+        let Some(pod) = pod(object)? else { continue };
+        for container in pod.items_at("containers")? {
+            let names = [object.text_at("kind")?, name(object)?, container.text_at("name")?];
+            candidates.push(Candidate {
+                path: names.into_iter().map(Option::unwrap_or_default).collect(),
+                ours: environment::is_ours(&container, &config)?,
+                what: (container, pod.clone()),
+            });
+        }
+    }
+    if candidates.is_empty() {
+        return Err(no_container(file, &objects));
+    }
+    let Candidate { path, what: (container, pod), .. } = choose(file, wanted, candidates)?;
+    let number = pod.get(FIELD);
+    let grace = match &number {
+        Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
+        None => Platform::Kubernetes.grace_period(),
+    };
+    let mut notes = Vec::new();
+    let spent = prestop::spent(&container, grace, &mut notes)?;
+    for other in pod.items_at("containers")?.iter().chain(&pod.items_at("initContainers")?) {
+        let name = other.text_at("name")?.unwrap_or_default();
+        if name != path[2]
+            && let Some(hook) = other.find(&["lifecycle", "preStop"])
+        {
+            notes.push(format!(
+                "{}: the preStop of `{name}` runs beside, and takes no time of ours",
+                hook.place()
+            ));
+        }
+    }
+    probes(&container, grace, &mut notes)?;
+    Ok(Reading {
+        platform: Platform::Kubernetes,
+        grace: Some(grace),
+        setting: setting(FIELD, number.as_ref(), &pod, |time| format!("{FIELD}: {}", time.as_secs())),
+        spent,
+        most: None,
+        stop_signal: match container.find(&["lifecycle", "stopSignal"]) {
+            Some(node) => {
+                Some(StopSignal { name: node.text()?, field: "lifecycle.stopSignal", place: node.place() })
+            }
+            None => None,
+        },
+        variables: environment::variables(&container, &config, &mut notes)?,
+        environment: format!("env of `{}`, {}", path[2], container.place()),
+        notes,
+    })
+}
+
+/// The objects of a document: one, or those of a list.
+fn flatten<'d>(root: Node<'d>, objects: &mut Vec<Node<'d>>) -> Result<(), ManifestError> {
+    if root.text_at("kind")?.is_some_and(|kind| kind.ends_with("List")) && root.get("items").is_some() {
+        for item in root.items_at("items")? {
+            flatten(item, objects)?;
+        }
+    } else {
+        objects.push(root);
+    }
+    Ok(())
+}
+
+/// What an object's pods are made of.
+fn pod<'d>(object: &Node<'d>) -> Result<Option<Node<'d>>, ManifestError> {
+    if let Some(version) = object.get("apiVersion").filter(|_| object.get("spec").is_some()) {
+        let group = version.text()?;
+        if ["serving.knative.dev/", "run.googleapis.com/"].iter().any(|known| group.starts_with(known)) {
+            return Err(version.wrong(format!(
+                "found {group}, which does not say how long the service has: check it with \
+                 `plan.fits(Platform::CloudRun)`, or for Knative with a duration"
+            )));
+        }
+    }
+    Ok(match object.text_at("kind")?.as_deref() {
+        Some("Pod") => object.get("spec"),
+        Some("CronJob") => object.find(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        _ => object.find(&["spec", "template", "spec"]).filter(|pod| pod.get("containers").is_some()),
+    })
+}
+
+fn name(object: &Node) -> Result<Option<String>, ManifestError> {
+    object.find(&["metadata", "name"]).map(|name| name.text()).transpose()
+}
+
+fn no_container(file: &str, objects: &[Node]) -> ManifestError {
+    let shown = |object: &Node| {
+        let kind = object.text_at("kind").ok().flatten().unwrap_or_else(|| "nothing".to_owned());
+        let name = name(object).ok().flatten().unwrap_or_default();
+        format!("{kind} `{name}` (line {})", object.place().line)
+    };
+    let all: Vec<_> = objects.iter().map(shown).collect();
+    ManifestError::new(format!(
+        "{file}: no container in it, only {}; name a file with a Pod, or with a pod template at \
+         spec.template.spec.containers",
+        all.join(", ")
+    ))
+}
+
+/// After a probe has failed the pod may have less time.
+fn probes(container: &Node, grace: Duration, notes: &mut Vec<String>) -> Result<(), ManifestError> {
+    for probe in ["livenessProbe", "startupProbe"] {
+        let Some(node) = container.find(&[probe, FIELD]) else { continue };
+        let less = Duration::from_secs(node.number("of seconds")?);
+        if less < grace {
+            notes.push(format!(
+                "{}: after a failed {probe} only {} are granted, which is not checked",
+                node.place(),
+                display(less)
+            ));
+        }
+    }
+    Ok(())
+}

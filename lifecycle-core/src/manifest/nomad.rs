@@ -1,0 +1,129 @@
+//! Jobs of Nomad in JSON: as its API has them, and as HCL is written in JSON.
+
+use std::time::Duration;
+
+use crate::{Platform, duration::display};
+
+use super::{
+    choose::{Candidate, choose},
+    document::Node,
+    place::ManifestError,
+    reading::{Reading, is_ours, not_zero, ours, setting, stop_signal, time},
+};
+
+/// What a client grants at most, unless its own configuration says otherwise.
+const MAX_KILL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the two forms spell.
+struct Form {
+    kill_timeout: &'static str,
+    kill_signal: &'static str,
+    env: &'static str,
+    write: fn(Duration) -> String,
+}
+
+const API: Form = Form {
+    kill_timeout: "KillTimeout",
+    kill_signal: "KillSignal",
+    env: "Env",
+    write: |time| format!("\"KillTimeout\": {}", time.as_nanos()),
+};
+const HCL: Form = Form {
+    kill_timeout: "kill_timeout",
+    kill_signal: "kill_signal",
+    env: "env",
+    write: |time| format!("\"kill_timeout\": \"{}\"", display(time)),
+};
+
+pub(super) fn read(file: &str, root: &Node, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+    let (form, tasks) = match root.get("job") {
+        Some(job) => (HCL, hcl_tasks(&job)?),
+        None => (API, api_tasks(&root.get("Job").unwrap_or_else(|| root.clone()))?),
+    };
+    let mut candidates = Vec::new();
+    for (path, task) in tasks {
+        let mut ours = false;
+        for env in blocks(&task, form.env)? {
+            ours |= env.entries()?.iter().any(|(name, _)| is_ours(name));
+        }
+        candidates.push(Candidate { path, ours, what: task });
+    }
+    let Candidate { path, what: task, .. } = choose(file, wanted, candidates)?;
+    let kill = task.get(form.kill_timeout);
+    let grace = match &kill {
+        Some(node) if node.is_text() => time(node)?,
+        Some(node) => not_zero(node, Duration::from_nanos(node.number("of nanoseconds, or \"30s\",")?))?,
+        None => Platform::Nomad.grace_period(),
+    };
+    let mut variables = Vec::new();
+    for env in blocks(&task, form.env)? {
+        for (name, value) in env.entries()? {
+            variables.extend(ours(name, &value)?);
+        }
+    }
+    let setting = setting(form.kill_timeout, kill.as_ref(), &task, form.write);
+    let capped = (grace > MAX_KILL_TIMEOUT).then(|| {
+        format!("{}: a Nomad client grants 30s at most unless its max_kill_timeout says more", setting.place)
+    });
+    Ok(Reading {
+        platform: Platform::Nomad,
+        grace: Some(grace),
+        spent: Duration::ZERO,
+        most: None,
+        stop_signal: stop_signal(&task, form.kill_signal)?,
+        variables,
+        environment: format!(
+            "{} of `{}`, {}",
+            form.env,
+            path.last().map(String::as_str).unwrap_or_default(),
+            task.place()
+        ),
+        notes: capped.into_iter().collect(),
+        setting,
+    })
+}
+
+type Tasks<'d> = Vec<(Vec<String>, Node<'d>)>;
+
+fn api_tasks<'d>(job: &Node<'d>) -> Result<Tasks<'d>, ManifestError> {
+    let name = |node: &Node| node.text_at("Name").map(Option::unwrap_or_default);
+    let mut tasks = Vec::new();
+    for group in job.items_at("TaskGroups")? {
+        for task in group.items_at("Tasks")? {
+            tasks.push((vec![name(job)?, name(&group)?, name(&task)?], task));
+        }
+    }
+    Ok(tasks)
+}
+
+fn hcl_tasks<'d>(job: &Node<'d>) -> Result<Tasks<'d>, ManifestError> {
+    let mut tasks = Vec::new();
+    for (job, body) in labelled(list(job.clone())?)? {
+        for (group, body) in labelled(blocks(&body, "group")?)? {
+            for (task, body) in labelled(blocks(&body, "task")?)? {
+                tasks.push((vec![job.clone(), group.clone(), task], body));
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+/// The blocks called `key`: one, or a list of them.
+fn blocks<'d>(node: &Node<'d>, key: &str) -> Result<Vec<Node<'d>>, ManifestError> {
+    node.get(key).map_or_else(|| Ok(Vec::new()), list)
+}
+
+fn list(node: Node) -> Result<Vec<Node>, ManifestError> {
+    if node.is_list() { node.items() } else { Ok(vec![node]) }
+}
+
+/// Blocks by their label, each of which may have several bodies.
+fn labelled(blocks: Vec<Node>) -> Result<Vec<(String, Node)>, ManifestError> {
+    let mut bodies = Vec::new();
+    for block in blocks {
+        for (label, body) in block.entries()? {
+            bodies.extend(list(body)?.into_iter().map(|body| (label.clone(), body)));
+        }
+    }
+    Ok(bodies)
+}

@@ -1,0 +1,133 @@
+//! Service units of systemd, with their drop-ins.
+
+use std::{fs, path::Path, time::Duration};
+
+use crate::{Platform, budget::Setting, duration::display};
+
+use super::{
+    place::{ManifestError, Place},
+    reading::{Reading, StopSignal, Variable, is_ours, not_here},
+    timespan,
+    unit::{Assignment, assignments, variables, words},
+};
+
+pub(super) fn read(path: &Path, text: &str, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+    let file = path.display().to_string();
+    if let Some(wanted) = wanted {
+        return Err(ManifestError::new(format!("{file}: a unit is one service; leave `#{wanted}` out")));
+    }
+    let mut all = assignments(&file, text)?;
+    for drop_in in drop_ins(path)? {
+        all.extend(assignments(&drop_in.display().to_string(), &contents(&drop_in)?)?);
+    }
+    all.retain(|assignment| assignment.section == "Service");
+    let Some(first) = all.first() else {
+        return Err(ManifestError::new(format!("{file}: it has no [Service] section that says anything")));
+    };
+    let mut reading = Reading {
+        platform: Platform::Systemd,
+        grace: Some(Platform::Systemd.grace_period()),
+        setting: Setting {
+            place: first.place.to_string(),
+            name: "TimeoutStopSec",
+            write: |time| format!("TimeoutStopSec={}", display(time)),
+            written: false,
+        },
+        spent: Duration::ZERO,
+        most: None,
+        stop_signal: None,
+        variables: Vec::new(),
+        environment: format!("Environment= of [Service], {}", first.place),
+        notes: Vec::new(),
+    };
+    let mut files = Vec::new();
+    for assignment in &all {
+        take(assignment, &mut reading, &mut files)?;
+    }
+    // Files have the last word over Environment=, wherever they stand.
+    for (file, place) in files {
+        read_variables(&file, &place, &mut reading)?;
+    }
+    if !reading.setting.written {
+        reading.notes.push(format!(
+            "{}: TimeoutStopSec is not set, and DefaultTimeoutStopSec of the host may be less (45s on Fedora)",
+            reading.setting.place
+        ));
+    }
+    Ok(reading)
+}
+
+/// What one assignment means for the stop.
+fn take(
+    assignment: &Assignment,
+    reading: &mut Reading,
+    files: &mut Vec<(String, Place)>,
+) -> Result<(), ManifestError> {
+    let Assignment { key, value, place, .. } = assignment;
+    let place = place.clone();
+    match (key.as_str(), value.as_str()) {
+        ("TimeoutSec" | "TimeoutStopSec", _) => {
+            reading.grace = timespan::parse(value).map_err(|why| place.wrong(key, why))?;
+            reading.setting.name = if key == "TimeoutSec" { "TimeoutSec" } else { "TimeoutStopSec" };
+            reading.setting.written = true;
+            reading.setting.place = place.to_string();
+        }
+        ("Environment", "") => reading.variables.clear(),
+        ("Environment", _) => {
+            for word in words(value).map_err(|why| place.wrong(key, why))? {
+                if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_ours(name)) {
+                    let (name, value) = (name.to_owned(), value.to_owned());
+                    reading.variables.push(Variable { name, value, place: place.clone() });
+                }
+            }
+        }
+        ("EnvironmentFile", "") => files.clear(),
+        ("EnvironmentFile", _) => files.push((value.trim_start_matches('-').to_owned(), place)),
+        ("PassEnvironment", _) => {
+            if let Some(name) = value.split_whitespace().find(|name| is_ours(name)) {
+                return Err(not_here(&place, name, "PassEnvironment"));
+            }
+        }
+        ("KillSignal", _) => {
+            reading.stop_signal = Some(StopSignal { name: value.clone(), field: "KillSignal", place });
+        }
+        ("KillMode", "none") => {
+            return Err(place.wrong(key, "with `none` nothing tells the service to stop; `mixed` does"));
+        }
+        ("ExecStop", command) if !command.is_empty() => {
+            reading.notes.push(format!("{place}: ExecStop= runs before the signal, in time of its own"));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn read_variables(file: &str, place: &Place, reading: &mut Reading) -> Result<(), ManifestError> {
+    let path = Path::new(file);
+    if !path.is_file() {
+        reading.notes.push(format!("{place}: {file} is not here, LIFECYCLE_* in it are not known"));
+        return Ok(());
+    }
+    for (line, name, value) in variables(&contents(path)?) {
+        if is_ours(&name) {
+            let place = Place { file: file.to_owned(), line };
+            reading.variables.push(Variable { name, value, place });
+        }
+    }
+    Ok(())
+}
+
+/// `orders.service.d/*.conf` beside `orders.service`, in order of name.
+fn drop_ins(path: &Path) -> Result<Vec<std::path::PathBuf>, ManifestError> {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(".d");
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(Vec::new()) };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    paths.sort();
+    Ok(paths)
+}
+
+fn contents(path: &Path) -> Result<String, ManifestError> {
+    fs::read_to_string(path).map_err(|error| ManifestError::new(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,149 @@
+//! What was read, put together with the configuration: the terms that a plan has to fit.
+
+use crate::{
+    Config, Plan, Signal,
+    budget::{Grant, Terms},
+    duration::display,
+    plan::HookTimeouts,
+    settings::{Environment, Settings, Source},
+};
+
+use super::{
+    place::ManifestError,
+    reading::{Reading, StopSignal, Variable},
+};
+
+const GRACE_PERIOD: &str = "LIFECYCLE_GRACE_PERIOD";
+
+impl Reading {
+    /// The terms for `plan`, which is given the timeouts that are set for its hooks. The process has
+    /// `inherited`, and over it what the manifest sets.
+    pub(super) fn terms(
+        self,
+        config: &Config,
+        inherited: &Environment,
+        plan: &mut Plan,
+    ) -> Result<Terms, ManifestError> {
+        let mut config = config.clone();
+        config.platform = config.platform.or(Some(self.platform));
+        let (settings, mut findings) = Settings::resolve(&config, &self.environment_over(inherited));
+        let unfitting = HookTimeouts(settings.hook_timeouts.clone()).apply(plan);
+        findings.errors.extend(unfitting.errors);
+        findings.warnings.extend(unfitting.warnings);
+
+        let mut errors: Vec<_> = findings.errors.iter().map(|text| self.with_place(text)).collect();
+        errors.extend(self.stop_signal.as_ref().and_then(|signal| unheard(signal, &settings)));
+        errors.extend(self.variable("LIFECYCLE_PLAN").map(|variable| {
+            format!("{}: LIFECYCLE_PLAN: the service would answer it and exit: take it out", variable.place)
+        }));
+        ManifestError::all(errors)?;
+
+        let warnings = findings.warnings.iter().filter(|text| self.about(text).is_some());
+        let warnings = warnings.map(|text| self.with_place(text)).collect();
+        let mut terms = Terms::from(&settings).with_hook_timeout(settings.hook_timeout.value);
+        terms.delay.source = self.source(settings.delay.source).into();
+        if settings.drain_timeout.value.is_some() {
+            terms.drain_timeout.source = self.source(settings.drain_timeout.source).into();
+        }
+        Ok(terms.with_grant(self.grant(&settings, warnings)))
+    }
+
+    fn grant(mut self, settings: &Settings, warnings: Vec<String>) -> Grant {
+        self.notes.extend(warnings);
+        let told_by = self.source(settings.grace.source);
+        let granted = self.grace.map(|grace| grace.saturating_sub(self.spent));
+        let taken = settings.grace.value;
+        let variable = self
+            .variable(GRACE_PERIOD)
+            .map_or_else(|| self.environment.clone(), |known| known.place.to_string());
+        match (granted, taken) {
+            (Some(granted), Some(taken)) if taken < granted => {
+                let [taken, all] = [taken, granted].map(display);
+                self.notes.push(format!(
+                    "the service takes {taken} ({told_by}) of {all}: `{GRACE_PERIOD}={all}` ({variable}) lets it use them"
+                ));
+            }
+            (None, Some(taken)) => {
+                let taken = display(taken);
+                self.notes.push(format!(
+                    "nobody kills the service: it ends by itself after {taken} ({told_by}), `{GRACE_PERIOD}=none` \
+                     ({variable}) lets it take its time"
+                ));
+            }
+            _ => {}
+        }
+        if !self.spent.is_zero() && !settings.job && matches!(settings.delay.source, Source::Platform(_)) {
+            let [slept, delay] = [self.spent, settings.delay.value].map(display);
+            self.notes.push(format!(
+                "preStop sleeps {slept}, and then the shutdown delay keeps the service open for {delay} more: \
+                 `LIFECYCLE_SHUTDOWN_DELAY=0s` ({}) if once is enough",
+                self.environment
+            ));
+        }
+        let Self { spent, most, setting, notes, .. } = self;
+        Grant { granted, spent, most, setting, taken, told_by, variable, notes }
+    }
+
+    /// What the process has at run time, as the platform puts it together.
+    fn environment_over(&self, inherited: &Environment) -> Environment {
+        let mut variables: Vec<(String, String)> = Vec::new();
+        let own = self.variables.iter().rev().map(|variable| (&variable.name, &variable.value));
+        for (name, value) in own.chain(inherited.variables.iter().map(|(name, value)| (name, value))) {
+            if !variables.iter().any(|(known, _)| known == name) {
+                variables.push((name.clone(), value.clone()));
+            }
+        }
+        Environment { variables, ..inherited.clone() }
+    }
+
+    /// The variable `name` as it is in force.
+    fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().rev().find(|variable| variable.name == name)
+    }
+
+    /// Where a number is from, with the place in the manifest.
+    fn source(&self, source: Source) -> String {
+        match source {
+            Source::Environment(name) => match self.variable(name) {
+                Some(variable) => format!("{} {name}", variable.place),
+                None => name.to_owned(),
+            },
+            Source::Platform(platform) => format!("the default on {platform}"),
+            other => other.to_string(),
+        }
+    }
+
+    /// The variable that a finding is about.
+    fn about(&self, finding: &str) -> Option<&Variable> {
+        let begins =
+            |name: &str| finding.strip_prefix(name).is_some_and(|rest| rest.starts_with(['=', ':', ' ']));
+        let names = |name: &str| finding.contains(&format!("({name})"));
+        self.variables.iter().rev().find(|variable| begins(&variable.name) || names(&variable.name))
+    }
+
+    fn with_place(&self, finding: &str) -> String {
+        match self.about(finding) {
+            Some(variable) => format!("{}: {finding}", variable.place),
+            None => finding.to_owned(),
+        }
+    }
+}
+
+/// What is wrong with a stop signal that the service does not listen to.
+fn unheard(stop: &StopSignal, settings: &Settings) -> Option<String> {
+    let StopSignal { name, field, place } = stop;
+    let short = name.trim().trim_start_matches("SIG");
+    let is = |signal: &Signal| {
+        signal.to_string().trim_start_matches("SIG") == short || signal.number().to_string() == short
+    };
+    // Without any, the application sees to its signals itself.
+    if settings.signals.is_empty() || settings.signals.iter().any(is) {
+        return None;
+    }
+    let heard: Vec<_> = settings.signals.iter().map(Signal::to_string).collect();
+    let why = match short {
+        "KILL" | "9" => "nobody can catch it, and no hook runs",
+        _ => "the service does not stop on it",
+    };
+    Some(format!("{place}: {field}: found {name}: {why}; make it {}", heard.join(" or ")))
+}

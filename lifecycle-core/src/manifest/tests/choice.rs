@@ -1,0 +1,64 @@
+//! Which container is the service.
+
+use super::parsed;
+
+const TWO: &str = "
+kind: Deployment
+metadata: { name: shop }
+spec: { template: { spec: { containers: [{ name: api }, { name: proxy }] } } }
+---
+kind: CronJob
+metadata: { name: shop }
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: settle }] } } } } }
+---
+kind: Pod
+metadata: { name: debug }
+spec: { containers: [{ name: api, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }] }] }
+";
+
+/// Where the environment of what is chosen in `text` belongs.
+fn chosen(text: &str, wanted: &str) -> String {
+    let name = if wanted.is_empty() { "k8s.yaml".to_owned() } else { format!("k8s.yaml#{wanted}") };
+    parsed(&name, text).map_or_else(|error| error.to_string(), |reading| reading.environment)
+}
+
+#[test]
+fn it_is_the_one_that_is_named_by_as_much_as_is_needed() {
+    for (wanted, expected) in [
+        ("proxy", "env of `proxy`, k8s.yaml:4"),
+        ("settle", "env of `settle`, k8s.yaml:8"),
+        ("shop/api", "env of `api`, k8s.yaml:4"),
+        ("debug/api", "env of `api`, k8s.yaml:12"),
+        ("CronJob", "env of `settle`, k8s.yaml:8"),
+        ("CronJob/shop", "env of `settle`, k8s.yaml:8"),
+        ("Deployment/shop/proxy", "env of `proxy`, k8s.yaml:4"),
+        ("debug", "env of `api`, k8s.yaml:12"),
+    ] {
+        assert_eq!(chosen(TWO, wanted), expected, "{wanted}");
+    }
+}
+
+#[test]
+fn it_is_the_one_with_a_variable_of_the_library() {
+    assert_eq!(chosen(TWO, ""), "env of `api`, k8s.yaml:12");
+    assert_eq!(chosen(TWO, "api"), "env of `api`, k8s.yaml:12");
+}
+
+#[test]
+fn else_the_candidates_are_named() {
+    for (wanted, expected) in [
+        (
+            "shop",
+            "k8s.yaml: which container is the service? It has `api`, `proxy`, `settle`; name one: `k8s.yaml#api`",
+        ),
+        ("Shop", "k8s.yaml: no container `Shop`; it has `shop/api`, `proxy`, `settle`, `debug/api`"),
+        ("", "env of `api`, k8s.yaml:12"),
+    ] {
+        assert_eq!(chosen(TWO, wanted), expected, "{wanted}");
+    }
+    let twins = TWO.replace("LIFECYCLE", "OTHER");
+    assert_eq!(
+        chosen(&twins, "api"),
+        "k8s.yaml: which container is the service? It has `shop/api`, `debug/api`; name one: `k8s.yaml#shop/api`"
+    );
+}

@@ -1,0 +1,258 @@
+//! Plans held against manifests: the account, the verdict, and what to change.
+
+use std::time::Duration;
+
+use crate::{Config, Fits, Unfit, settings::Environment};
+
+use super::{super::hold, parsed, plan};
+
+fn held_by(config: &Config, name: &str, text: &str) -> Result<Fits, Unfit> {
+    hold(parsed(name, text)?, config, &Environment::default(), plan())
+}
+
+fn held(text: &str) -> Result<Fits, Unfit> {
+    held_by(&Config::new(), "k8s.yaml", text)
+}
+
+/// A pod that grants `grace` seconds, with these variables in its `env`.
+fn pod(grace: u64, variables: &[(&str, &str)]) -> String {
+    let env: String = variables
+        .iter()
+        .map(|(name, value)| format!("\n        - {{ name: {name}, value: {value} }}"))
+        .collect();
+    let env = if env.is_empty() { " []".to_owned() } else { env };
+    format!(
+        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: {grace}\n  containers:\n    - name: orders\n      env:{env}\n"
+    )
+}
+
+#[test]
+fn the_account_names_file_line_and_field() {
+    let variables = [
+        ("LIFECYCLE_GRACE_PERIOD", "30s"),
+        ("LIFECYCLE_SHUTDOWN_DELAY", "4s"),
+        ("LIFECYCLE_DRAIN_TIMEOUT", "9s"),
+        ("LIFECYCLE_HOOK_TIMEOUT", "3s"),
+        ("LIFECYCLE_HOOK_TIMEOUT__FLUSH", "1s"),
+    ];
+    let fits = held(&pod(30, &variables)).unwrap();
+    assert_eq!(fits.spare(), Some(Duration::from_secs(11)));
+    assert_eq!(
+        fits.to_string(),
+        "the plan fits: it needs 19s of 30s, 11s to spare\n  \
+         delay           4s  k8s.yaml:8 LIFECYCLE_SHUTDOWN_DELAY\n  \
+         drain           9s  k8s.yaml:9 LIFECYCLE_DRAIN_TIMEOUT\n  \
+         hooks           4s  at worst, one after the other:\n        \
+         1s  orders::flush  src/hooks.rs:1\n        \
+         3s  orders::close  src/hooks.rs:2 (default timeout)\n  \
+         margin          2s  the library's own\n  \
+         needed         19s\n  \
+         granted        30s  k8s.yaml:3 terminationGracePeriodSeconds"
+    );
+}
+
+#[test]
+fn who_takes_more_than_is_granted_is_killed() {
+    let unfit = held(&pod(20, &[])).unwrap_err();
+    assert_eq!(unfit.missing(), Some(Duration::from_secs(10)));
+    says(
+        &unfit,
+        "the plan does not fit: the service takes 30s (the default on Kubernetes) and is killed after 20s \
+         (k8s.yaml:3 terminationGracePeriodSeconds)",
+        "`LIFECYCLE_GRACE_PERIOD=20s` (env of `orders`, k8s.yaml:5)\n  \
+         or: `terminationGracePeriodSeconds: 30` (k8s.yaml:3)",
+    );
+    held(&pod(20, &[("LIFECYCLE_GRACE_PERIOD", "20s")])).unwrap();
+
+    let unfit = held(&pod(30, &[("LIFECYCLE_GRACE_PERIOD", "none")])).unwrap_err();
+    says(
+        &unfit,
+        "the plan does not fit: the service knows no limit (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) and is killed \
+         after 30s (k8s.yaml:3 terminationGracePeriodSeconds)",
+        "`LIFECYCLE_GRACE_PERIOD=30s` (k8s.yaml:7)",
+    );
+
+    let code = Config::new().grace_period(Duration::from_secs(40));
+    let text = "services:\n  orders:\n    stop_grace_period: 35s\n";
+    says(
+        &held_by(&code, "compose.yaml", text).unwrap_err(),
+        "the plan does not fit: the service takes 40s (code) and is killed after 35s (compose.yaml:3 \
+         stop_grace_period)",
+        "`LIFECYCLE_GRACE_PERIOD=35s` (environment of `orders`, compose.yaml:3)\n  \
+         or: `stop_grace_period: 40s` (compose.yaml:3)",
+    );
+}
+
+#[test]
+fn a_grace_period_cut_to_five_seconds() {
+    let unfit = held(&pod(5, &[("LIFECYCLE_GRACE_PERIOD", "30s")])).unwrap_err();
+    assert_eq!(unfit.missing(), Some(Duration::from_secs(25)));
+    says(
+        &unfit,
+        "the plan does not fit: it needs 17.5s, 5s is granted, 12.5s is missing\n\
+         and the service takes 30s (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) and is killed after 5s (k8s.yaml:3 \
+         terminationGracePeriodSeconds)",
+        "`terminationGracePeriodSeconds: 30` (k8s.yaml:3)\n  \
+         or: `LIFECYCLE_GRACE_PERIOD=5s` (k8s.yaml:7) and shorter timeouts of several hooks, such as \
+         `orders::close` (src/hooks.rs:2), which takes the default",
+    );
+}
+
+#[test]
+fn both_numbers_have_to_grow() {
+    let variables = [("LIFECYCLE_GRACE_PERIOD", "30s"), ("LIFECYCLE_HOOK_TIMEOUT__CLOSE", "24s")];
+    let unfit = held(&pod(30, &variables)).unwrap_err();
+    assert_eq!(unfit.missing(), Some(Duration::from_secs(8)));
+    says(
+        &unfit,
+        "the plan does not fit: it needs 38s, 30s is granted, 8s is missing",
+        "`terminationGracePeriodSeconds: 38` (k8s.yaml:3) and `LIFECYCLE_GRACE_PERIOD=38s` (k8s.yaml:7)\n  \
+         or: `timeout = \"16s\"` at `orders::close` (src/hooks.rs:2)",
+    );
+    let job = r#"{"Job": {"TaskGroups": [{"Tasks": [{"Name": "orders"}]}]}}"#;
+    says(
+        &held_by(&Config::new(), "job.json", job).unwrap_err(),
+        "the plan does not fit: it needs 12.5s, 5s is granted, 7.5s is missing",
+        "`\"KillTimeout\": 14000000000` (job.json:1) and `LIFECYCLE_GRACE_PERIOD=14s` (Env of `orders`, \
+         job.json:1)\n  \
+         or: shorter timeouts of several hooks, such as `orders::close` (src/hooks.rs:2), which takes the default",
+    );
+}
+
+#[test]
+fn nothing_is_advised_that_the_platform_refuses() {
+    let config = Config::new().hook_timeout(Duration::from_secs(130));
+    let text = r#"{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{"name": "orders"}]}"#;
+    says(
+        &held_by(&config, "task.json", text).unwrap_err(),
+        "the plan does not fit: it needs 2m19s, 30s is granted, 1m49s is missing",
+        "`timeout = \"21s\"` at `orders::close` (src/hooks.rs:2), which takes the default",
+    );
+}
+
+#[test]
+fn what_pre_stop_takes_is_not_there_for_the_service() {
+    let text = |grace, taken| {
+        pod(grace, &[("LIFECYCLE_GRACE_PERIOD", taken)])
+            .replace("env:", "lifecycle: { preStop: { sleep: { seconds: 15 } } }\n      env:")
+    };
+    let unfit = held(&text(45, "45s")).unwrap_err();
+    says(
+        &unfit,
+        "the plan does not fit: the service takes 45s (k8s.yaml:8 LIFECYCLE_GRACE_PERIOD) and is killed 30s \
+         after the signal (k8s.yaml:3 terminationGracePeriodSeconds)",
+        "`LIFECYCLE_GRACE_PERIOD=30s` (k8s.yaml:8)\n  \
+         or: `terminationGracePeriodSeconds: 60` (k8s.yaml:3)",
+    );
+    let granted = "\n  granted        30s  k8s.yaml:3 terminationGracePeriodSeconds, less 15s before the signal\n\
+                   note: preStop sleeps 15s, and then the shutdown delay keeps the service open for 5s more: \
+                   `LIFECYCLE_SHUTDOWN_DELAY=0s` (env of `orders`, k8s.yaml:5) if once is enough";
+    assert!(unfit.to_string().contains(granted), "{unfit}");
+    let fits = held(&text(45, "30s")).unwrap();
+    assert!(fits.to_string().ends_with(granted), "{fits}");
+}
+
+#[test]
+fn what_is_granted_and_not_taken_is_noted() {
+    let fits = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "25s")])).unwrap();
+    assert_eq!(fits.spare(), Some(Duration::from_secs(6)));
+    assert!(
+        fits.to_string().ends_with(
+            "\n  granted        25s  k8s.yaml:7 LIFECYCLE_GRACE_PERIOD\n\
+             note: the service takes 25s (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) of 1m: \
+             `LIFECYCLE_GRACE_PERIOD=1m` (k8s.yaml:7) lets it use them"
+        ),
+        "{fits}"
+    );
+    let unfit = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "15s")])).unwrap_err();
+    assert!(
+        unfit.to_string().contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=19s` (k8s.yaml:7)\n  or:"),
+        "{unfit}"
+    );
+    let endless = held_by(&Config::new(), "orders.service", "[Service]\nTimeoutStopSec=infinity\n").unwrap();
+    assert!(
+        endless.to_string().ends_with(
+            "\nnote: nobody kills the service: it ends by itself after 1m30s (the default on systemd), \
+             `LIFECYCLE_GRACE_PERIOD=none` (Environment= of [Service], orders.service:2) lets it take its time"
+        ),
+        "{endless}"
+    );
+}
+
+#[test]
+fn doubtful_variables_are_noted() {
+    let variables = [
+        ("LIFECYCLE_GRACE_PERIOD", "30s"),
+        ("LIFECYCLE_GRACE_PERIODE", "3s"),
+        ("LIFECYCLE_HOOK_TIMEOUT__NOBODY", "3s"),
+    ];
+    let fits = held(&pod(30, &variables)).unwrap().to_string();
+    let notes: Vec<_> = fits.lines().filter(|line| line.starts_with("note: ")).collect();
+    assert_eq!(
+        notes,
+        [
+            "note: k8s.yaml:8: LIFECYCLE_GRACE_PERIODE is not a variable of lifecycle; did you mean \
+             LIFECYCLE_GRACE_PERIOD?",
+            "note: k8s.yaml:9: LIFECYCLE_HOOK_TIMEOUT__NOBODY: no hook of that name is in the plan yet",
+        ]
+    );
+}
+
+#[test]
+fn the_manifest_overrides_what_the_process_has() {
+    let inherited = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let inherited = Environment { variables: variables.collect(), ..Environment::default() };
+        let text = pod(30, &[("LIFECYCLE_GRACE_PERIOD", "30s")]);
+        let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
+        hold(reading, &Config::new(), &inherited, plan()).map_err(|unfit| unfit.to_string())
+    };
+    let here = [("LIFECYCLE_GRACE_PERIOD", "1s"), ("NOMAD_ALLOC_ID", "x"), ("LIFECYCLE_DRAIN_TIMEOUT", "2s")];
+    let fits = inherited(&here).unwrap();
+    assert_eq!(fits.spare(), Some(Duration::from_secs(14)));
+    assert!(fits.to_string().contains("drain           2s  LIFECYCLE_DRAIN_TIMEOUT\n"), "{fits}");
+    let error = inherited(&[("LIFECYCLE_DRAIN_TIMEOUT", "2")]).unwrap_err();
+    assert_eq!(error, "LIFECYCLE_DRAIN_TIMEOUT=2: `2` lacks a unit; did you mean `2s`?");
+}
+
+/// For many numbers: what is advised about numbers of the manifest makes the plan fit.
+#[test]
+fn each_advice_holds() {
+    let mut followed = 0;
+    for grace in [3, 10, 18, 19, 20, 30, 45] {
+        for taken in ["none", "3s", "12s", "17500ms", "20s", "31s", "50s"] {
+            for slept in [0, 2] {
+                let text = |grace: u64, taken: &str| {
+                    pod(grace, &[("LIFECYCLE_GRACE_PERIOD", taken)]).replace(
+                        "env:",
+                        &format!("lifecycle: {{ preStop: {{ sleep: {{ seconds: {slept} }} }} }}\n      env:"),
+                    )
+                };
+                let Err(unfit) = held(&text(grace, taken)) else { continue };
+                let advice = unfit.to_string();
+                let ways = advice.split("to make it fit: ").nth(1).unwrap().split("\n  or: ");
+                let numbers = ["`terminationGracePeriodSeconds", "`LIFECYCLE_GRACE_PERIOD"];
+                let follows = |way: &&str| {
+                    way.split(" and ").all(|step| numbers.iter().any(|number| step.starts_with(number)))
+                };
+                for way in ways.filter(follows) {
+                    let number = |name| Some(way.split(name).nth(1)?.split('`').next()?.to_owned());
+                    let grace = number("terminationGracePeriodSeconds: ")
+                        .map_or(grace, |seconds| seconds.parse().unwrap());
+                    let taken = number("LIFECYCLE_GRACE_PERIOD=").unwrap_or_else(|| taken.to_owned());
+                    held(&text(grace, &taken)).unwrap_or_else(|still| panic!("{advice}\n{way}\n{still}"));
+                    followed += 1;
+                }
+            }
+        }
+    }
+    assert!(followed > 80, "{followed}");
+}
+
+/// It begins with `verdict` and ends with `advice`.
+#[track_caller]
+fn says(unfit: &Unfit, verdict: &str, advice: &str) {
+    let text = unfit.to_string();
+    assert!(text.starts_with(&format!("{verdict}\n  delay ")), "{text}");
+    assert!(text.ends_with(&format!("\nto make it fit: {advice}")), "{text}");
+}

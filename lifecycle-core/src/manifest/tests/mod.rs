@@ -1,0 +1,43 @@
+//! Manifests as they are found, and broken ones.
+
+mod broken;
+mod choice;
+mod held;
+mod read;
+mod words;
+
+use std::{path::Path, time::Duration};
+
+use crate::{
+    Plan, SourceLocation,
+    plan::{HookId, HookSpec},
+};
+
+use super::{kind, place::ManifestError, reading::Reading};
+
+/// What is said of `text` as the file `name`.
+fn parsed(name: &str, text: &str) -> Result<Reading, ManifestError> {
+    let (name, container) = name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
+    kind::parse(Path::new(name), text, container)
+}
+
+/// Hook `n` of `src/hooks.rs`.
+fn hook(n: usize, name: &'static str, timeout: Option<u64>) -> HookSpec {
+    HookSpec {
+        id: HookId::Registered(n as u64),
+        name: name.into(),
+        name_written: true,
+        location: SourceLocation::new("src/hooks.rs", n as u32),
+        order: None,
+        timeout: timeout.map(Duration::from_secs),
+        reserve: Duration::ZERO,
+        after: (1..n).map(|before| HookId::Registered(before as u64)).collect(),
+        before: Vec::new(),
+        needs: Vec::new(),
+    }
+}
+
+/// A plan that needs 7 s for its hooks: `flush`, then `close`, which takes the default.
+fn plan() -> Plan {
+    Plan::build(vec![hook(1, "orders::flush", Some(2)), hook(2, "orders::close", None)], vec![], vec![])
+}

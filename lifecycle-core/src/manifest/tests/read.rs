@@ -1,0 +1,211 @@
+//! Files as they are found: each gives the right number, the right variables, and says what it does not know.
+
+use std::path::Path;
+
+use crate::duration::display;
+
+use super::super::{kind, reading::Reading};
+
+const FIXTURES: &str = "src/manifest/tests/fixtures/";
+
+/// What was read, line by line.
+fn said(reading: &Reading) -> String {
+    let Reading { platform, grace, setting, spent, stop_signal, variables, environment, notes, .. } = reading;
+    let grace = grace.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
+    let mut lines = vec![format!("{platform}: {grace}, {setting}")];
+    if !spent.is_zero() {
+        lines.push(format!("spent: {}", display(*spent)));
+    }
+    lines.extend(stop_signal.as_ref().map(|signal| format!("signal: {} {}", signal.place, signal.name)));
+    lines.extend(variables.iter().map(|set| format!("{} {}={}", set.place, set.name, set.value)));
+    lines.push(environment.clone());
+    lines.extend(notes.iter().map(|note| format!("note: {note}")));
+    lines.join("\n").replace(FIXTURES, "")
+}
+
+#[track_caller]
+fn reads(name: &str, expected: &str) {
+    let (file, container) = name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
+    let reading = kind::read(Path::new(&format!("{FIXTURES}{file}")), container);
+    let said = reading.map_or_else(|error| error.to_string().replace(FIXTURES, ""), |reading| said(&reading));
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_pod_with_sidecars() {
+    reads(
+        "pod.yaml",
+        "Kubernetes: 45s, pod.yaml:8 terminationGracePeriodSeconds\n\
+         spent: 10s\n\
+         pod.yaml:33 LIFECYCLE_GRACE_PERIOD=30s\n\
+         pod.yaml:34 LIFECYCLE_SHUTDOWN_DELAY=0s\n\
+         env of `api`, pod.yaml:29\n\
+         note: pod.yaml:27: the preStop of `proxy` runs beside, and takes no time of ours\n\
+         note: pod.yaml:18: the preStop of `log-shipper` runs beside, and takes no time of ours\n\
+         note: pod.yaml:44: after a failed livenessProbe only 5s are granted, which is not checked",
+    );
+    reads(
+        "pod.yaml#proxy",
+        "Kubernetes: 45s, pod.yaml:8 terminationGracePeriodSeconds\n\
+         spent: 20s\n\
+         env of `proxy`, pod.yaml:20\n\
+         note: pod.yaml:40: the preStop of `api` runs beside, and takes no time of ours\n\
+         note: pod.yaml:18: the preStop of `log-shipper` runs beside, and takes no time of ours",
+    );
+}
+
+#[test]
+fn several_documents_and_config_maps() {
+    reads(
+        "shop.yaml",
+        "Kubernetes: 1m, shop.yaml:49 terminationGracePeriodSeconds\n\
+         shop.yaml:14 LIFECYCLE_GRACE_PERIOD=1m\n\
+         shop.yaml:15 LIFECYCLE_DRAIN_TIMEOUT=20s\n\
+         shop.yaml:58 LIFECYCLE_DRAIN_TIMEOUT=25s\n\
+         shop.yaml:81 LIFECYCLE_HOOK_TIMEOUT=4s\n\
+         env of `orders`, shop.yaml:51\n\
+         note: shop.yaml:55: envFrom is not in this file, LIFECYCLE_* in it are not known",
+    );
+}
+
+#[test]
+fn other_workloads() {
+    reads(
+        "statefulset.yaml",
+        "Kubernetes: 30s, statefulset.yaml:14 terminationGracePeriodSeconds is not set: the default\n\
+         env of `ledger`, statefulset.yaml:15",
+    );
+    reads(
+        "cronjob.yaml",
+        "Kubernetes: 2m, cronjob.yaml:14 terminationGracePeriodSeconds\n\
+         cronjob.yaml:18 LIFECYCLE_GRACE_PERIOD=2m\n\
+         env of `settle`, cronjob.yaml:16",
+    );
+}
+
+#[test]
+fn a_list_in_json() {
+    reads(
+        "list.json",
+        "Kubernetes: 30s, list.json:36 terminationGracePeriodSeconds is not set: the default\n\
+         list.json:38 LIFECYCLE_DRAIN_TIMEOUT=8s\n\
+         env of `orders`, list.json:38",
+    );
+    reads(
+        "list.json#Rollout",
+        "Kubernetes: 30s, list.json:36 terminationGracePeriodSeconds is not set: the default\n\
+         list.json:38 LIFECYCLE_DRAIN_TIMEOUT=8s\n\
+         env of `orders`, list.json:38",
+    );
+    reads(
+        "list.json#agent",
+        "Kubernetes: 15s, list.json:18 terminationGracePeriodSeconds\n\
+         env of `agent`, list.json:20\n\
+         note: list.json:23: how long preStop takes is not known, 0s are counted",
+    );
+}
+
+#[test]
+fn a_task_definition_with_two_containers() {
+    reads(
+        "task-definition.json",
+        "ECS: 1m30s, task-definition.json:14 stopTimeout\n\
+         task-definition.json:17 LIFECYCLE_GRACE_PERIOD=1m30s\n\
+         environment of `orders`, task-definition.json:9\n\
+         note: task-definition.json:19: environmentFiles are not read, LIFECYCLE_* in them are not known",
+    );
+    reads(
+        "task-definition.json#otel",
+        "ECS: 30s, task-definition.json:22 stopTimeout is not set: the default\n\
+         environment of `otel`, task-definition.json:22",
+    );
+}
+
+#[test]
+fn a_unit_with_drop_ins() {
+    reads(
+        "orders.service",
+        "systemd: 40s, orders.service.d/10-timeout.conf:2 TimeoutStopSec\n\
+         orders.service.d/20-environment.conf:4 LIFECYCLE_GRACE_PERIOD=40s\n\
+         orders.env:3 LIFECYCLE_DRAIN_TIMEOUT=6s\n\
+         Environment= of [Service], orders.service:7",
+    );
+}
+
+#[test]
+fn a_compose_file_with_anchors() {
+    reads(
+        "compose.yaml#orders",
+        "a container: 20s, compose.yaml:7 stop_grace_period\n\
+         signal: compose.yaml:16 SIGINT\n\
+         compose.yaml:19 LIFECYCLE_DRAIN_TIMEOUT=5s\n\
+         compose.yaml:10 LIFECYCLE_GRACE_PERIOD=20s\n\
+         environment of `orders`, compose.yaml:14",
+    );
+    reads(
+        "compose.yaml#worker",
+        "a container: 1m30s, compose.yaml:23 stop_grace_period\n\
+         compose.yaml:27 LIFECYCLE_GRACE_PERIOD=1m30s\n\
+         environment of `worker`, compose.yaml:21\n\
+         note: compose.yaml:24: env_file is not read, LIFECYCLE_* in it are not known: render it first, with `docker compose config`, and check what comes out",
+    );
+    reads(
+        "compose.yaml#postgres",
+        "a container: 10s, compose.yaml:29 stop_grace_period is not set: the default\n\
+         environment of `postgres`, compose.yaml:29",
+    );
+    reads(
+        "compose.yaml",
+        "compose.yaml: which container is the service? It has `orders`, `worker`, `postgres`; name one: `compose.yaml#orders`",
+    );
+}
+
+#[test]
+fn a_nomad_job_in_both_forms() {
+    reads(
+        "nomad-api.json",
+        "Nomad: 20s, nomad-api.json:17 KillTimeout\n\
+         signal: nomad-api.json:18 SIGTERM\n\
+         nomad-api.json:16 LIFECYCLE_GRACE_PERIOD=20s\n\
+         Env of `server`, nomad-api.json:12",
+    );
+    reads(
+        "nomad-api.json#web/proxy",
+        "Nomad: 5s, nomad-api.json:21 KillTimeout is not set: the default\n\
+         Env of `proxy`, nomad-api.json:21",
+    );
+    reads(
+        "nomad-hcl.json",
+        "Nomad: 45s, nomad-hcl.json:15 kill_timeout\n\
+         nomad-hcl.json:14 LIFECYCLE_GRACE_PERIOD=45s\n\
+         env of `server`, nomad-hcl.json:11\n\
+         note: nomad-hcl.json:15: a Nomad client grants 30s at most unless its max_kill_timeout says more",
+    );
+    reads(
+        "nomad-hcl.json#proxy",
+        "Nomad: 5s, nomad-hcl.json:18 kill_timeout is not set: the default\n\
+         env of `proxy`, nomad-hcl.json:18",
+    );
+}
+
+#[test]
+fn what_has_to_be_rendered_first() {
+    reads(
+        "chart.yaml",
+        "chart.yaml:6: \"-\" is only valid inside a block; line 4 has the `{{` of a template: render it first, a Helm chart with `helm template`, and check what comes out",
+    );
+    reads(
+        "kustomization.yaml",
+        "kustomization.yaml: a kustomization is not a manifest: render it first, with `kustomize build src/manifest/tests/fixtures`, and check what comes out",
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let error = kind::read(Path::new("deploy/k8s.yaml"), None).err().unwrap().to_string();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(
+        error,
+        format!("deploy/k8s.yaml: No such file or directory (os error 2) in {}", here.display())
+    );
+}
