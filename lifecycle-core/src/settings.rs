@@ -20,6 +20,9 @@ pub(crate) struct Settings {
     pub(crate) escalate_on_term: bool,
     pub(crate) report: Option<ReportFile>,
     pub(crate) plan_answer: Option<PlanAnswer>,
+    /// `LIFECYCLE_MANIFEST`, where `check` is asked for.
+    #[cfg(feature = "manifest")]
+    pub(crate) manifest: Option<String>,
 }
 
 /// A number and where it is from.
@@ -86,8 +89,9 @@ pub(crate) const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";
 const EXIT_TIMEOUT: &str = "LIFECYCLE_EXIT_TIMEOUT";
 const PLAN: &str = "LIFECYCLE_PLAN";
 const REPORT: &str = "LIFECYCLE_REPORT";
-const KNOWN: [&str; 7] =
-    [GRACE_PERIOD, SHUTDOWN_DELAY, DRAIN_TIMEOUT, HOOK_TIMEOUT, EXIT_TIMEOUT, PLAN, REPORT];
+const MANIFEST: &str = "LIFECYCLE_MANIFEST";
+const KNOWN: [&str; 8] =
+    [GRACE_PERIOD, SHUTDOWN_DELAY, DRAIN_TIMEOUT, HOOK_TIMEOUT, EXIT_TIMEOUT, PLAN, REPORT, MANIFEST];
 
 const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -175,6 +179,8 @@ impl Settings {
             escalate_on_term: config.escalate_on_term,
             report: report(environment, &mut findings),
             plan_answer: plan_answer(environment, &mut findings),
+            #[cfg(feature = "manifest")]
+            manifest: manifest(environment),
         };
         if settings.grace.value == Some(Duration::ZERO) {
             let source = settings.grace.source;
@@ -186,6 +192,7 @@ impl Settings {
             let source = settings.hook_timeout.source;
             findings.errors.push(format!("a hook timeout of 0s ({source}): a hook without time cannot run"));
         }
+        useless_manifest(environment, &mut findings);
         unknown_names(environment, &mut findings);
         (settings, findings)
     }
@@ -234,6 +241,22 @@ fn plan_answer(environment: &Environment, findings: &mut Findings) -> Option<Pla
             findings.errors.push(format!("{PLAN}={other}: `text`, `json` or `check`"));
             None
         }
+    }
+}
+
+fn manifest(environment: &Environment) -> Option<String> {
+    environment.get(MANIFEST).filter(|_| environment.get(PLAN) == Some("check")).map(str::to_owned)
+}
+
+/// What a mistake is answered with depends on features only where the answer needs them.
+fn useless_manifest(environment: &Environment, findings: &mut Findings) {
+    let (Some(path), asked) = (environment.get(MANIFEST), manifest(environment)) else { return };
+    if asked.is_none() {
+        findings.warnings.push(format!("{MANIFEST}={path} says nothing without {PLAN}=check"));
+    } else if cfg!(not(feature = "manifest")) {
+        findings.errors.push(format!(
+            "{MANIFEST}={path}: this program was built without the feature `manifest` of lifecycle-hooks"
+        ));
     }
 }
 
@@ -365,6 +388,26 @@ mod tests {
         let (_, findings) = Settings::resolve(&config, &environment(&[("LIFECYCLE_HOOK_TIMEOUT", "0s")]));
         assert_eq!(findings.errors.len(), 2, "{findings:?}");
         assert!(findings.errors[0].contains("(code)"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_manifest_is_for_checking() {
+        let found = |answer| {
+            let manifest = ("LIFECYCLE_MANIFEST", "k8s.yaml");
+            Settings::resolve(&Config::new(), &environment(&[manifest, ("LIFECYCLE_PLAN", answer)])).1
+        };
+        let useless = "LIFECYCLE_MANIFEST=k8s.yaml says nothing without LIFECYCLE_PLAN=check";
+        assert_eq!(found("text"), Findings { errors: vec![], warnings: vec![useless.to_owned()] });
+        let errors = if cfg!(feature = "manifest") {
+            vec![]
+        } else {
+            vec![
+                "LIFECYCLE_MANIFEST=k8s.yaml: this program was built without the feature `manifest` of \
+                 lifecycle-hooks"
+                    .to_owned(),
+            ]
+        };
+        assert_eq!(found("check"), Findings { errors, warnings: vec![] });
     }
 
     #[test]

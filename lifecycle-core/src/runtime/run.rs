@@ -17,8 +17,10 @@ use super::{
     machine::{Input, MainEnd},
     records::Records,
 };
+#[cfg(feature = "manifest")]
+use crate::Manifest;
 use crate::{
-    Config, Plan, Report, State,
+    Config, Fits, Plan, Report, State, Unfit,
     budget::Terms,
     duration,
     hook::Returns,
@@ -123,8 +125,11 @@ where
 pub(super) struct Prepared {
     pub(super) settings: Settings,
     findings: Findings,
-    plan: Plan,
+    pub(super) plan: Plan,
     hook_timeouts: HookTimeouts,
+    /// What the plan is to be held against, and the environment that this process has.
+    #[cfg(feature = "manifest")]
+    manifest: Option<(Manifest, Environment)>,
 }
 
 impl Prepared {
@@ -139,7 +144,24 @@ impl Prepared {
         if let Err(error) = plan.check() {
             findings.errors.push(error.to_string());
         }
-        Self { settings, findings, plan, hook_timeouts }
+        #[cfg(feature = "manifest")]
+        let manifest = settings.manifest.as_deref();
+        Self {
+            #[cfg(feature = "manifest")]
+            manifest: manifest.map(|path| (Manifest::from(path).config(config), environment.clone())),
+            settings,
+            findings,
+            plan,
+            hook_timeouts,
+        }
+    }
+
+    fn fits(&self) -> Result<Fits, Unfit> {
+        #[cfg(feature = "manifest")]
+        if let Some((manifest, environment)) = &self.manifest {
+            return manifest.holds(&self.plan, environment);
+        }
+        self.plan.fits(Terms::from(&self.settings))
     }
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
@@ -147,11 +169,10 @@ impl Prepared {
         if !self.findings.errors.is_empty() {
             return Some(invalid(self.findings.errors.clone()));
         }
-        let fits = || self.plan.fits(Terms::from(&self.settings));
         match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
             PlanAnswer::Json => print(&self.plan.to_json()),
-            PlanAnswer::Check => match fits() {
+            PlanAnswer::Check => match self.fits() {
                 Ok(fits) => print(&fits),
                 Err(unfit) => return Some(invalid(vec![unfit.to_string()])),
             },
@@ -174,7 +195,7 @@ impl Prepared {
 impl Lifecycle {
     /// Everything that is done before main is polled.
     pub(super) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
-        let Prepared { settings, findings, plan, hook_timeouts } = prepared;
+        let Prepared { settings, findings, plan, hook_timeouts, .. } = prepared;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
                 .to_owned()
