@@ -9,6 +9,7 @@ mod extend;
 mod ladder;
 mod ordering;
 mod plans;
+mod proof;
 mod simulator;
 mod store;
 mod wakes;

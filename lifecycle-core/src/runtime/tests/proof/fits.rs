@@ -1,0 +1,225 @@
+//! Green means that every such stop is whole; red means that one is not.
+//!
+//! Whole: the delay is not cut, no call is abandoned, no hook or second step has less than all of its time,
+//! and it is over before the deadline, which is before the platform kills.
+
+use std::{cell::RefCell, collections::HashMap, time::Duration};
+
+use proptest::{
+    option,
+    prelude::{Just, ProptestConfig, Strategy, TestCaseError, prop},
+    prop_assert, prop_oneof,
+    sample::select,
+    test_runner::TestRunner,
+};
+
+use super::{
+    super::{ms, plans::chain, simulator::Does},
+    made::{Made, made},
+    stop::{HANGS, NEARLY, Stop},
+};
+use crate::{
+    Config, Plan, Platform,
+    budget::{Terms, margin},
+    settings::{Environment, Settings},
+};
+
+/// What the teardown keeps for cancelling its last hook and for the report, and what the drain leaves in
+/// any case.
+const ROOM: Duration = ms(150);
+const END_ROOM: Duration = ms(250);
+
+const PLATFORMS: [Platform; 7] = [
+    Platform::Kubernetes,
+    Platform::Ecs,
+    Platform::Systemd,
+    Platform::Nomad,
+    Platform::CloudRun,
+    Platform::Container,
+    Platform::Unknown,
+];
+
+/// What is left, or missing, where a case is made to measure; in milliseconds, and a nanosecond.
+const AIMS: [i64; 12] = [
+    -3_000_000_000,
+    -100_000_000,
+    -1_000_000,
+    -1,
+    0,
+    1,
+    1_000_000,
+    100_000_000,
+    149_000_000,
+    150_000_000,
+    250_000_000,
+    2_000_000_000,
+];
+
+/// A plan, and what it has to fit into.
+#[derive(Clone, Debug)]
+struct Case {
+    plan: Plan,
+    config: Config,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let times = (1..=30_u64, select(vec![1, 10, 100, 100])).prop_map(|(time, unit)| ms(time * unit));
+    let grace = prop_oneof![300..20_000_u64, 2_000..90_000_u64, Just(600_000_u64)].prop_map(ms);
+    let terms = (
+        select(PLATFORMS.to_vec()),
+        option::weighted(0.5, grace),
+        option::weighted(0.4, (0..15_000_u64).prop_map(ms)),
+        option::weighted(0.5, (1..30_000_u64).prop_map(ms)),
+        option::weighted(0.5, (100..8_000_u64).prop_map(ms)),
+        prop::bool::weighted(0.1),
+    );
+    (made(12, times), terms, option::weighted(0.6, select(AIMS.to_vec()))).prop_map(|(made, terms, aim)| {
+        let Made { plan, .. } = made;
+        let (platform, grace, delay, drain, hook_timeout, job) = terms;
+        let mut config = Config::new().platform(platform).job(job);
+        config.grace_period = grace.map(Some);
+        (config.shutdown_delay, config.drain_timeout, config.hook_timeout) = (delay, drain, hook_timeout);
+        if let Some(drain) = aim.and_then(|aim| drain_that_leaves(aim, &plan, &config)) {
+            config.drain_timeout = Some(drain);
+        }
+        Case { plan, config }
+    })
+}
+
+/// The drain timeout with which so many nanoseconds are left, if there is one. None of no time at all: it lets
+/// neither calls nor main end.
+fn drain_that_leaves(nanos: i64, plan: &Plan, config: &Config) -> Option<Duration> {
+    let case = Case { plan: plan.clone(), config: config.clone() };
+    let spent = case.delay() + case.as_run().worst_case() + case.margin();
+    let rest = case.grace().checked_sub(spent)?;
+    let aim = Duration::from_nanos(nanos.unsigned_abs());
+    let drain = if nanos < 0 { Some(rest + aim) } else { rest.checked_sub(aim) };
+    drain.filter(|drain| *drain > NEARLY)
+}
+
+impl Case {
+    fn settings(&self) -> Settings {
+        Settings::resolve(&self.config, &Environment::default()).0
+    }
+
+    /// The plan as `run` takes it.
+    fn as_run(&self) -> Plan {
+        self.plan.clone().with_default_timeout(self.settings().hook_timeout.value)
+    }
+
+    fn grace(&self) -> Duration {
+        self.settings().grace.value.expect("every platform kills")
+    }
+
+    fn margin(&self) -> Duration {
+        margin(self.grace())
+    }
+
+    fn delay(&self) -> Duration {
+        if self.config.job { Duration::ZERO } else { self.settings().delay.value }
+    }
+
+    /// What the drain is proven for.
+    fn drain(&self) -> Duration {
+        self.config.drain_timeout.unwrap_or(ms(5_000))
+    }
+
+    /// Calls that last to the end of the drain; hooks that are cancelled at their timeouts.
+    fn hanging(&self) -> Stop {
+        self.stop(|_| HANGS)
+    }
+
+    /// The same, and every hook ends by itself in the last nanosecond.
+    fn slow(&self) -> Stop {
+        self.stop(|time| Does::Completes(time.saturating_sub(NEARLY)))
+    }
+
+    fn stop(&self, does: impl Fn(Duration) -> Does) -> Stop {
+        let plan = self.as_run();
+        let does: HashMap<_, _> = plan
+            .hooks()
+            .iter()
+            .map(|hook| (hook.id(), (does(hook.timeout()), does(hook.reserve()))))
+            .collect();
+        Stop::new(&self.config, &plan, self.delay(), self.drain().saturating_sub(NEARLY), |hook| does[&hook])
+    }
+}
+
+fn is_whole(stop: &Stop, case: &Case) -> bool {
+    stop.delay() == case.delay()
+        && !stop.abandons()
+        && stop.drain() == case.drain().saturating_sub(NEARLY)
+        && stop.worst_cut().is_zero()
+        && stop.is_in_time()
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    green: usize,
+    /// Green, with less to spare than the rooms.
+    tight: usize,
+    red: usize,
+    most_cut: Duration,
+    most_short: Duration,
+}
+
+#[test]
+fn green_is_whole_and_red_is_not() {
+    let seen = RefCell::new(Seen::default());
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let outcome = runner.run(&cases(), |case| judge(&case, &mut seen.borrow_mut()));
+    let seen = seen.into_inner();
+    println!("{seen:?}");
+    if let Err(wrong) = outcome {
+        panic!("{wrong}");
+    }
+    assert!(seen.green > 400 && seen.tight > 200 && seen.red > 500, "{seen:?}");
+}
+
+fn judge(case: &Case, seen: &mut Seen) -> Result<(), TestCaseError> {
+    let (verdict, stop) = (case.plan.fits(&case.config), case.hanging());
+    let Ok(fits) = verdict else {
+        seen.red += 1;
+        prop_assert!(!is_whole(&stop, case), "{:?}", verdict);
+        return Ok(());
+    };
+    let spare = fits.spare().expect("every platform kills");
+    // The rooms are kept of what the plan leaves: where it leaves less, they are kept of the last calls and
+    // hooks, which have so much less.
+    let room = ROOM.max(END_ROOM.saturating_sub(case.as_run().worst_case()));
+    if spare >= room {
+        seen.green += 1;
+        prop_assert!(is_whole(&stop, case), "{}", fits);
+        let slow = case.slow();
+        prop_assert!(is_whole(&slow, case) && slow.all_completed(), "{}", fits);
+    } else {
+        seen.tight += 1;
+        let open = case.delay() + case.drain().saturating_sub(NEARLY);
+        let short = open.saturating_sub(stop.delay() + stop.drain());
+        seen.most_short = seen.most_short.max(short);
+        seen.most_cut = seen.most_cut.max(stop.worst_cut());
+        prop_assert!(case.delay() - stop.delay() <= END_ROOM.saturating_sub(spare), "{}", fits);
+        prop_assert!(stop.is_in_time(), "{}", fits);
+        prop_assert!(short <= END_ROOM.saturating_sub(spare), "{:?} short: {}", short, fits);
+        prop_assert!(stop.worst_cut() <= ROOM.saturating_sub(spare), "{:?} cut: {}", stop.worst_cut(), fits);
+    }
+    Ok(())
+}
+
+/// A platform, a grace period and a configuration that say the same are measured alike.
+#[test]
+fn terms_that_say_the_same_give_the_same_verdict() {
+    let plan = chain(&[ms(4_000), ms(3_500)]);
+    for platform in PLATFORMS {
+        let config = Config::new().platform(platform);
+        let spare = |terms: Terms| plan.fits(terms).map(|fits| fits.spare()).map_err(|unfit| unfit.missing());
+        assert_eq!(spare(platform.into()), spare((&config).into()), "{platform}");
+        let of_grace = spare(platform.grace_period().into());
+        let without_delay = spare((&config.shutdown_delay(Duration::ZERO)).into());
+        assert_eq!(of_grace, without_delay, "{platform}");
+    }
+}
