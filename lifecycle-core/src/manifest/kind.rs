@@ -33,7 +33,10 @@ pub(super) fn parse(path: &Path, text: &str, wanted: Option<&str>) -> Result<Rea
         ))),
         "tf" => Err(ManifestError::new(format!("{file}: Terraform is not read; {KNOWN}"))),
         _ => {
-            let document = Document::parse(&file, text)?;
+            let document = Document::parse(&file, text).map_err(|error| match extension.as_str() {
+                "yaml" | "yml" | "json" => error,
+                _ => ManifestError::new(format!("{file}: this is neither YAML nor JSON; {KNOWN}")),
+            })?;
             by_content(path, &file, &document, wanted)
         }
     }
