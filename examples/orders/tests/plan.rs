@@ -1,5 +1,7 @@
 //! The plan of the service, checked before it is deployed.
 
+use std::{fs, process::Command};
+
 use lifecycle::{Plan, Platform};
 use orders::hooks::{close_pool, flush_outbox, flush_telemetry};
 
@@ -14,6 +16,52 @@ fn the_plan_fits_kubernetes() {
 #[test]
 fn the_plan_fits_a_container_with_nothing_above_it() {
     Plan::collect().unwrap().fits(Platform::Container).unwrap();
+}
+
+#[test]
+fn the_plan_fits_what_is_deployed() {
+    let plan = Plan::collect().unwrap();
+    plan.fits_manifest("deploy/k8s.yaml").unwrap();
+    plan.fits_manifest("deploy/orders.service").unwrap();
+    plan.fits_manifest("deploy/compose.yaml#orders").unwrap();
+    plan.fits_manifest("deploy/task-definition.json").unwrap();
+    plan.fits_manifest("deploy/orders.nomad.json").unwrap();
+}
+
+#[test]
+fn a_grace_period_of_five_seconds_is_too_short() {
+    let dir = tempfile::tempdir().unwrap();
+    let cut = dir.path().join("k8s.yaml");
+    let text = fs::read_to_string("deploy/k8s.yaml").unwrap();
+    fs::write(&cut, text.replace("GracePeriodSeconds: 30", "GracePeriodSeconds: 5")).unwrap();
+    let unfit = Plan::collect().unwrap().fits_manifest(&cut).unwrap_err().to_string();
+    for said in [
+        "the plan does not fit: it needs 14s, 5s is granted, 9s is missing",
+        "k8s.yaml:35 LIFECYCLE_GRACE_PERIOD) and is killed after 5s (",
+        "k8s.yaml:22 terminationGracePeriodSeconds)",
+        "to make it fit: `terminationGracePeriodSeconds: 30` (",
+    ] {
+        assert!(unfit.contains(said), "{said}\n{unfit}");
+    }
+}
+
+#[test]
+fn the_shipped_binary_says_whether_it_fits() {
+    let check = |manifest: &str| {
+        let orders = env!("CARGO_BIN_EXE_orders");
+        let mut orders = Command::new(orders);
+        orders.env("LIFECYCLE_PLAN", "check").env("LIFECYCLE_MANIFEST", manifest);
+        // Where it would fail if it went as far as that.
+        orders.env("DATABASE_URL", "sqlite:///nowhere/orders.db").output().unwrap()
+    };
+    let fits = check("deploy/k8s.yaml");
+    assert_eq!(fits.status.code(), Some(0), "{fits:?}");
+    let said = String::from_utf8(fits.stdout).unwrap();
+    assert!(said.contains("granted        30s  deploy/k8s.yaml:22 terminationGracePeriodSeconds"), "{said}");
+    let unknown = check("deploy/Dockerfile");
+    assert_eq!(unknown.status.code(), Some(78), "{unknown:?}");
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(said.starts_with("lifecycle: deploy/Dockerfile: this is neither YAML nor JSON"), "{said}");
 }
 
 #[test]
