@@ -10,7 +10,7 @@ use super::{
     environment,
     place::ManifestError,
     prestop,
-    reading::{Reading, StopSignal, not_zero, setting},
+    reading::{Reading, not_zero, setting, stop_signal},
 };
 
 const FIELD: &str = "terminationGracePeriodSeconds";
@@ -67,12 +67,11 @@ pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Res
         setting: setting(FIELD, number.as_ref(), &pod, |time| format!("{FIELD}: {}", time.as_secs())),
         spent,
         most: None,
-        stop_signal: match container.find(&["lifecycle", "stopSignal"]) {
-            Some(node) => {
-                Some(StopSignal { name: node.text()?, field: "lifecycle.stopSignal", place: node.place() })
-            }
-            None => None,
-        },
+        stop_signal: container
+            .get("lifecycle")
+            .map(|lifecycle| stop_signal(&lifecycle, "stopSignal"))
+            .transpose()?
+            .flatten(),
         variables: environment::variables(&container, &config, &mut notes)?,
         environment: format!("env of `{}`, {}", path[2], container.place()),
         notes,

@@ -92,8 +92,9 @@ pub(super) fn setting(
     Setting { place, name, write, written: node.is_some() }
 }
 
-/// The stop signal at `field`, where there is one.
+/// The stop signal at `field`, where there is one: Nomad writes an empty one for its default.
 pub(super) fn stop_signal(node: &Node, field: &'static str) -> Result<Option<StopSignal>, ManifestError> {
     let Some(signal) = node.get(field) else { return Ok(None) };
-    Ok(Some(StopSignal { name: signal.text()?, field, place: signal.place() }))
+    let name = signal.text()?;
+    Ok((!name.is_empty()).then(|| StopSignal { name, field, place: signal.place() }))
 }

@@ -88,6 +88,7 @@ fn take(
                 return Err(not_here(&place, name, "PassEnvironment"));
             }
         }
+        ("KillSignal", "") => reading.stop_signal = None,
         ("KillSignal", _) => {
             reading.stop_signal = Some(StopSignal { name: value.clone(), field: "KillSignal", place });
         }

@@ -1,6 +1,8 @@
 //! Which container is the service.
 
-use super::parsed;
+use std::path::{Path, PathBuf};
+
+use super::{super::Manifest, parsed, plan};
 
 const TWO: &str = "
 kind: Deployment
@@ -61,4 +63,20 @@ fn else_the_candidates_are_named() {
         chosen(&twins, "api"),
         "k8s.yaml: which container is the service? It has `shop/api`, `debug/api`; name one: `k8s.yaml#shop/api`"
     );
+}
+
+#[test]
+fn text_names_the_container_as_well() {
+    let compose = Path::new("src/manifest/tests/fixtures/compose.yaml");
+    let text = format!("{}#orders", compose.display());
+    let fits = |manifest: Manifest| plan().fits_manifest(manifest).map(|fits| fits.spare());
+    let spare = fits(text.as_str().into()).unwrap();
+    assert_eq!(fits(text.into()).unwrap(), spare);
+    assert_eq!(fits(Manifest::at(compose).container("orders")).unwrap(), spare);
+    let ambiguous: [Manifest; 3] =
+        [compose.into(), PathBuf::from(compose).into(), (&PathBuf::from(compose)).into()];
+    for manifest in ambiguous {
+        let why = fits(manifest).unwrap_err().to_string();
+        assert!(why.contains("which container is the service?"), "{why}");
+    }
 }

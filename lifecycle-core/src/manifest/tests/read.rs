@@ -171,7 +171,7 @@ fn a_nomad_job_in_both_forms() {
     );
     reads(
         "nomad-api.json#web/proxy",
-        "Nomad: 5s, nomad-api.json:21 KillTimeout is not set: the default\n\
+        "Nomad: 5s, nomad-api.json:21 KillTimeout\n\
          Env of `proxy`, nomad-api.json:21",
     );
     reads(
