@@ -10,12 +10,14 @@ mod cycles;
 mod diff;
 #[cfg(feature = "json")]
 mod document;
+mod dot;
 mod edges;
 mod error;
 mod explain;
 mod fits;
 mod graph;
 mod json;
+mod mermaid;
 mod missing;
 mod names;
 mod order;

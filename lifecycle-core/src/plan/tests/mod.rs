@@ -12,3 +12,4 @@ mod removal;
 mod scale;
 mod support;
 mod table;
+mod text_graphs;
