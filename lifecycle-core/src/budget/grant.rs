@@ -31,7 +31,7 @@ pub(crate) struct Setting {
     /// Where it stands, or belongs: `file:line`.
     pub(crate) place: String,
     pub(crate) name: &'static str,
-    /// How it is written for a time that was rounded up to seconds.
+    /// How it is written, for whole seconds.
     pub(crate) write: fn(Duration) -> String,
     /// Whether it is there, and not the platform's default.
     pub(crate) written: bool,
@@ -80,7 +80,9 @@ impl Grant {
         if let Some(granted) = less.filter(|granted| *granted >= least) {
             ways.push(told(granted));
         }
-        let enough = whole_seconds(least.max(self.taken.or(self.granted).unwrap_or_default()));
+        // The numbers of most platforms are whole seconds, and so is `least`.
+        let enough =
+            Duration::from_secs(least.max(self.taken.or(self.granted).unwrap_or_default()).as_secs());
         let whole = enough.saturating_add(self.spent);
         if self.most.is_none_or(|most| whole <= most) {
             let Setting { place, write, .. } = &self.setting;
@@ -108,9 +110,4 @@ impl fmt::Display for Setting {
         let absent = if *written { "" } else { " is not set: the default" };
         write!(f, "{place} {name}{absent}")
     }
-}
-
-/// The numbers of most platforms are whole seconds.
-fn whole_seconds(time: Duration) -> Duration {
-    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }

@@ -3,12 +3,7 @@
 use std::{fs, io, path::Path};
 
 use super::{
-    compose,
-    document::{Document, Node},
-    ecs, kubernetes, nomad,
-    place::ManifestError,
-    reading::Reading,
-    systemd,
+    compose, document::Document, ecs, kubernetes, nomad, place::ManifestError, reading::Reading, systemd,
 };
 
 const KNOWN: &str = "known are manifests of Kubernetes (`kind`), task definitions of ECS (`containerDefinitions`), \
@@ -48,8 +43,7 @@ fn by_content(
     document: &Document,
     wanted: Option<&str>,
 ) -> Result<Reading, ManifestError> {
-    let roots: Vec<Node> = document.roots().collect();
-    let Some(first) = roots.first() else {
+    let Some(first) = &document.roots().next() else {
         return Err(ManifestError::new(format!("{file}: it has nothing but comments")));
     };
     let has = |keys: &[&str]| first.find(keys).is_some();
@@ -64,7 +58,7 @@ fn by_content(
             folder.display()
         )));
     }
-    if roots.iter().any(kubernetes::is_object) {
+    if has(&["kind"]) {
         kubernetes::read(file, document, wanted)
     } else if has(&["containerDefinitions"]) || has(&["taskDefinition", "containerDefinitions"]) {
         ecs::read(file, first, wanted)

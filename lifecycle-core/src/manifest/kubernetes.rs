@@ -15,19 +15,14 @@ use super::{
 
 const FIELD: &str = "terminationGracePeriodSeconds";
 
-/// Whether `root` is an object of Kubernetes.
-pub(super) fn is_object(root: &Node) -> bool {
-    root.get("kind").is_some() && (root.get("apiVersion").is_some() || root.get("spec").is_some())
-}
-
 pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Result<Reading, ManifestError> {
-    let mut objects = Vec::new();
+    let mut all = Vec::new();
     for root in document.roots() {
-        flatten(root, &mut objects)?;
+        all.extend(objects(root)?);
     }
-    let config = environment::ConfigMaps::of(&objects);
+    let config = environment::ConfigMaps::of(&all);
     let mut candidates = Vec::new();
-    for object in &objects {
+    for object in &all {
         let Some(pod) = pod(object)? else { continue };
         for container in pod.items_at("containers")? {
             let names = [object.text_at("kind")?, name(object)?, container.text_at("name")?];
@@ -39,7 +34,7 @@ pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Res
         }
     }
     if candidates.is_empty() {
-        return Err(no_container(file, &objects));
+        return Err(no_container(file, &all));
     }
     let Candidate { path, what: (container, pod), .. } = choose(file, wanted, candidates)?;
     let number = pod.get(FIELD);
@@ -79,15 +74,12 @@ pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Res
 }
 
 /// The objects of a document: one, or those of a list.
-fn flatten<'d>(root: Node<'d>, objects: &mut Vec<Node<'d>>) -> Result<(), ManifestError> {
-    if root.text_at("kind")?.is_some_and(|kind| kind.ends_with("List")) && root.get("items").is_some() {
-        for item in root.items_at("items")? {
-            flatten(item, objects)?;
-        }
-    } else {
-        objects.push(root);
+fn objects(root: Node) -> Result<Vec<Node>, ManifestError> {
+    let is_list = root.text_at("kind")?.is_some_and(|kind| kind.ends_with("List"));
+    match root.get("items").filter(|_| is_list) {
+        Some(items) => items.items(),
+        None => Ok(vec![root]),
     }
-    Ok(())
 }
 
 /// What an object's pods are made of.

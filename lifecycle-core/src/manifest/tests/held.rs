@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Config, Fits, Unfit, settings::Environment};
+use crate::{Config, Fits, Plan, Unfit, settings::Environment};
 
-use super::{super::hold, parsed, plan};
+use super::{super::hold, hook, parsed, plan};
 
 fn held_by(config: &Config, name: &str, text: &str) -> Result<Fits, Unfit> {
     hold(parsed(name, text)?, config, &Environment::default(), plan())
@@ -150,6 +150,8 @@ fn what_pre_stop_takes_is_not_there_for_the_service() {
     assert!(unfit.to_string().contains(granted), "{unfit}");
     let fits = held(&text(45, "30s")).unwrap();
     assert!(fits.to_string().ends_with(granted), "{fits}");
+    let job = held_by(&Config::new().job(true), "k8s.yaml", &text(45, "30s")).unwrap();
+    assert!(!job.to_string().contains("note:"), "{job}");
 }
 
 #[test]
@@ -199,6 +201,18 @@ fn doubtful_variables_are_noted() {
 }
 
 #[test]
+fn a_variable_for_several_hooks_is_an_error() {
+    let text = pod(30, &[("LIFECYCLE_HOOK_TIMEOUT__CLOSE", "3s")]);
+    let two = Plan::build(vec![hook(1, "a::close", None), hook(2, "b::close", None)], vec![], vec![]);
+    let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
+    let unfit = hold(reading, &Config::new(), &Environment::default(), two).unwrap_err();
+    assert_eq!(
+        unfit.to_string(),
+        "k8s.yaml:7: LIFECYCLE_HOOK_TIMEOUT__CLOSE: several hooks end in that name; write more of it"
+    );
+}
+
+#[test]
 fn the_manifest_overrides_what_the_process_has() {
     let inherited = |variables: &[(&str, &str)]| {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -207,10 +221,16 @@ fn the_manifest_overrides_what_the_process_has() {
         let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
         hold(reading, &Config::new(), &inherited, plan()).map_err(|unfit| unfit.to_string())
     };
-    let here = [("LIFECYCLE_GRACE_PERIOD", "1s"), ("NOMAD_ALLOC_ID", "x"), ("LIFECYCLE_DRAIN_TIMEOUT", "2s")];
+    let here = [
+        ("LIFECYCLE_GRACE_PERIOD", "1s"),
+        ("NOMAD_ALLOC_ID", "x"),
+        ("LIFECYCLE_DRAIN_TIMEOUT", "2s"),
+        ("LIFECYCLE_DRAIN", "of this process, and not of the manifest"),
+    ];
     let fits = inherited(&here).unwrap();
     assert_eq!(fits.spare(), Some(Duration::from_secs(14)));
     assert!(fits.to_string().contains("drain           2s  LIFECYCLE_DRAIN_TIMEOUT\n"), "{fits}");
+    assert!(!fits.to_string().contains("note:"), "{fits}");
     let error = inherited(&[("LIFECYCLE_DRAIN_TIMEOUT", "2")]).unwrap_err();
     assert_eq!(error, "LIFECYCLE_DRAIN_TIMEOUT=2: `2` lacks a unit; did you mean `2s`?");
 }

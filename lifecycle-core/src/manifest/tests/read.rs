@@ -128,7 +128,8 @@ fn a_unit_with_drop_ins() {
         "systemd: 40s, orders.service.d/10-timeout.conf:2 TimeoutStopSec\n\
          orders.service.d/20-environment.conf:4 LIFECYCLE_GRACE_PERIOD=40s\n\
          orders.env:3 LIFECYCLE_DRAIN_TIMEOUT=6s\n\
-         Environment= of [Service], orders.service:7",
+         Environment= of [Service], orders.service:7\n\
+         note: orders.service.d/20-environment.conf:7: /nowhere/orders.env is not here, LIFECYCLE_* in it are not known",
     );
 }
 

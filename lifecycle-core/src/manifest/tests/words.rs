@@ -83,8 +83,34 @@ fn words_are_held_together_by_quotes_and_escapes() {
 
 #[test]
 fn lines_go_on_after_a_backslash() {
-    let text = "# at the top\nA=1\nB=2 \\\n# in between\n; and\n  3\n\nC = \"4 5\"\nnothing\n";
-    let expected = [(2, "A", "1"), (3, "B", "2 3"), (8, "C", "4 5")];
+    let text = "# at the top\nA=1\nB=2 \\\n# in between\n; and\n  3\n\nC = \"4 5\"\nnothing\nD=6 \\\n\nE=7\n";
+    let expected = [(2, "A", "1"), (3, "B", "2 3"), (8, "C", "4 5"), (10, "D", "6"), (12, "E", "7")];
     let expected = expected.map(|(line, name, value)| (line, name.to_owned(), value.to_owned()));
     assert_eq!(unit::variables(text), expected);
+}
+
+#[test]
+fn a_prefix_stands_before_the_names_of_a_config_map() {
+    let text = "
+kind: ConfigMap
+metadata: { name: stop }
+data: { GRACE_PERIOD: 9s, LIFECYCLE_DRAIN_TIMEOUT: 1s }
+---
+kind: Pod
+spec:
+  containers:
+    - name: orders
+      envFrom: [{ prefix: LIFECYCLE_, configMapRef: { name: stop } }]
+";
+    let reading = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
+    let names: Vec<_> = reading.variables.iter().map(|variable| variable.name.as_str()).collect();
+    assert_eq!(names, ["LIFECYCLE_GRACE_PERIOD", "LIFECYCLE_LIFECYCLE_DRAIN_TIMEOUT"]);
+}
+
+#[test]
+fn a_number_may_be_an_alias() {
+    let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders }]\n";
+    let reading = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
+    assert_eq!(reading.grace, Some(Duration::from_secs(20)));
+    assert_eq!(reading.setting.to_string(), "k8s.yaml:4 terminationGracePeriodSeconds");
 }
