@@ -238,6 +238,57 @@ async fn an_optional_taker_of_what_is_still_held_is_skipped_and_says_by_whom() {
     assert!(report.is_clean(), "a sync hook takes no virtual time: {report}");
 }
 
+/// A database that answers from a thread of its own, so much real time later.
+struct Remote(Duration);
+
+impl Remote {
+    async fn ask(&self) -> &'static str {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let later = self.0;
+        std::thread::spawn(move || {
+            std::thread::sleep(later);
+            answer.send("done")
+        });
+        answered.await.unwrap()
+    }
+}
+
+#[on_shutdown(timeout = "1s")]
+async fn asks(remote: &Remote) {
+    remote.ask().await;
+}
+
+#[lifecycle::test]
+async fn the_clock_stands_still_for_what_waits_outside() {
+    let (soon, never) = (Duration::from_millis(50), Duration::from_secs(3_600));
+    let asking = |later| Scenario::new().only::<(asks,)>().provide(Remote(later));
+    let report = asking(soon).outside::<asks>().shutdown("test").await;
+    assert_eq!(report.outcome::<asks>(), Some(&Outcome::Completed));
+    assert_eq!(report.total(), Duration::ZERO, "{report}");
+    let report = asking(never).shutdown("test").await;
+    assert_eq!(report.outcome::<asks>(), Some(&Outcome::TimedOut), "the clock jumps past an idle runtime");
+
+    let second = Duration::from_secs(1);
+    let held = lifecycle::testing::hold_clock();
+    assert_eq!(tokio::time::timeout(second, Remote(soon).ask()).await, Ok("done"));
+    drop(held);
+    assert!(tokio::time::timeout(second, Remote(never).ask()).await.is_err());
+}
+
+#[lifecycle::test]
+async fn a_hook_that_waits_outside_plays_its_part_without_holding_the_clock() {
+    let began = Instant::now();
+    let report = Scenario::new()
+        .only::<(asks,)>()
+        .provide(Remote)
+        .outside::<asks>()
+        .hang::<asks>()
+        .shutdown("test")
+        .await;
+    assert_eq!(report.outcome::<asks>(), Some(&Outcome::TimedOut));
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
 #[lifecycle::test]
 async fn a_closure_that_only_panics_is_a_hook() {
     let scenario = Scenario::new().only::<()>();

@@ -16,6 +16,7 @@
 //! ```
 
 mod chaos;
+mod clock;
 mod explore;
 mod golden;
 
@@ -23,7 +24,11 @@ use std::{pin::Pin, time::Duration};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-pub use self::{explore::Explored, golden::assert_golden};
+pub use self::{
+    clock::{ClockHold, hold_clock},
+    explore::Explored,
+    golden::assert_golden,
+};
 use crate::{
     Config, Hook, HookResult, HookSet, Plan, Platform, Reason, Report, Signal, Site, State,
     hook::HookEnd,
@@ -39,7 +44,9 @@ use crate::{
 ///
 /// It runs on the clock of the test's runtime: paused (`#[lifecycle::test]`, or
 /// `#[tokio::test(start_paused = true)]`), minutes take no time and every run is the same. Functions that
-/// are not async run for real, take no virtual time, and hold the clock for 10 s of real time at most.
+/// are not async run for real, take no virtual time, and hold the clock for 10 s of real time at most. Work
+/// that waits for something outside the runtime, a database or a socket, has to say so:
+/// [`outside`](Self::outside) for hooks, [`hold_clock`] for anything else.
 ///
 /// What would end a process (the deadline, the last rung of the ladder) is the exit code of the report.
 #[must_use = "a scenario does nothing until it is run"]
@@ -148,6 +155,14 @@ impl Scenario {
     /// `H` blocks its thread for this long: it does not go when it is cancelled, and then ends by itself.
     pub fn block<H: Hook>(self, duration: Duration) -> Self {
         self.play_part::<H>(Part::Block(duration))
+    }
+
+    /// These hooks do their own work and wait for something outside the runtime meanwhile: a database, a
+    /// socket, a thread. It takes no virtual time, and the clock stands still for it, for 10 s of real time
+    /// at most. Without this a paused clock takes the runtime for idle and jumps, so that the hook times out.
+    pub fn outside<S: HookSet>(self) -> Self {
+        self.ground.lifecycle.wait_outside(S::markers());
+        self
     }
 
     /// This main; without it, main waits for `draining()` and returns, or, [`starting`](Self::starting), for ever.

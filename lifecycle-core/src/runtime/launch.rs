@@ -45,7 +45,7 @@ impl Lifecycle {
             Some(Action::Declared(decl)) => {
                 let context = self.context(timeout);
                 let bind = move || match self.bind(id, decl, &name, context) {
-                    Ok(Body::Async(future)) => Ok(future),
+                    Ok(Body::Async(future)) => Ok(self.standing_by(id, future)),
                     Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
                     Err(why) => Err(why),
                 };

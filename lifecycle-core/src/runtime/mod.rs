@@ -34,7 +34,7 @@ pub(crate) use self::{
     lifecycle::Lifecycle,
     machine::Input,
     run::run_under,
-    stage::{Part, Stage},
+    stage::{Part, Stage, Standstill},
     teardown::JOIN_PATIENCE,
 };
 pub use self::{

@@ -4,12 +4,13 @@
 #![cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test makes a stage"))]
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError, mpsc},
+    any::TypeId,
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     launch::{Announce, HookFuture},
@@ -30,6 +31,8 @@ const THREAD_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Stage {
     wake: Notify,
     parts: Mutex<HashMap<HookId, Part>>,
+    /// The hooks that wait for something outside of the runtime.
+    outside: Mutex<HashSet<HookId>>,
 }
 
 /// What a hook does instead of its own work.
@@ -40,6 +43,21 @@ pub(crate) enum Part {
     Block(Duration),
 }
 
+/// While it lives, and for 10 s of real time at most, a paused clock does not jump: something is at work
+/// that takes no virtual time.
+pub(crate) struct Standstill {
+    _over: mpsc::Sender<()>,
+}
+
+impl Standstill {
+    pub(crate) fn new(runtime: &Handle) -> Self {
+        let (working, over) = mpsc::channel();
+        // A paused clock waits for blocking tasks.
+        runtime.spawn_blocking(move || over.recv_timeout(THREAD_PATIENCE));
+        Self { _over: working }
+    }
+}
+
 impl Stage {
     pub(super) fn ring(&self) {
         self.wake.notify_one();
@@ -47,6 +65,10 @@ impl Stage {
 
     fn give(&self, hook: HookId, part: Part) {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(hook, part);
+    }
+
+    fn outside(&self) -> MutexGuard<'_, HashSet<HookId>> {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn part_of(&self, hook: HookId) -> Option<Part> {
@@ -72,13 +94,23 @@ impl Lifecycle {
         }
     }
 
-    /// While the guard lives, and for 10 s at most, a paused clock does not jump: a thread is at work that
-    /// takes no virtual time.
-    pub(super) fn stand_by(&self) -> Option<mpsc::Sender<()>> {
+    /// Holds the clock of a test for a thread.
+    pub(super) fn stand_by(&self) -> Option<Standstill> {
         self.stage.as_ref()?;
-        let (working, over) = mpsc::channel();
-        self.runtime.get()?.spawn_blocking(move || over.recv_timeout(THREAD_PATIENCE));
-        Some(working)
+        self.runtime.get().map(Standstill::new)
+    }
+
+    /// The hook's own work, which holds the clock of a test where it waits for something outside.
+    pub(super) fn standing_by(&self, hook: HookId, work: HookFuture) -> HookFuture {
+        let is_outside = |stage: &Stage| stage.outside().contains(&hook);
+        if !self.stage.as_ref().is_some_and(is_outside) {
+            return work;
+        }
+        let stand_by = self.stand_by();
+        Box::pin(async move {
+            let _stand_by = stand_by;
+            work.await
+        })
     }
 
     /// Where a process would end: everything that runs is dropped, and the report says how.
@@ -117,6 +149,13 @@ impl Lifecycle {
     pub(crate) fn play_part(&self, hook: HookId, part: Part) {
         if let Some(stage) = &self.stage {
             stage.give(hook, part);
+        }
+    }
+
+    /// The clock stands still while these hooks do their own work.
+    pub(crate) fn wait_outside(&self, markers: Vec<TypeId>) {
+        if let Some(stage) = &self.stage {
+            stage.outside().extend(markers.into_iter().map(HookId::Declared));
         }
     }
 
