@@ -13,7 +13,7 @@ pub(crate) use self::grant::Setting;
 pub use self::terms::Terms;
 
 /// What the drain counts for, when a plan is measured and nobody gave it a limit.
-const ASSUMED_DRAIN: Duration = Duration::from_secs(5);
+pub(crate) const ASSUMED_DRAIN: Duration = Duration::from_secs(5);
 
 const MARGIN: Duration = Duration::from_secs(2);
 const SMALLEST_MARGIN: Duration = Duration::from_millis(250);
@@ -59,8 +59,12 @@ impl Budget {
         let margin = margin(whole);
         let deadline = whole - margin;
         // Cut to what leaves drain and teardown what they need, but not to less than half.
-        let work = drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case).max(SMALLEST_MARGIN);
-        let granted = delay.min(deadline.saturating_sub(work).max(deadline / 2));
+        let work = drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case);
+        let granted = if delay.saturating_add(work) <= deadline {
+            delay
+        } else {
+            delay.min(deadline.saturating_sub(work.max(SMALLEST_MARGIN)).max(deadline / 2))
+        };
         let left = deadline - granted;
         let reserve = worst_case.min(left / 2);
         let drain = drain_timeout.map_or(left - reserve, |limit| limit.min(left - reserve));

@@ -10,7 +10,12 @@ use super::{
     meaning::Meaning,
     teardown::{End, JOIN_PATIENCE, Moment, Step, Teardown},
 };
-use crate::{Plan, Reason, Sender, Signal, State, budget::Budget, plan::HookId, settings::Settings};
+use crate::{
+    Plan, Reason, Sender, Signal, State,
+    budget::{ASSUMED_DRAIN, Budget},
+    plan::HookId,
+    settings::Settings,
+};
 
 /// Signals this close to the last counted one are one with it.
 pub(crate) const MERGE: Duration = Duration::from_millis(500);
@@ -247,7 +252,8 @@ impl Machine {
             }
             Input::Planned(plan) => {
                 let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-                let (teardown, steps) = Teardown::begin(*plan, facts.now, deadline);
+                let drained = self.drain.is_none_or(|drain| !drain.timed_out);
+                let (teardown, steps) = Teardown::begin(*plan, facts.now, deadline, drained);
                 self.teardown = Some(teardown);
                 effects.extend(steps.into_iter().map(Effect::Step));
             }
@@ -687,7 +693,12 @@ impl Stop {
     fn drain_until(&self, now: Moment, drain_timeout: Option<Duration>) -> Option<Moment> {
         let latest = self.deadline.map(|deadline| {
             let room = END_ROOM.min(deadline.saturating_sub(now) / 5);
-            deadline.saturating_sub(self.budget.reserve.max(room))
+            let latest = deadline.saturating_sub(self.budget.reserve.max(room));
+            // What was proved is granted whole: the room is kept of what goes beyond it.
+            let proven = now.saturating_add(drain_timeout.unwrap_or(ASSUMED_DRAIN));
+            let fits = self.budget.delay_cut_from.is_none()
+                && proven <= deadline.saturating_sub(self.budget.reserve);
+            if fits { latest.max(proven) } else { latest }
         });
         let own = drain_timeout.map(|timeout| now.saturating_add(timeout));
         [latest, own].into_iter().flatten().min()

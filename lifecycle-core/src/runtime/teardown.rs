@@ -89,6 +89,7 @@ pub(crate) enum Phase {
 pub(crate) struct Teardown {
     plan: Plan,
     deadline: Option<Moment>,
+    drained: bool,
     /// One for each hook of the plan, in its order.
     hooks: Vec<Progress>,
     /// For each node of the graph, how many predecessors are still to end.
@@ -100,11 +101,18 @@ pub(crate) struct Teardown {
 
 impl Teardown {
     /// The teardown of `plan`, which has to be over at `deadline`, with its first steps.
-    pub(crate) fn begin(plan: Plan, now: Moment, deadline: Option<Moment>) -> (Self, Vec<Step>) {
+    /// `drained`: the drain kept to its time, and left what it was to leave.
+    pub(crate) fn begin(
+        plan: Plan,
+        now: Moment,
+        deadline: Option<Moment>,
+        drained: bool,
+    ) -> (Self, Vec<Step>) {
         let graph = plan.graph();
         let count = plan.hooks().len();
         let mut teardown = Self {
             deadline,
+            drained,
             hooks: vec![Progress::waiting(); count],
             blocked_by: graph.predecessors.clone(),
             index: index(&plan),
@@ -296,10 +304,12 @@ impl Teardown {
 
     /// The share of `timeout` in what is left for a chain that may take `tail`.
     fn allot(&self, timeout: Duration, tail: Duration, now: Moment) -> Duration {
-        // Cancelling the last hook and writing the report must fit before the deadline as well.
+        // Cancelling the last hook and writing the report must fit before the deadline as well; but a plan that
+        // was proved to fit has all of its time.
         let left = self.deadline.map(|deadline| {
             let left = deadline.saturating_sub(now);
-            left - JOIN_ROOM.min(left / 5)
+            let room = JOIN_ROOM.min(left / 5);
+            left - if self.drained { room.min(tail.saturating_sub(left)) } else { room }
         });
         share(timeout, tail, left)
     }

@@ -87,6 +87,12 @@ impl Stop {
             && ended.is_some_and(|ended| deadline.is_none_or(|deadline| ended < deadline))
     }
 
+    /// Whether it was over before the deadline, or was ended by it.
+    pub(super) fn is_over_by_the_deadline(&self) -> bool {
+        let deadline = self.simulator.machine.stop().and_then(|stop| stop.deadline);
+        self.is_in_time() || self.simulator.breached().is_some_and(|at| Some(at) == deadline)
+    }
+
     /// How much less than its whole time the hook that lost most was given; all of it where it was not
     /// started.
     pub(super) fn worst_cut(&self) -> Duration {
