@@ -18,6 +18,8 @@ mod location;
 #[cfg(feature = "manifest")]
 mod manifest;
 mod outcome;
+#[cfg(feature = "pictures")]
+mod picture;
 mod plan;
 mod platform;
 mod probe;

@@ -1,6 +1,8 @@
 //! What happened, per site and per hook.
 
 mod json;
+#[cfg(feature = "pictures")]
+mod picture;
 #[cfg(feature = "json")]
 mod read;
 mod summary;
@@ -14,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "pictures")]
+pub(crate) use self::timeline::short;
 use crate::{Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, plan::HookId, sys};
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.

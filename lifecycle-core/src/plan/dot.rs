@@ -2,9 +2,9 @@
 
 use std::{collections::HashSet, fmt::Write};
 
-use crate::{duration::display, terminal::plain};
+use crate::terminal::plain;
 
-use super::{Plan, PlannedHook};
+use super::{Plan, PlannedHook, table::times};
 
 impl Plan {
     /// The plan as Graphviz reads it (`dot -Tsvg`): a cluster for each order with a barrier between two, who
@@ -57,8 +57,7 @@ impl Plan {
 }
 
 fn label(hook: &PlannedHook) -> String {
-    let reserve = if hook.reserve.is_zero() { String::new() } else { format!("+{}", display(hook.reserve)) };
-    format!("{}\\n{}{reserve}", escaped(&hook.name), display(hook.timeout))
+    format!("{}\\n{}", escaped(&hook.name), times(hook))
 }
 
 /// Graphviz reads entities of HTML in labels.

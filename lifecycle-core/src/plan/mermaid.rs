@@ -2,9 +2,9 @@
 
 use std::{collections::HashSet, fmt::Write};
 
-use crate::{duration::display, terminal::plain};
+use crate::terminal::plain;
 
-use super::{Plan, PlannedHook};
+use super::{Plan, PlannedHook, table::times};
 
 impl Plan {
     /// The plan as a Mermaid flowchart: a subgraph for each order, who waits for whom, and the critical path
@@ -52,8 +52,7 @@ impl Plan {
 }
 
 fn label(hook: &PlannedHook) -> String {
-    let reserve = if hook.reserve.is_zero() { String::new() } else { format!("+{}", display(hook.reserve)) };
-    format!("{}<br/>{}{reserve}", escaped(&hook.name), display(hook.timeout))
+    format!("{}<br/>{}", escaped(&hook.name), times(hook))
 }
 
 /// Mermaid's own entities: all that has a meaning to it, or to the HTML that it makes.

@@ -26,6 +26,8 @@ mod planned;
 mod resolve;
 mod set;
 mod spec;
+#[cfg(feature = "pictures")]
+mod svg;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,8 @@ use self::{missing::Promise, resolve::Resolved};
 
 #[cfg(feature = "json")]
 pub use self::diff::PlanDiff;
+#[cfg(feature = "pictures")]
+pub(crate) use self::names::last_names;
 pub use self::{
     error::{PlanError, PlanProblem},
     fits::{Fits, Unfit},

@@ -38,6 +38,16 @@ pub(super) fn names(hooks: &[&HookSpec]) -> (Vec<Cow<'static, str>>, Vec<Vec<u32
     (names, clashes)
 }
 
+/// The last segment of each name, where no other has the same, else all of it.
+pub(crate) fn last_names<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    let last = |name: &'n str| name.rsplit("::").next().unwrap_or(name);
+    let mut count: HashMap<&str, u32> = HashMap::new();
+    for name in names {
+        *count.entry(last(name)).or_default() += 1;
+    }
+    names.iter().map(|name| if count[last(name)] == 1 { last(name) } else { name }).collect()
+}
+
 /// Appends its place to each default name. One line may declare several hooks (in a macro): they are
 /// numbered on top.
 fn locate(declared: &[usize], hooks: &[&HookSpec], names: &mut [Cow<'static, str>]) {

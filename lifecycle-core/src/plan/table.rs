@@ -2,13 +2,13 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fmt::{self, Display},
 };
 
 use crate::{duration::display, terminal::Tint};
 
-use super::{Plan, PlannedHook};
+use super::{Plan, PlannedHook, names::last_names};
 
 const WIDTH: usize = 80;
 /// How wide the column of names may get; what is longer loses its beginning, which says least.
@@ -82,20 +82,9 @@ impl Plan {
     }
 }
 
-/// The last segment of each name, where no other hook has the same, else all of it.
 fn short_names(hooks: &[PlannedHook]) -> Vec<Cow<'_, str>> {
-    let last = |hook: &PlannedHook| hook.name.rfind("::").map_or(0, |at| at + 2);
-    let mut count: HashMap<&str, u32> = HashMap::new();
-    for hook in hooks {
-        *count.entry(&hook.name[last(hook)..]).or_default() += 1;
-    }
-    hooks
-        .iter()
-        .map(|hook| match &hook.name[last(hook)..] {
-            last if count[last] == 1 => tail(last, NAME_IN_TEXT),
-            _ => tail(&hook.name, NAME_IN_TEXT),
-        })
-        .collect()
+    let names: Vec<&str> = hooks.iter().map(PlannedHook::name).collect();
+    last_names(&names).into_iter().map(|name| tail(name, NAME_IN_TEXT)).collect()
 }
 
 /// `words` behind `start`, with `between` after all but the last, broken and indented so that no line is
@@ -132,7 +121,7 @@ fn words(
 }
 
 /// The timeout, and that of the second step.
-fn times(hook: &PlannedHook) -> String {
+pub(super) fn times(hook: &PlannedHook) -> String {
     if hook.reserve.is_zero() {
         display(hook.timeout).to_string()
     } else {

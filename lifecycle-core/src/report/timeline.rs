@@ -186,7 +186,7 @@ impl Scale {
 }
 
 /// A duration in at most eight characters.
-pub(super) fn short(duration: Duration) -> String {
+pub(crate) fn short(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 999_999.5 {
         format!("{:.0} h", seconds / 3600.0)

@@ -1,0 +1,246 @@
+//! What stands in a drawing, whatever is drawn.
+
+use std::{fs, path::Path, time::Duration};
+
+use super::{super::style, samples::*};
+use crate::{
+    Outcome, Plan, Reason, Report,
+    plan::HookSpec,
+    report::{HookReport, Inner},
+};
+
+const SIZES: [usize; 5] = [0, 1, 8, 40, 200];
+
+/// Every picture of every sample, with what to call it.
+fn every() -> Vec<(String, String)> {
+    let mut every = Vec::new();
+    for count in SIZES {
+        let report = if count == 0 { empty_report() } else { report(count) };
+        every.push((format!("report of {count} as SVG"), report.to_svg()));
+        every.push((format!("report of {count} as HTML"), report.to_html()));
+        let plans = Shape::ALL.map(|shape| (format!("{shape:?} of {count}"), plan(shape, count).to_svg()));
+        every.extend(plans);
+    }
+    every
+}
+
+fn changed(report: &Report, change: impl FnOnce(&mut Inner)) -> Report {
+    let mut inner = (*report.inner).clone();
+    change(&mut inner);
+    Report::new(inner)
+}
+
+#[test]
+fn numbers_are_numbers_and_nothing_has_an_id() {
+    for (name, picture) in every() {
+        for not in ["NaN", "inf", "=\"-0\"", " id=", "<script", "http-equiv", "url(", "@import"] {
+            assert!(!picture.contains(not), "{name} has {not:?}");
+        }
+        let links = picture.matches("://").count();
+        let known = picture.matches("http://www.w3.org/2000/svg").count()
+            + picture.matches("postgres://app:***@").count();
+        assert_eq!(links, known, "{name} leads elsewhere");
+        assert_eq!(picture.matches("<style>").count(), 1, "{name}");
+    }
+}
+
+/// Who registers first is up to the linker.
+#[test]
+fn the_same_is_drawn_the_same() {
+    for ((name, first), (_, second)) in every().into_iter().zip(every()) {
+        assert!(first == second, "{name} differs from itself");
+    }
+    let before = |at: usize| if at > 0 { vec![spec(at / 2).id] } else { Vec::new() };
+    let specs = || (0..40).map(|at| HookSpec { after: before(at), ..spec(at) });
+    let (forwards, backwards) = (plan_of(specs().collect()), plan_of(specs().rev().collect()));
+    assert!(forwards.to_svg() == backwards.to_svg());
+}
+
+/// Nobody has to look up what a colour is, and colour says nothing that a sign does not.
+#[test]
+fn every_outcome_has_its_sign_its_word_and_its_colour() {
+    let text = || "text".to_owned();
+    let outcomes = [
+        Outcome::Completed,
+        Outcome::Late,
+        Outcome::Failed(text()),
+        Outcome::Panicked(text()),
+        Outcome::TimedOut,
+        Outcome::Stuck,
+        Outcome::Skipped(text()),
+        Outcome::NotStarted,
+        Outcome::Unregistered,
+    ];
+    for outcome in outcomes {
+        let report = changed(&report(1), |inner| {
+            inner.hooks[0].outcome = outcome.clone();
+            inner.drain.timed_out = false;
+        });
+        let class = outcome.word().replace(' ', "-");
+        let chip = format!("<rect class=\"lc-{class}\"");
+        let sign = format!(">{}</text>", outcome.sign());
+        let sign = if outcome.sign() == ' ' { String::new() } else { sign };
+        for picture in [report.to_svg(), report.to_html()] {
+            // In its row and in the legend; on the page in the graph and its legend as well.
+            assert!(picture.matches(&chip).count() >= 2, "{outcome}: {picture}");
+            assert!(picture.contains(&sign), "{outcome}");
+            assert!(picture.matches(&format!(">{}</text>", outcome.word())).count() >= 2, "{outcome}");
+            assert!(picture.contains(&format!("{outcome}")), "{outcome} is not explained");
+            assert!(picture.contains(&format!(".lc-{class}{{fill:#")), "{outcome} has no colour");
+        }
+    }
+}
+
+#[test]
+fn a_bar_that_took_no_time_is_seen_and_one_that_runs_on_ends_with_the_picture() {
+    let bar = |change: fn(&mut HookReport)| {
+        let svg = changed(&report(1), |inner| change(&mut inner.hooks[0])).to_svg();
+        let bar = svg.split("<rect class=\"lc-bar lc-completed\"").nth(1).expect("a bar").to_owned();
+        let number = |name: &str| -> f64 {
+            bar.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+        };
+        (number("x"), number("width"))
+    };
+    let (_, none) = bar(|hook| hook.took = Duration::ZERO);
+    assert!(none >= 2.0, "{none}");
+    let (x, wide) = bar(|hook| hook.took = Duration::from_secs(90));
+    assert!((807.9..808.1).contains(&(x + wide)), "{x} {wide}");
+    let (x, wide) =
+        bar(|hook| (hook.started, hook.took) = (Some(Duration::from_secs(80)), Duration::from_secs(1)));
+    assert!(x + wide < 808.1 && wide >= 2.0, "{x} {wide}");
+}
+
+#[test]
+fn text_of_any_origin_is_text() {
+    let bad = "</title><script>alert(\"&\")</script>\u{1b}[31m\u{0}\u{ffff}\u{202e}停止 'x'";
+    let report = changed(&report(8), |inner| {
+        inner.reason = Reason::Requested(bad.to_owned());
+        inner.shutdown_id = bad.to_owned();
+        inner.problems = vec![bad.to_owned()];
+        for hook in &mut inner.hooks {
+            hook.name = bad.to_owned();
+            hook.outcome = Outcome::Failed(bad.to_owned());
+        }
+        inner.signals.iter_mut().for_each(|signal| signal.did = bad.to_owned());
+    });
+    let specs = (0..8).map(|at| HookSpec { name: format!("{bad}{at}").into(), ..spec(at) });
+    for picture in [report.to_svg(), report.to_html(), plan_of(specs.collect()).to_svg()] {
+        assert!(!picture.contains("<script"), "{picture}");
+        assert!(picture.contains("&lt;script&gt;alert(&quot;&amp;&quot;)"), "{picture}");
+        let odd = |char: &char| char.is_control() && *char != '\n' || ['\u{ffff}', '\u{202e}'].contains(char);
+        assert_eq!(picture.chars().find(odd), None);
+    }
+}
+
+#[test]
+fn who_points_at_it_is_told_all() {
+    let svg = report(8).to_svg();
+    for said in [
+        "<title>orders::outbox::drain_outbox_2\nsrc/hooks.rs:3\ntimed out\norder 0\n",
+        "\nwaited for orders::outbox::close_outbox_1\n",
+        "took 750 ms\ntimeout 750ms, given 375 ms, slack 0 us</title>",
+        "<title>SIGTERM at 1.81 s: changes nothing</title>",
+        "<title>calls in flight while draining: 37 at most, 8 at the end</title>",
+    ] {
+        assert!(svg.contains(said), "{said:?} is not in {svg}");
+    }
+    let svg = plan(Shape::Chain, 3).to_svg();
+    let said = "<title>orders::outbox::close_outbox_1\nsrc/hooks.rs:2\norder 0\ntimeout 2s\nwaits for orders::outbox::flush_outbox_0</title>";
+    assert!(svg.contains(said), "{svg}");
+    let reserve = plan_of(vec![spec(4)]).to_svg();
+    assert!(reserve.contains("timeout 2s, and 2s for its second step"), "{reserve}");
+}
+
+#[test]
+fn a_plan_that_contradicts_itself_says_so() {
+    let mut specs: Vec<HookSpec> = (0..3).map(spec).collect();
+    specs[0].after.push(spec(1).id);
+    specs[1].after.push(spec(0).id);
+    let svg = plan_of(specs).to_svg();
+    assert!(svg.contains(">invalid: it contradicts itself"), "{svg}");
+    assert!(!plan(Shape::Random, 8).to_svg().contains("invalid"));
+}
+
+#[test]
+fn the_deadline_is_drawn_where_it_is_near_and_said_in_any_case() {
+    let at = |seconds: Option<u64>| {
+        let report = changed(&report(1), |inner| {
+            inner.total = Duration::from_millis(3_600);
+            inner.deadline = seconds.map(Duration::from_secs);
+        });
+        let svg = report.to_svg();
+        (svg.contains(">deadline "), svg)
+    };
+    let ((near, svg), (far, far_svg), (none, none_svg)) = (at(Some(4)), at(Some(28)), at(None));
+    assert_eq!([near, far, none], [true, false, false]);
+    assert!(svg.contains("400 ms before its deadline at 4.00 s"), "{svg}");
+    assert!(far_svg.contains("24.40 s before its deadline at 28.00 s"), "{far_svg}");
+    assert!(none_svg.contains("no deadline"), "{none_svg}");
+    assert!(at(Some(3)).1.contains("600 ms past its deadline at 3.00 s"));
+}
+
+/// A page is printed in pieces: nothing is missing, and nothing that is one is cut in two.
+#[test]
+fn what_is_printed_is_whole() {
+    for count in SIZES {
+        let report = if count == 0 { empty_report() } else { report(count) };
+        let drawing = report.timeline().draw(false);
+        let pieces = drawing.pieces(620.0);
+        let words = |text: &str| text.matches("<text ").count();
+        let cut: usize = pieces.iter().map(|piece| words(piece)).sum();
+        assert_eq!(cut, words(&drawing.to_svg()), "{count}");
+        let height = |svg: &String| -> f64 {
+            svg.split(" height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+        };
+        assert!(pieces.iter().all(|piece| height(piece) <= 620.0), "{count}");
+        assert!((pieces.iter().map(height).sum::<f64>() - drawing.height).abs() < 0.5, "{count}");
+    }
+}
+
+#[test]
+fn text_can_be_read_in_light_and_in_dark() {
+    let grounds = [style::GROUND, style::BAND, style::BOX];
+    for scheme in [0, 1] {
+        for (text, ground) in [style::INK, style::FAINT].iter().flat_map(|text| grounds.map(|on| (text, on)))
+        {
+            let contrast = contrast(text[scheme], ground[scheme]);
+            assert!(contrast >= 4.5, "{} on {}: {contrast}", text[scheme], ground[scheme]);
+        }
+        for (name, colour) in style::COLOURS {
+            let on = if name == "stuck" { style::GROUND[scheme] } else { style::ON_COLOUR };
+            let contrast = contrast(on, colour[scheme]);
+            assert!(contrast >= 4.5, "the sign on {name}: {contrast}");
+        }
+    }
+}
+
+/// As WCAG 2 defines it.
+fn contrast(a: &str, b: &str) -> f64 {
+    let light = |colour: &str| {
+        let part = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    };
+    let (a, b) = (light(a), light(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// The drawings of small ones, as they were looked at. `LIFECYCLE_GOLDEN=write` accepts what is there.
+#[test]
+fn small_ones_are_as_they_were_looked_at() {
+    let small = plan_of((0..3).map(|at| HookSpec { order: Some(i32::from(at == 2)), ..spec(at) }).collect());
+    golden("plan.svg", &small.to_svg());
+    golden("report.svg", &report(3).to_svg());
+    golden("empty.svg", &Plan::build(Vec::new(), Vec::new(), Vec::new()).to_svg());
+}
+
+fn golden(name: &str, drawn: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/picture/tests/golden").join(name);
+    if std::env::var_os("LIFECYCLE_GOLDEN").is_some_and(|value| value == "write") {
+        fs::write(&path, drawn).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == drawn, "{}: look at it, and accept it with LIFECYCLE_GOLDEN=write", path.display());
+}

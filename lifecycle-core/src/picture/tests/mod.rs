@@ -1,0 +1,6 @@
+//! What is drawn, of samples that have everything that a plan or a report can have.
+
+mod browser;
+mod drawings;
+mod places;
+mod samples;

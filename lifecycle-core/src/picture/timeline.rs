@@ -1,0 +1,276 @@
+//! A stop from left to right: its phases, then a row a hook.
+
+use std::time::Duration;
+
+use crate::Outcome;
+
+use super::{
+    axis::Axis,
+    legend::{self, Entry, Sample, chip, colour_of, pointer, short},
+    marks::Marks,
+    svg::{Drawing, explained, line, number, path, rect, text},
+    text::{end_of, start_of},
+};
+
+const MARGIN: f64 = 20.0;
+/// Where names begin, behind the signs.
+const NAMES: f64 = 58.0;
+/// How many columns of a name are shown.
+const NAME: usize = 30;
+const AXIS: f64 = 288.0;
+const AXIS_WIDTH: f64 = 520.0;
+/// Where what a row comes to ends.
+const RIGHT: f64 = 980.0;
+const WIDTH: f64 = 1_000.0;
+pub(super) const ROW: f64 = 24.0;
+const BAR: f64 = 12.0;
+const IN_FLIGHT: f64 = 48.0;
+/// A bar is never narrower: what happened is seen.
+const NARROWEST: f64 = 2.0;
+
+/// What is drawn.
+pub(crate) struct Timeline {
+    pub(crate) title: String,
+    pub(crate) is_clean: bool,
+    /// Lines below the title.
+    pub(crate) facts: Vec<String>,
+    pub(crate) total: Duration,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) phases: Vec<Row>,
+    pub(crate) in_flight: Option<InFlight>,
+    pub(crate) rows: Vec<Row>,
+    /// Places among the rows, in order.
+    pub(crate) chain: Vec<usize>,
+    pub(crate) signals: Vec<Moment>,
+}
+
+/// A name, and a bar where there is one.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) outcome: Outcome,
+    /// The colour of the bar, where it is not that of the outcome.
+    pub(crate) colour: Option<&'static str>,
+    pub(crate) bar: Option<Bar>,
+    /// Lines for who points at it.
+    pub(crate) explained: Vec<String>,
+}
+
+/// When it ran, and when it had to be over.
+pub(crate) struct Bar {
+    pub(crate) started: Duration,
+    pub(crate) took: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) allotted: Duration,
+}
+
+/// How many calls there were, from each moment to the next.
+pub(crate) struct InFlight {
+    pub(crate) points: Vec<(Duration, usize)>,
+    pub(crate) end: Duration,
+}
+
+/// Something that happened at once.
+pub(crate) struct Moment {
+    pub(crate) at: Duration,
+    pub(crate) name: String,
+    pub(crate) explained: String,
+}
+
+impl Timeline {
+    /// As a file of its own.
+    pub(crate) fn to_svg(&self) -> String {
+        self.draw(true).to_svg()
+    }
+
+    /// With its title, or for a page that says it.
+    pub(super) fn draw(&self, with_title: bool) -> Drawing {
+        let mut drawing = Drawing::new(&self.title, self.facts.join(". "));
+        drawing.width = WIDTH;
+        let axis = Axis::new(AXIS, AXIS_WIDTH, self.shown());
+        let mut y = if with_title { self.header(&mut drawing) } else { MARGIN };
+        let limit = self.deadline.filter(|deadline| !axis.is_beyond(*deadline));
+        let marks = Marks::new(&self.signals, limit, &axis);
+        marks.draw_labels(&mut drawing, y);
+        y += marks.height();
+        let ticks = axis.ticks();
+        ticks.iter().for_each(|(x, words)| {
+            drawing.add(y, y + 18.0, text("lc-faint lc-middle", *x, y + 13.0, words));
+        });
+        y += 20.0;
+        let above = y;
+        let below = y + self.rows_height();
+        let mut behind: Vec<String> =
+            ticks.iter().map(|(x, _)| line("lc-thin", [*x, y], [*x, below])).collect();
+        behind.push(line("lc-thin", [axis.right(), y], [axis.right(), below]));
+        behind.into_iter().for_each(|line| drawing.add_divisible(y, below, line));
+        for phase in &self.phases {
+            self.row(phase, false, &axis, &mut drawing, y);
+            y += ROW;
+        }
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.draw(&axis, &mut drawing, y);
+            y += IN_FLIGHT;
+        }
+        let first = y;
+        self.connect(&axis, &mut drawing, first);
+        for (at, row) in self.rows.iter().enumerate() {
+            self.row(row, self.chain.contains(&at), &axis, &mut drawing, y);
+            y += ROW;
+        }
+        marks.draw_lines(&mut drawing, [above, below]);
+        y = legend::draw(&self.legend(), &mut drawing, MARGIN, y + 10.0, WIDTH - 2.0 * MARGIN);
+        drawing.height = (y + MARGIN).ceil();
+        drawing
+    }
+
+    /// What the axis has to show: all that happened, and the deadline where it is near.
+    fn shown(&self) -> Duration {
+        let signals = self.signals.iter().map(|signal| signal.at);
+        let total = signals.fold(self.total, Duration::max);
+        match self.deadline {
+            Some(deadline) if deadline <= total.mul_f64(1.5) => total.max(deadline).mul_f64(1.02),
+            _ => total,
+        }
+    }
+
+    fn header(&self, drawing: &mut Drawing) -> f64 {
+        let mut y = MARGIN;
+        let (colour, sign) = if self.is_clean { ("completed", '+') } else { ("failed", 'x') };
+        let parts = [
+            chip(colour, sign, MARGIN, y),
+            text("lc-title", MARGIN + 24.0, y + 13.0, &start_of(&self.title, 100)),
+        ];
+        drawing.add(y, y + 20.0, explained(std::slice::from_ref(&self.title), "", &parts));
+        y += 23.0;
+        for fact in &self.facts {
+            let parts = [text("lc-faint", MARGIN, y + 14.0, &start_of(fact, 130))];
+            drawing.add(y, y + 20.0, explained(std::slice::from_ref(fact), "", &parts));
+            y += 20.0;
+        }
+        y + 8.0
+    }
+
+    fn rows_height(&self) -> f64 {
+        let in_flight = if self.in_flight.is_some() { IN_FLIGHT } else { 0.0 };
+        (self.phases.len() + self.rows.len()) as f64 * ROW + in_flight
+    }
+
+    fn row(&self, row: &Row, is_critical: bool, axis: &Axis, drawing: &mut Drawing, y: f64) {
+        let middle = y + ROW / 2.0;
+        // What a pointer meets beside the words.
+        let mut parts = vec![rect("lc-catch", MARGIN, y, WIDTH - 2.0 * MARGIN, ROW, 0.0)];
+        if is_critical {
+            parts.push(pointer(MARGIN + 1.0, middle));
+        }
+        let colour = row.colour.unwrap_or_else(|| colour_of(&row.outcome));
+        parts.push(chip(colour_of(&row.outcome), row.outcome.sign(), MARGIN + 15.0, middle - 8.0));
+        parts.push(text("lc-name", NAMES, middle + 4.0, &end_of(&row.name, NAME)));
+        if let Some(bar) = &row.bar {
+            parts.extend(bar.draw(colour, axis, middle));
+        }
+        let took = row.bar.as_ref().map(|bar| short(bar.took)).unwrap_or_default();
+        parts.push(text("lc-faint", axis.right() + 12.0, middle + 4.0, row.outcome.word()));
+        parts.push(text("lc-end", RIGHT, middle + 4.0, &took));
+        let class = if is_critical { "lc-critical" } else { "" };
+        drawing.add(y, y + ROW, explained(&row.explained, class, &parts));
+    }
+
+    /// From the end of each hook of the chain to the start of the next.
+    fn connect(&self, axis: &Axis, drawing: &mut Drawing, first: f64) {
+        for pair in self.chain.windows(2) {
+            let [Some(from), Some(to)] = [pair[0], pair[1]].map(|at| self.rows[at].bar.as_ref()) else {
+                continue;
+            };
+            let [top, bottom] = [pair[0], pair[1]].map(|at| first + (at as f64 + 0.5) * ROW);
+            // Down where the next begins: it began because this one had ended.
+            let [end, start] = [axis.x(from.started + from.took), axis.x(to.started)];
+            let d =
+                format!("M{} {}H{}V{}", number(end.min(start)), number(top), number(start), number(bottom));
+            drawing.add_divisible(top.min(bottom), top.max(bottom), path("lc-link", &d));
+        }
+    }
+
+    fn legend(&self) -> Vec<Entry> {
+        let every = self.rows.iter().chain(&self.phases);
+        let mut entries = legend::outcomes(every.map(|row| &row.outcome));
+        let mut say = |sample: fn(f64, f64) -> String, words: &str| {
+            entries.push(Entry { sample: Sample::Markup(sample), words: words.to_owned() });
+        };
+        let bars = || self.rows.iter().filter_map(|row| row.bar.as_ref());
+        if bars().any(|bar| bar.timeout > bar.took) {
+            say(|x, y| rect("lc-room", x, y - 6.0, 22.0, 12.0, 2.0), "its timeout");
+        }
+        if bars().any(Bar::is_cut_short) {
+            say(
+                |x, y| line("lc-heavy", [x + 11.0, y - 8.0], [x + 11.0, y + 8.0]),
+                "its share, as time was short",
+            );
+        }
+        if !self.chain.is_empty() {
+            say(legend::critical_sample, "critical chain: decided how long it took");
+        }
+        entries
+    }
+}
+
+impl Bar {
+    fn is_cut_short(&self) -> bool {
+        self.allotted < self.timeout
+    }
+
+    fn draw(&self, colour: &str, axis: &Axis, middle: f64) -> Vec<String> {
+        let [top, bottom] = [middle - BAR / 2.0, middle + BAR / 2.0];
+        let from = axis.x(self.started).min(axis.right() - NARROWEST);
+        let to = axis.x(self.started + self.took).max(from + NARROWEST);
+        let mut parts = Vec::new();
+        let limit = self.started + self.timeout;
+        if self.timeout > self.took {
+            let end = axis.x(limit);
+            let d = format!("M{} {}H{}", number(to), number(top), number(end));
+            // Where the outline leaves the picture it stays open.
+            let d = match axis.is_beyond(limit) {
+                true => format!("{d}M{} {}H{}", number(end), number(bottom), number(to)),
+                false => format!("{d}V{}H{}", number(bottom), number(to)),
+            };
+            parts.push(path("lc-room", &d));
+        }
+        parts.push(rect(&format!("lc-bar lc-{colour}"), from, top, to - from, BAR, 1.5));
+        let share = self.started + self.allotted;
+        if self.is_cut_short() && !axis.is_beyond(share) {
+            let x = axis.x(share);
+            parts.push(line("lc-heavy", [x, top - 3.0], [x, bottom + 3.0]));
+        }
+        parts
+    }
+}
+
+impl InFlight {
+    fn draw(&self, axis: &Axis, drawing: &mut Drawing, y: f64) {
+        let [top, bottom] = [y + 8.0, y + IN_FLIGHT - 6.0];
+        let most = self.points.iter().map(|point| point.1).max().unwrap_or_default();
+        let height = |count: usize| bottom - (bottom - top) * count as f64 / most.max(1) as f64;
+        let mut steps = String::new();
+        for (at, (from, count)) in self.points.iter().enumerate() {
+            let until = self.points.get(at + 1).map_or(self.end, |next| next.0).max(*from);
+            let begin = if at == 0 { 'M' } else { 'L' };
+            let [x, end] = [axis.x(*from), axis.x(until)].map(number);
+            steps += &format!("{begin}{x} {}H{end}", number(height(*count)));
+        }
+        let (first, last) = (self.points.first().map_or(self.end, |point| point.0), self.end);
+        let [first, last] = [axis.x(first), axis.x(last).max(axis.x(first))].map(number);
+        let area = format!("{steps}L{last} {}L{first} {}Z", number(bottom), number(bottom));
+        let parts = [
+            rect("lc-catch", MARGIN, y, WIDTH - 2.0 * MARGIN, IN_FLIGHT, 0.0),
+            text("lc-faint", NAMES, y + IN_FLIGHT / 2.0 + 6.0, "in flight"),
+            text("lc-faint lc-end", axis.left - 10.0, top + 8.0, &format!("max {most}")),
+            text("lc-faint lc-end", axis.left - 10.0, bottom + 1.0, "0"),
+            line("lc-thin", [axis.left, top], [axis.right(), top]),
+            line("lc-thin", [axis.left, bottom], [axis.right(), bottom]),
+            path("lc-drain lc-area", &area),
+            path("lc-step", &steps),
+        ];
+        let last = self.points.last().map_or(0, |point| point.1);
+        let said = format!("calls in flight while draining: {most} at most, {last} at the end");
+        drawing.add(y, y + IN_FLIGHT, explained(&[said], "", &parts));
+    }
+}
