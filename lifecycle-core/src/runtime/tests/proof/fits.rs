@@ -202,6 +202,28 @@ fn judge(case: &Case, seen: &mut Seen) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn nothing_to_spare_is_enough() {
+    let (grace, margin) = (ms(20_000), ms(2_000));
+    for hooks in [&[][..], &[ms(100)], &[ms(1_000), ms(2_000)]] {
+        for delay in [ms(0), ms(5_000)] {
+            let drain = grace - margin - delay - hooks.iter().sum::<Duration>();
+            let config = Config::new()
+                .platform(Platform::Unknown)
+                .grace_period(grace)
+                .shutdown_delay(delay)
+                .drain_timeout(drain);
+            let case = Case { plan: chain(hooks), config };
+            assert_eq!(case.plan.fits(&case.config).unwrap().spare(), Some(Duration::ZERO));
+            let slow = case.slow();
+            assert!(is_whole(&slow, &case) && slow.all_completed(), "{hooks:?} {delay:?}");
+            let hanging = case.hanging();
+            let is_granted = !hanging.abandons() && hanging.worst_cut().is_zero();
+            assert!(is_granted && hanging.is_over_by_the_deadline(), "{hooks:?} {delay:?}");
+        }
+    }
+}
+
 /// A platform, a grace period and a configuration that say the same are measured alike.
 #[test]
 fn terms_that_say_the_same_give_the_same_verdict() {
