@@ -206,8 +206,9 @@ fn judge(case: &Case, seen: &mut Seen) -> Result<(), TestCaseError> {
 fn nothing_to_spare_is_enough() {
     let (grace, margin) = (ms(20_000), ms(2_000));
     for hooks in [&[][..], &[ms(100)], &[ms(1_000), ms(2_000)]] {
-        for delay in [ms(0), ms(5_000)] {
-            let drain = grace - margin - delay - hooks.iter().sum::<Duration>();
+        let open = grace - margin - hooks.iter().sum::<Duration>();
+        for delay in [ms(0), ms(5_000), open - ms(50)] {
+            let drain = open - delay;
             let config = Config::new()
                 .platform(Platform::Unknown)
                 .grace_period(grace)
