@@ -7,7 +7,8 @@ use std::{
 };
 
 use lifecycle::{
-    Config, Outcome, Platform, Reason, Refused, Signal, Site, State, on_shutdown, testing::Scenario, tracked,
+    Config, Outcome, Plan, Platform, Reason, Refused, Signal, Site, State, on_shutdown, testing::Scenario,
+    tracked,
 };
 
 type Trace = Arc<Mutex<Vec<&'static str>>>;
@@ -176,6 +177,36 @@ async fn an_exploration_holds() {
     println!("{explored} in {:.1?}", began.elapsed());
     assert_eq!(explored.runs(), 500);
     assert!(explored.clean() > 10 && explored.clean() < 490, "{explored}");
+}
+
+#[on_shutdown(timeout = "800ms", before = [flush])]
+async fn stop_cron() {}
+
+#[on_shutdown(timeout = "300ms", after = [close, stop_cron])]
+async fn give_lease_back() {}
+
+fn every_kind_of_edge() -> Scenario {
+    Scenario::new().only::<(flush, close, telemetry, stop_cron, give_lease_back)>()
+}
+
+#[lifecycle::test]
+async fn an_exploration_of_every_kind_of_edge_holds() {
+    let explored = every_kind_of_edge().explore(500);
+    assert!(explored.clean() > 10, "{explored}");
+    // One after the other, and with a hook left out that order was written through.
+    let corrected = Plan::collect().unwrap().only::<(flush, close, stop_cron, give_lease_back)>();
+    let _ = Scenario::new().plan(corrected.clone().without::<close>()).explore(100);
+    let _ = Scenario::new().plan(corrected.sequential()).explore(100);
+}
+
+/// So little that a hook which cannot be stopped is there when the deadline comes.
+#[lifecycle::test]
+async fn an_exploration_where_time_is_short_holds() {
+    let short = Config::new().grace_period(Duration::from_millis(400));
+    let explored = every_kind_of_edge().config(short).explore(500);
+    assert!(explored.to_string().contains("not started"), "{explored}");
+    let limited = Config::new().grace_period(None).drain_timeout(Duration::from_secs(2));
+    let _ = every_kind_of_edge().config(limited).explore(100);
 }
 
 #[lifecycle::test]

@@ -19,6 +19,7 @@ mod chaos;
 mod clock;
 mod explore;
 mod golden;
+mod law;
 
 use std::{pin::Pin, time::Duration};
 

@@ -2,15 +2,8 @@
 
 use std::{fmt, panic::resume_unwind, time::Duration};
 
-use super::{Invariant, Scenario, chaos::Chaos};
-use crate::{
-    Config, HookReport, Outcome, Plan, Reason, Report, Signal, Site,
-    budget::margin,
-    hook::Access,
-    plan::{HookId, PlannedHook},
-    runtime::{JOIN_PATIENCE, Part},
-    settings::{Environment, Settings},
-};
+use super::{Invariant, Scenario, chaos::Chaos, law::Law};
+use crate::{Config, Plan, Reason, Report, Signal, Site, plan::PlannedHook, runtime::Part};
 
 /// What an exploration saw.
 #[derive(Clone, Debug, Default)]
@@ -50,10 +43,16 @@ impl Scenario {
     /// request or by main, and more signals come at any moment. Of every stop it checks what always has to
     /// hold, and the scenario's own [`invariant`](Self::invariant)s. The hooks' own work is not run.
     ///
-    /// What always has to hold: no hook starts before those that its written order, its `after` and
-    /// `before`, and what it takes demand have ended or are stuck; every hook has one outcome; nothing is
-    /// over the deadline; hooks are left out only where the process would have been ended; the exit code
-    /// is the right one.
+    /// What always has to hold:
+    ///
+    /// - no hook starts before those that its written order, its `after` and `before`, and what it takes
+    ///   demand have ended or are stuck, and each starts the moment they have, whatever became of them;
+    /// - no hook starts while calls are in flight, unless a signal ended the drain or its time was up, and
+    ///   then it had the time it was promised;
+    /// - every hook has one outcome, and is timed out only when its time was up;
+    /// - nothing is over the deadline, and nothing but a hook that cannot be stopped comes to it;
+    /// - hooks are left out only where the process would have been ended;
+    /// - the exit code is the right one.
     ///
     /// # Panics
     ///
@@ -157,118 +156,4 @@ fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
         3 => Part::Block(takes * 2),
         _ => Part::Play(Box::new(move || Box::pin(play()))),
     }
-}
-
-/// What always has to hold, said without the plan's own graph: of the orders, of the edges as they were
-/// written, of who borrows and who takes.
-struct Law {
-    /// The first has to end before the second starts, for this reason.
-    pairs: Vec<(HookId, HookId, String)>,
-    hooks: usize,
-    deadline: Option<Duration>,
-    job: bool,
-}
-
-impl Law {
-    fn new(config: &Config, plan: &Plan) -> Self {
-        let (settings, _) = Settings::resolve(config, &Environment::default());
-        let hooks = plan.hooks();
-        let mut pairs = Vec::new();
-        for a in hooks {
-            for b in hooks.iter().filter(|b| b.id() != a.id()) {
-                if a.order() < b.order() {
-                    pairs.push((a.id(), b.id(), format!("order {} is before {}", a.order(), b.order())));
-                }
-                if let Some(resource) = taken_after_borrow(a, b) {
-                    pairs.push((a.id(), b.id(), format!("it takes `{resource}`, which the other borrows")));
-                }
-            }
-        }
-        for (first, then) in plan.written_pairs() {
-            pairs.push((first, then, "an edge says so".to_owned()));
-        }
-        let grace = settings.grace.value;
-        Self {
-            pairs,
-            hooks: hooks.len(),
-            deadline: grace.map(|grace| grace - margin(grace)),
-            job: config.job,
-        }
-    }
-
-    fn check(&self, report: &Report) -> Result<(), String> {
-        let ended_early = report.exit_code() >= 124 && !self.job || report.exit_code() == 124;
-        self.check_order(report)?;
-        if report.hooks().len() != self.hooks {
-            return Err(format!("{} hooks have an outcome, of {}", report.hooks().len(), self.hooks));
-        }
-        for hook in report.hooks() {
-            if *hook.outcome() == Outcome::NotStarted && !ended_early && report.exit_code() < 128 {
-                return Err(format!("hook `{}` was left out", hook.name()));
-            }
-        }
-        // A millisecond is the grain of the runtime's timers.
-        if self.deadline.is_some_and(|deadline| report.total() > deadline + Duration::from_millis(2)) {
-            return Err(format!("it took {:.3?}, the deadline is {:.3?}", report.total(), self.deadline));
-        }
-        self.check_code(report)
-    }
-
-    fn check_order(&self, report: &Report) -> Result<(), String> {
-        let find = |id: HookId| report.hooks().iter().find(|hook| hook.id == Some(id));
-        for (first, then, why) in &self.pairs {
-            let (Some(first), Some(then)) = (find(*first), find(*then)) else { continue };
-            let Some(started) = then.started() else { continue };
-            if free_at(first).is_none_or(|free| started < free) {
-                return Err(format!(
-                    "`{}` ({}) started {started:.3?} after the request, before `{}` ({}) had ended: {why}",
-                    then.name(),
-                    then.location(),
-                    first.name(),
-                    first.location(),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_code(&self, report: &Report) -> Result<(), String> {
-        let code = report.exit_code();
-        let failed = report.reason().is_failure();
-        let unclean = report.hooks().iter().any(|hook| {
-            !matches!(hook.outcome(), Outcome::Completed | Outcome::Unregistered | Outcome::Skipped(_))
-        });
-        let abandoned = report.drain().abandoned() > 0;
-        let right = match code {
-            0 => !failed && !unclean && !abandoned,
-            1 => failed || !report.problems().is_empty(),
-            70 => unclean || abandoned,
-            75 => self.job,
-            124 => true,
-            code => code > 128,
-        };
-        if right { Ok(()) } else { Err(format!("exit code {code} is not the right one")) }
-    }
-}
-
-/// From when on the successors of a hook may run; `None`: it did not run.
-fn free_at(hook: &HookReport) -> Option<Duration> {
-    let started = hook.started()?;
-    let ended = started + hook.took();
-    let given_up = started + hook.allotted() + JOIN_PATIENCE;
-    Some(match hook.outcome() {
-        Outcome::Stuck | Outcome::Late => ended.min(given_up),
-        _ => ended,
-    })
-}
-
-/// What `b` takes that `a` borrows.
-fn taken_after_borrow(a: &PlannedHook, b: &PlannedHook) -> Option<&'static str> {
-    let borrows = a.needs().iter().filter(|need| need.access == Access::Borrow);
-    borrows
-        .flat_map(|borrow| b.needs().iter().map(move |need| (borrow, need)))
-        .find(|(borrow, need)| {
-            need.access == Access::Take && (need.id == borrow.id || need.id == borrow.arc_id)
-        })
-        .map(|(borrow, _)| (borrow.type_name)())
 }

@@ -1,0 +1,223 @@
+//! What always has to hold of a stop.
+
+use std::time::Duration;
+
+use crate::{
+    Config, HookReport, Outcome, Plan, Report,
+    budget::margin,
+    hook::Access,
+    plan::{HookId, PlannedHook},
+    runtime::JOIN_PATIENCE,
+    settings::{Environment, Settings},
+};
+
+/// The grain of the runtime's timers is a millisecond; two of them may meet.
+const GRAIN: Duration = Duration::from_millis(2);
+/// What the drain may leave of its time for the report.
+const END_ROOM: Duration = Duration::from_millis(250);
+
+/// What always has to hold, said of the orders, of the edges as they were written, of who borrows and who
+/// takes. Only that no hook waits longer than it has to is said of the plan's own graph.
+pub(super) struct Law {
+    /// The first has to end before the second starts, for this reason.
+    pairs: Vec<(HookId, HookId, String)>,
+    /// Each hook, and those it waits for.
+    waits: Vec<(HookId, Vec<HookId>)>,
+    worst_case: Duration,
+    deadline: Option<Duration>,
+    drain_timeout: Option<Duration>,
+    job: bool,
+}
+
+impl Law {
+    pub(super) fn new(config: &Config, plan: &Plan) -> Self {
+        let (settings, _) = Settings::resolve(config, &Environment::default());
+        let plan = plan.clone().with_default_timeout(settings.hook_timeout.value);
+        let grace = settings.grace.value;
+        Self {
+            pairs: pairs(&plan),
+            waits: waits(&plan),
+            worst_case: plan.worst_case(),
+            deadline: grace.map(|grace| grace - margin(grace)),
+            drain_timeout: settings.drain_timeout.value,
+            job: config.job,
+        }
+    }
+
+    /// # Errors
+    ///
+    /// What does not hold, in words.
+    pub(super) fn check(&self, report: &Report) -> Result<(), String> {
+        self.check_order(report)?;
+        self.check_drain(report)?;
+        self.check_hooks(report)?;
+        self.check_promptness(report)?;
+        self.check_deadline(report)?;
+        self.check_code(report)
+    }
+
+    fn check_order(&self, report: &Report) -> Result<(), String> {
+        for (first, then, why) in &self.pairs {
+            let (Some(first), Some(then)) = (find(report, *first), find(report, *then)) else { continue };
+            let Some(started) = then.started() else { continue };
+            if free_at(first).is_none_or(|free| started < free) {
+                return Err(format!(
+                    "{} started {started:.3?} after the request, before {} had ended: {why}",
+                    named(then),
+                    named(first),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_drain(&self, report: &Report) -> Result<(), String> {
+        let drain = report.drain();
+        if drain.abandoned() == 0 || drain.hurried {
+            return Ok(());
+        }
+        let promised = self.promised_drain(drain.delay()).unwrap_or(Duration::MAX);
+        if drain.took() + END_ROOM + GRAIN < promised {
+            let (left, took) = (drain.abandoned(), drain.took());
+            return Err(format!(
+                "{left} calls were abandoned after {took:.3?}: {promised:.3?} were promised"
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the drain has at least, after such a delay.
+    fn promised_drain(&self, delay: Duration) -> Option<Duration> {
+        let Some(deadline) = self.deadline else { return self.drain_timeout };
+        let left = deadline.saturating_sub(delay);
+        let most = left - self.worst_case.min(left / 2);
+        Some(self.drain_timeout.map_or(most, |timeout| timeout.min(most)))
+    }
+
+    fn check_hooks(&self, report: &Report) -> Result<(), String> {
+        if report.hooks().len() != self.waits.len() {
+            return Err(format!("{} hooks have an outcome, of {}", report.hooks().len(), self.waits.len()));
+        }
+        let ended_early = report.exit_code() == 124 || report.exit_code() > 128;
+        for hook in report.hooks() {
+            let (took, allotted) = (hook.took(), hook.allotted());
+            let wrong = match hook.outcome() {
+                Outcome::NotStarted => !ended_early,
+                Outcome::TimedOut | Outcome::Late => took < allotted,
+                Outcome::Completed => took > allotted + GRAIN,
+                _ => false,
+            };
+            if wrong {
+                let outcome = hook.outcome();
+                return Err(format!("{} {outcome} after {took:.3?} of {allotted:.3?}", named(hook)));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_promptness(&self, report: &Report) -> Result<(), String> {
+        let teardown = report.drain().delay() + report.drain().took();
+        for (hook, waits) in &self.waits {
+            let Some(hook) = find(report, *hook) else { continue };
+            let before = waits.iter().map(|before| find(report, *before).and_then(free_at));
+            let Some(free) = before.chain([Some(teardown)]).collect::<Option<Vec<_>>>() else { continue };
+            let free = free.into_iter().max().unwrap_or_default();
+            if hook.started().unwrap_or_else(|| report.total()) > free + GRAIN {
+                return Err(format!(
+                    "{} could have started {free:.3?} after the request, and did not",
+                    named(hook)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_deadline(&self, report: &Report) -> Result<(), String> {
+        let Some(deadline) = self.deadline else { return Ok(()) };
+        let total = report.total();
+        if total > deadline + GRAIN {
+            return Err(format!("it took {total:.3?}, the deadline is {deadline:.3?}"));
+        }
+        let holds = |hook: &HookReport| *hook.outcome() == Outcome::Stuck;
+        if report.exit_code() == 124 && !report.hooks().iter().any(holds) {
+            return Err(format!("the deadline passed after {total:.3?}, and nothing held the process"));
+        }
+        Ok(())
+    }
+
+    fn check_code(&self, report: &Report) -> Result<(), String> {
+        let code = report.exit_code();
+        let failed = report.reason().is_failure();
+        let unclean = report.hooks().iter().any(|hook| {
+            !matches!(hook.outcome(), Outcome::Completed | Outcome::Unregistered | Outcome::Skipped(_))
+        });
+        let abandoned = report.drain().abandoned() > 0;
+        let right = match code {
+            0 => !failed && !unclean && !abandoned,
+            1 => failed || !report.problems().is_empty(),
+            70 => unclean || abandoned,
+            75 => self.job,
+            124 => true,
+            code => code > 128,
+        };
+        if right { Ok(()) } else { Err(format!("exit code {code} is not the right one")) }
+    }
+}
+
+fn pairs(plan: &Plan) -> Vec<(HookId, HookId, String)> {
+    let hooks = plan.hooks();
+    let mut pairs = Vec::new();
+    for a in hooks {
+        for b in hooks.iter().filter(|b| b.id() != a.id()) {
+            if a.order() < b.order() {
+                pairs.push((a.id(), b.id(), format!("order {} is before {}", a.order(), b.order())));
+            }
+            if let Some(resource) = taken_after_borrow(a, b) {
+                pairs.push((a.id(), b.id(), format!("it takes `{resource}`, which the other borrows")));
+            }
+        }
+    }
+    let written = plan.written_pairs().into_iter();
+    pairs.extend(written.map(|(first, then)| (first, then, "an edge says so".to_owned())));
+    pairs
+}
+
+fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>)> {
+    let hooks = plan.hooks();
+    let waits = hooks.iter().zip(plan.graph().waits()).map(|(hook, nearest)| {
+        let nearest = nearest.into_iter().map(|place| hooks[place as usize].id());
+        let smaller = hooks.iter().filter(|other| other.order() < hook.order()).map(PlannedHook::id);
+        (hook.id(), nearest.chain(smaller).collect())
+    });
+    waits.collect()
+}
+
+/// From when on the successors of a hook may run; `None`: it did not run, or not to its end.
+fn free_at(hook: &HookReport) -> Option<Duration> {
+    let started = hook.started()?;
+    let ended = started + hook.took();
+    let given_up = started + hook.allotted() + JOIN_PATIENCE;
+    Some(match hook.outcome() {
+        Outcome::Stuck | Outcome::Late => ended.min(given_up),
+        _ => ended,
+    })
+}
+
+/// What `b` takes that `a` borrows.
+fn taken_after_borrow(a: &PlannedHook, b: &PlannedHook) -> Option<&'static str> {
+    let borrows = a.needs().iter().filter(|need| need.access == Access::Borrow);
+    borrows
+        .flat_map(|borrow| b.needs().iter().map(move |need| (borrow, need)))
+        .find(|(borrow, need)| {
+            need.access == Access::Take && (need.id == borrow.id || need.id == borrow.arc_id)
+        })
+        .map(|(borrow, _)| (borrow.type_name)())
+}
+
+fn find(report: &Report, id: HookId) -> Option<&HookReport> {
+    report.hooks().iter().find(|hook| hook.id == Some(id))
+}
+
+fn named(hook: &HookReport) -> String {
+    format!("`{}` ({})", hook.name(), hook.location())
+}
