@@ -48,6 +48,10 @@ pub(crate) enum Source {
 pub(crate) enum PlanAnswer {
     Text,
     Json,
+    Mermaid,
+    Dot,
+    #[cfg(feature = "pictures")]
+    Svg,
     Check,
 }
 
@@ -63,6 +67,10 @@ pub(crate) struct ReportFile {
 pub(crate) enum ReportFormat {
     Text,
     Json,
+    #[cfg(feature = "pictures")]
+    Svg,
+    #[cfg(feature = "pictures")]
+    Html,
 }
 
 /// The environment that matters here, taken once so that what follows is a pure function of it.
@@ -92,6 +100,10 @@ const REPORT: &str = "LIFECYCLE_REPORT";
 const MANIFEST: &str = "LIFECYCLE_MANIFEST";
 const KNOWN: [&str; 8] =
     [GRACE_PERIOD, SHUTDOWN_DELAY, DRAIN_TIMEOUT, HOOK_TIMEOUT, EXIT_TIMEOUT, PLAN, REPORT, MANIFEST];
+
+/// What is said where a picture is asked for that this program cannot draw.
+const NO_PICTURES: &str =
+    "this program draws no pictures; build it with the feature `pictures` of `lifecycle-hooks`";
 
 const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -223,9 +235,17 @@ fn report(environment: &Environment, findings: &mut Findings) -> Option<ReportFi
     let format = match path.rsplit_once('.').map(|(_, end)| end) {
         Some("txt") => ReportFormat::Text,
         Some("json") => ReportFormat::Json,
-        _ => {
-            let formats = "end the path in .txt or .json";
-            findings.errors.push(format!("{REPORT}={path}: how is it to be written? {formats}"));
+        #[cfg(feature = "pictures")]
+        Some("svg") => ReportFormat::Svg,
+        #[cfg(feature = "pictures")]
+        Some("html") => ReportFormat::Html,
+        end => {
+            findings.errors.push(match end {
+                Some("svg" | "html") => format!("{REPORT}={path}: {NO_PICTURES}"),
+                _ => format!(
+                    "{REPORT}={path}: the end of the path says how it is written: .txt, .json, .svg or .html"
+                ),
+            });
             return None;
         }
     };
@@ -236,9 +256,16 @@ fn plan_answer(environment: &Environment, findings: &mut Findings) -> Option<Pla
     match environment.get(PLAN)? {
         "text" => Some(PlanAnswer::Text),
         "json" => Some(PlanAnswer::Json),
+        "mermaid" => Some(PlanAnswer::Mermaid),
+        "dot" => Some(PlanAnswer::Dot),
+        #[cfg(feature = "pictures")]
+        "svg" => Some(PlanAnswer::Svg),
         "check" => Some(PlanAnswer::Check),
         other => {
-            findings.errors.push(format!("{PLAN}={other}: `text`, `json` or `check`"));
+            findings.errors.push(match other {
+                "svg" => format!("{PLAN}={other}: {NO_PICTURES}"),
+                _ => format!("{PLAN}={other}: `text`, `json`, `mermaid`, `dot`, `svg` or `check`"),
+            });
             None
         }
     }
@@ -380,6 +407,21 @@ mod tests {
             ]),
         );
         assert_eq!(findings.errors.len(), 5, "{findings:?}");
+    }
+
+    #[test]
+    fn pictures_are_for_programs_that_draw() {
+        let find = |variables| Settings::resolve(&Config::new(), &environment(variables)).1;
+        for (name, value) in
+            [("LIFECYCLE_PLAN", "svg"), ("LIFECYCLE_REPORT", "a.svg"), ("LIFECYCLE_REPORT", "a.html")]
+        {
+            let errors = Settings::resolve(&Config::new(), &environment(&[(name, value)])).1.errors;
+            if cfg!(feature = "pictures") {
+                assert_eq!(errors, [""; 0]);
+            } else {
+                assert_eq!(errors, [format!("{name}={value}: {NO_PICTURES}")]);
+            }
+        }
     }
 
     #[test]

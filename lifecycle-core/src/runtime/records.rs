@@ -47,6 +47,10 @@ fn render(format: ReportFormat, report: &Report) -> String {
     match format {
         ReportFormat::Text => report.to_string(),
         ReportFormat::Json => report.to_json() + "\n",
+        #[cfg(feature = "pictures")]
+        ReportFormat::Svg => report.to_svg(),
+        #[cfg(feature = "pictures")]
+        ReportFormat::Html => report.to_html(),
     }
 }
 

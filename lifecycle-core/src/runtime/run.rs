@@ -172,6 +172,10 @@ impl Prepared {
         match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
             PlanAnswer::Json => print(&self.plan.to_json()),
+            PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
+            PlanAnswer::Dot => print(&self.plan.to_dot()),
+            #[cfg(feature = "pictures")]
+            PlanAnswer::Svg => print(&self.plan.to_svg()),
             PlanAnswer::Check => match self.fits() {
                 Ok(fits) => print(&fits),
                 Err(unfit) => return Some(invalid(vec![unfit.to_string()])),

@@ -58,6 +58,10 @@ fn a_plan_that_is_asked_for_is_printed_and_nothing_is_touched() {
     let cases = [
         ("text", "30s", 0, "process_defaults::tidy", Stream::Stdout),
         ("text", "1s", 0, "process_defaults::close", Stream::Stdout),
+        ("json", "30s", 0, "  \"format\": \"lifecycle.plan\",", Stream::Stdout),
+        ("mermaid", "30s", 0, "process_defaults::tidy", Stream::Stdout),
+        ("dot", "30s", 0, "digraph plan {", Stream::Stdout),
+        ("svg", "30s", 0, "<svg ", Stream::Stdout),
         ("check", "30s", 0, "5s", Stream::Stdout),
         ("check", "6s", 78, "process_defaults::tidy", Stream::Stderr),
     ];

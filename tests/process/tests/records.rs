@@ -77,6 +77,20 @@ fn a_json_report_is_read_back() {
     assert_eq!(report.critical_chain().last().map(|hook| hook.name()), Some(endless.name()));
 }
 
+#[test]
+fn the_end_of_the_path_says_how_it_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let formats =
+        [("txt", "shutdown "), ("json", "{\n  \"format\""), ("svg", "<svg "), ("html", "<!DOCTYPE html>")];
+    for (format, begins) in formats {
+        let path = dir.path().join("report.").with_extension(format);
+        stop(defaults(dir.path()).env("LIFECYCLE_REPORT", &path)).exits(0);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.to_lowercase().starts_with(&begins.to_lowercase()), "{format}: {}", &text[..80]);
+        assert!(text.contains("process_defaults::tidy"), "{format}: {text}");
+    }
+}
+
 /// What comes at once leaves a report all the same.
 #[test]
 fn the_last_rung_leaves_a_report() {
