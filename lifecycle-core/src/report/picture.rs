@@ -76,7 +76,7 @@ impl Report {
         }
     }
 
-    fn graph(&self) -> HookGraph {
+    pub(crate) fn graph(&self) -> HookGraph {
         let hooks = self.hooks();
         let names: Vec<&str> = hooks.iter().map(HookReport::name).collect();
         let drawn = hooks.iter().zip(last_names(&names)).map(|(hook, name)| Hook {

@@ -1,6 +1,6 @@
 //! What stands in a drawing, whatever is drawn.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::HashSet, fs, path::Path, time::Duration};
 
 use super::{super::style, samples::*};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     report::{HookReport, Inner},
 };
 
-const SIZES: [usize; 5] = [0, 1, 8, 40, 200];
+pub(super) const SIZES: [usize; 5] = [0, 1, 8, 40, 200];
 
 /// Every picture of every sample, with what to call it.
 fn every() -> Vec<(String, String)> {
@@ -179,22 +179,17 @@ fn the_deadline_is_drawn_where_it_is_near_and_said_in_any_case() {
     assert!(at(Some(3)).1.contains("600 ms past its deadline at 3.00 s"));
 }
 
-/// A page is printed in pieces: nothing is missing, and nothing that is one is cut in two.
+/// Sixty signals in a row are said in a few labels, and each still has its mark.
 #[test]
-fn what_is_printed_is_whole() {
-    for count in SIZES {
-        let report = if count == 0 { empty_report() } else { report(count) };
-        let drawing = report.timeline().draw(false);
-        let pieces = drawing.pieces(620.0);
-        let words = |text: &str| text.matches("<text ").count();
-        let cut: usize = pieces.iter().map(|piece| words(piece)).sum();
-        assert_eq!(cut, words(&drawing.to_svg()), "{count}");
-        let height = |svg: &String| -> f64 {
-            svg.split(" height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
-        };
-        assert!(pieces.iter().all(|piece| height(piece) <= 620.0), "{count}");
-        assert!((pieces.iter().map(height).sum::<f64>() - drawing.height).abs() < 0.5, "{count}");
-    }
+fn many_signals_share_labels() {
+    let many = report(200);
+    let none = changed(&many, |inner| inner.signals.clear());
+    let height = |report: &Report| report.timeline().draw(true).height;
+    assert!(height(&many) - height(&none) <= 4.0 * 18.0, "{} and {}", height(&many), height(&none));
+    let marks: HashSet<u128> = many.signals().iter().map(|signal| signal.at().as_millis() / 50).collect();
+    assert!(many.to_svg().matches("<path class=\"lc-signal\"").count() >= marks.len());
+    let two = changed(&many, |inner| inner.signals.truncate(2)).to_svg();
+    assert!(two.contains(">SIGINT 0</text>") && two.contains(">SIGTERM 32 ms</text>"), "{two}");
 }
 
 #[test]

@@ -2,5 +2,6 @@
 
 mod browser;
 mod drawings;
+mod pages;
 mod places;
 mod samples;
