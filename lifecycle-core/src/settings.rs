@@ -411,7 +411,6 @@ mod tests {
 
     #[test]
     fn pictures_are_for_programs_that_draw() {
-        let find = |variables| Settings::resolve(&Config::new(), &environment(variables)).1;
         for (name, value) in
             [("LIFECYCLE_PLAN", "svg"), ("LIFECYCLE_REPORT", "a.svg"), ("LIFECYCLE_REPORT", "a.html")]
         {
