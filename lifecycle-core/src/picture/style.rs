@@ -43,7 +43,7 @@ pub(super) fn css() -> String {
          .lc-edge,.lc-thin,.lc-step,.lc-heavy,.lc-room{{fill:none}}\
          .lc-box,.lc-thin,.lc-step,.lc-room,.lc-bar{{stroke-width:1}}\
          .lc-edge{{stroke-width:1.2}}.lc-heavy{{stroke-width:2.6}}\
-         .lc-critical .lc-box,.lc-critical .lc-bar{{stroke-width:2.6;stroke-dasharray:none}}\
+         .lc-critical .lc-box{{stroke-width:2.6;stroke-dasharray:none}}\
          .lc-open{{stroke-dasharray:4 3}}.lc-link{{stroke-width:1.8;fill:none}}\
          .lc-signal{{fill:none;stroke-width:1.2;stroke-dasharray:5 3}}\
          .lc-area{{fill-opacity:.45}}.lc-catch{{fill-opacity:0}}"
@@ -78,7 +78,7 @@ const RULES: [Rule; 13] = [
     (".lc-thin", "stroke", THIN),
     (".lc text,.lc-ink", "fill", INK),
     (".lc .lc-faint", "fill", FAINT),
-    (".lc-heavy,.lc-link,.lc-critical .lc-box,.lc-critical .lc-bar", "stroke", INK),
+    (".lc-heavy,.lc-link,.lc-critical .lc-box", "stroke", INK),
     (".lc .lc-on", "fill", [ON_COLOUR; 2]),
     (".lc .lc-stuck+.lc-on", "fill", GROUND),
     (".lc-signal", "stroke", FAINT),

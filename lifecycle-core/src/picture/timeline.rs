@@ -166,7 +166,7 @@ impl Timeline {
         parts.push(chip(colour_of(&row.outcome), row.outcome.sign(), MARGIN + 15.0, middle - 8.0));
         parts.push(text("lc-name", NAMES, middle + 4.0, &end_of(&row.name, NAME)));
         if let Some(bar) = &row.bar {
-            parts.extend(bar.draw(colour, axis, middle));
+            parts.extend(bar.draw(colour, is_critical, axis, middle));
         }
         let took = row.bar.as_ref().map(|bar| short(bar.took)).unwrap_or_default();
         parts.push(text("lc-faint", axis.right() + 12.0, middle + 4.0, row.outcome.word()));
@@ -218,7 +218,7 @@ impl Bar {
         self.allotted < self.timeout
     }
 
-    fn draw(&self, colour: &str, axis: &Axis, middle: f64) -> Vec<String> {
+    fn draw(&self, colour: &str, is_critical: bool, axis: &Axis, middle: f64) -> Vec<String> {
         let [top, bottom] = [middle - BAR / 2.0, middle + BAR / 2.0];
         let from = axis.x(self.started).min(axis.right() - NARROWEST);
         let to = axis.x(self.started + self.took).max(from + NARROWEST);
@@ -233,6 +233,10 @@ impl Bar {
                 false => format!("{d}V{}H{}", number(bottom), number(to)),
             };
             parts.push(path("lc-room", &d));
+        }
+        if is_critical {
+            // Around the bar, so that the colour of a narrow one is seen.
+            parts.push(rect("lc-ink", from - 2.5, top - 2.5, to - from + 5.0, BAR + 5.0, 3.0));
         }
         parts.push(rect(&format!("lc-bar lc-{colour}"), from, top, to - from, BAR, 1.5));
         let share = self.started + self.allotted;
