@@ -2,8 +2,14 @@
 
 use std::{fs, process::Command};
 
-use lifecycle::{Plan, Platform};
+use lifecycle::{Plan, Platform, testing};
 use orders::hooks::{close_pool, flush_outbox, flush_telemetry};
+
+/// A change of the stop is seen in review: `LIFECYCLE_GOLDEN=write cargo test -p orders --test plan` accepts it.
+#[test]
+fn the_stop_is_as_reviewed() {
+    testing::assert_golden(&Plan::collect().unwrap(), "tests/plan.json");
+}
 
 #[test]
 fn the_plan_fits_kubernetes() {
