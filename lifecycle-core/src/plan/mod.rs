@@ -32,6 +32,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod timeouts;
+#[cfg(feature = "testing")]
+mod written;
 
 use std::{collections::HashMap, sync::OnceLock, time::Duration};
 
@@ -152,19 +154,6 @@ impl Plan {
     /// For whoever runs the plan: node `i` is `hooks()[i]`. Of an invalid plan it lacks what contradicts.
     pub(crate) fn graph(&self) -> &Graph {
         &self.resolved().graph
-    }
-
-    /// The edges as they were written, between hooks that are in the plan: the first before the second.
-    #[cfg(feature = "testing")]
-    pub(crate) fn written_pairs(&self) -> Vec<(HookId, HookId)> {
-        let kept = |id: &HookId| self.index.get(id).is_some_and(|&at| self.entries[at].kept);
-        let specs = self.entries.iter().map(|entry| &entry.spec);
-        let pairs = specs.flat_map(|spec| {
-            let after = spec.after.iter().map(|first| (*first, spec.id));
-            after.chain(spec.before.iter().map(|then| (spec.id, *then)))
-        });
-        let added = self.edges.iter().map(|edge| (edge.before, edge.after));
-        pairs.chain(added).filter(|(first, then)| kept(first) && kept(then)).collect()
     }
 
     /// Promised hooks that nobody linked.

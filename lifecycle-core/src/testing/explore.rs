@@ -50,6 +50,7 @@ impl Scenario {
     /// - no hook starts while calls are in flight, unless a signal ended the drain or its time was up, and
     ///   then it had the time it was promised;
     /// - every hook has one outcome, and is timed out only when its time was up;
+    /// - every hook is given its timeout, or its share of what is left where that is less;
     /// - nothing is over the deadline, and nothing but a hook that cannot be stopped comes to it;
     /// - hooks are left out only where the process would have been ended;
     /// - the exit code is the right one.

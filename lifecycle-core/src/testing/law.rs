@@ -16,13 +16,16 @@ const GRAIN: Duration = Duration::from_millis(2);
 /// What the drain may leave of its time for the report.
 const END_ROOM: Duration = Duration::from_millis(250);
 
-/// What always has to hold, said of the orders, of the edges as they were written, of who borrows and who
-/// takes. Only that no hook waits longer than it has to is said of the plan's own graph.
+/// What the teardown may keep for cancelling its last hook.
+const CANCELLING: Duration = Duration::from_millis(150);
+
+/// What always has to hold, said of orders and edges as they were written, of who borrows and who takes. That
+/// no hook waits longer than it has to, and how much time each has, is said of the plan's own graph.
 pub(super) struct Law {
     /// The first has to end before the second starts, for this reason.
     pairs: Vec<(HookId, HookId, String)>,
-    /// Each hook, and those it waits for.
-    waits: Vec<(HookId, Vec<HookId>)>,
+    /// Each hook, those it waits for, and the longest chain from its start.
+    waits: Vec<(HookId, Vec<HookId>, Duration)>,
     worst_case: Duration,
     deadline: Option<Duration>,
     drain_timeout: Option<Duration>,
@@ -52,6 +55,7 @@ impl Law {
         self.check_drain(report)?;
         self.check_hooks(report)?;
         self.check_promptness(report)?;
+        self.check_shares(report)?;
         self.check_deadline(report)?;
         self.check_code(report)
     }
@@ -117,7 +121,7 @@ impl Law {
 
     fn check_promptness(&self, report: &Report) -> Result<(), String> {
         let teardown = report.drain().delay() + report.drain().took();
-        for (hook, waits) in &self.waits {
+        for (hook, waits, _) in &self.waits {
             let Some(hook) = find(report, *hook) else { continue };
             let before = waits.iter().map(|before| find(report, *before).and_then(free_at));
             let Some(free) = before.chain([Some(teardown)]).collect::<Option<Vec<_>>>() else { continue };
@@ -127,6 +131,25 @@ impl Law {
                     "{} could have started {free:.3?} after the request, and did not",
                     named(hook)
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where less is left than a hook and those behind it may take, it has the same share of that as they;
+    /// a little less where cancelling and reporting need it.
+    fn check_shares(&self, report: &Report) -> Result<(), String> {
+        let Some(deadline) = self.deadline else { return Ok(()) };
+        for (hook, _, tail) in &self.waits {
+            let Some(hook) = find(report, *hook) else { continue };
+            let Some(left) = hook.started().map(|started| deadline.saturating_sub(started)) else { continue };
+            let share =
+                |left: Duration| hook.timeout().mul_f64((left.as_secs_f64() / tail.as_secs_f64()).min(1.0));
+            let (least, most) = (share(left - CANCELLING.min(left / 5)), share(left));
+            let given = hook.allotted();
+            if given + GRAIN < least || given > most + GRAIN {
+                let share = format!("its share is {least:.3?} to {most:.3?}");
+                return Err(format!("{} was given {given:.3?}: {share}", named(hook)));
             }
         }
         Ok(())
@@ -177,17 +200,27 @@ fn pairs(plan: &Plan) -> Vec<(HookId, HookId, String)> {
             }
         }
     }
+    let orders = plan.written_orders();
+    for (a, smaller) in &orders {
+        let greater = orders.iter().filter(|(_, greater)| smaller < greater);
+        pairs.extend(greater.map(|(b, greater)| (*a, *b, format!("order {smaller} is before {greater}"))));
+    }
+    if plan.is_sequential() {
+        let neighbours = hooks.windows(2).map(|pair| (pair[0].id(), pair[1].id()));
+        pairs.extend(neighbours.map(|(a, b)| (a, b, "one runs after the other".to_owned())));
+    }
     let written = plan.written_pairs().into_iter();
     pairs.extend(written.map(|(first, then)| (first, then, "an edge says so".to_owned())));
     pairs
 }
 
-fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>)> {
+fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>, Duration)> {
     let hooks = plan.hooks();
-    let waits = hooks.iter().zip(plan.graph().waits()).map(|(hook, nearest)| {
+    let graph = plan.graph();
+    let waits = hooks.iter().zip(graph.waits()).zip(&graph.tail).map(|((hook, nearest), tail)| {
         let nearest = nearest.into_iter().map(|place| hooks[place as usize].id());
         let smaller = hooks.iter().filter(|other| other.order() < hook.order()).map(PlannedHook::id);
-        (hook.id(), nearest.chain(smaller).collect())
+        (hook.id(), nearest.chain(smaller).collect(), *tail)
     });
     waits.collect()
 }
