@@ -35,7 +35,10 @@ impl Page {
     pub(crate) fn to_html(&self) -> String {
         let Timeline { title, facts, .. } = &self.timeline;
         let facts = facts.iter().map(|fact| format!("<p>{}</p>\n", escaped(fact)));
-        let problems = self.problems.iter().map(|problem| format!("<li>{}</li>\n", escaped(problem)));
+        let problems = self.problems.iter().map(|problem| {
+            let lines: Vec<String> = problem.lines().map(escaped).collect();
+            format!("<li>{}</li>\n", lines.join("<br>"))
+        });
         let problems = match self.problems.is_empty() {
             true => String::new(),
             false => format!("<ul class=\"problems\">\n{}</ul>\n", problems.collect::<String>()),

@@ -11,7 +11,7 @@ const WIDE: f64 = 12.0;
 /// direction of the text beside it.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for char in terminal::plain(text).chars() {
+    for char in terminal::plain(&text.replace(['\r', '\n'], " ")).chars() {
         match char {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Outcome, SignalReport, SiteReport, duration,
+    Outcome, Reason, SignalReport, SiteReport, duration,
     picture::{Bar, Column, Hook, HookGraph, InFlight, Moment, Page, Row, Table, Timeline, short},
     plan::last_names,
 };
@@ -35,20 +35,15 @@ impl Report {
 
     pub(crate) fn timeline(&self) -> Timeline {
         let (hooks, drain) = (self.hooks(), self.drain());
-        let verdict = if self.is_clean() { "clean" } else { "unclean" };
-        let facts = vec![
-            format!("stopped by {}", self.reason()),
-            format!("shutdown {}, {}", self.shutdown_id(), self.limit()),
-        ];
         let signal = |signal: &SignalReport| Moment {
             at: signal.at(),
             name: signal.signal().to_string(),
             explained: format!("{} at {}: {}", signal.signal(), short(signal.at()), signal.did()),
         };
         Timeline {
-            title: format!("{verdict} stop in {}, exit code {}", short(self.total()), self.exit_code()),
+            title: self.verdict(),
             is_clean: self.is_clean(),
-            facts,
+            facts: self.facts(),
             total: self.total(),
             deadline: self.deadline(),
             phases: phases(drain),
@@ -106,6 +101,25 @@ impl Report {
             |of_chain: &&HookReport| self.hooks().iter().position(|hook| std::ptr::eq(*of_chain, hook));
         let chain: Vec<usize> = self.critical_chain().iter().filter_map(place).collect();
         if chain.len() > 1 { chain } else { Vec::new() }
+    }
+
+    fn verdict(&self) -> String {
+        let (total, code) = (short(self.total()), self.exit_code());
+        match self.reason() {
+            Reason::Invalid(_) => format!("did not start, exit code {code}"),
+            _ if self.is_clean() => format!("clean stop in {total}, exit code {code}"),
+            _ => format!("unclean stop in {total}, exit code {code}"),
+        }
+    }
+
+    fn facts(&self) -> Vec<String> {
+        match self.reason() {
+            Reason::Invalid(why) => vec![why.clone()],
+            reason => vec![
+                format!("stopped by {reason}"),
+                format!("shutdown {}, {}", self.shutdown_id(), self.limit()),
+            ],
+        }
     }
 
     fn limit(&self) -> String {

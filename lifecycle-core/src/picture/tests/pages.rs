@@ -1,6 +1,7 @@
 //! The page: what it says, and how it is cut for paper.
 
 use super::{super::svg::Drawing, drawings::SIZES, samples::*};
+use crate::Report;
 
 #[test]
 fn a_page_has_the_figures_in_tables() {
@@ -31,6 +32,15 @@ fn a_page_has_the_figures_in_tables() {
     let clean = report(1).to_html();
     assert!(!clean.contains("class=\"problems\">"), "{clean}");
     assert!(!empty_report().to_html().contains("<table>"));
+}
+
+#[test]
+fn what_did_not_start_says_why_line_by_line() {
+    let report = Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`\r\nand <b>".to_owned()]);
+    let page = report.to_html();
+    assert!(page.contains("<h1>did not start, exit code 78</h1>"), "{page}");
+    assert!(page.contains("<li>the plan is invalid:<br>`a` waits for `b`<br>and &lt;b&gt;</li>"), "{page}");
+    assert!(report.to_svg().contains(">the plan is invalid: `a` waits for `b`  and &lt;b&gt;</text>"));
 }
 
 /// A page is printed in pieces: nothing is missing, and nothing that is one is cut in two.
