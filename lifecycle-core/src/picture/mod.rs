@@ -6,6 +6,7 @@
 
 mod axis;
 mod graph;
+mod in_flight;
 mod layout;
 mod legend;
 mod marks;
@@ -20,7 +21,8 @@ mod timeline;
 
 pub(crate) use self::{
     graph::{Hook, HookGraph},
+    in_flight::InFlight,
     legend::short,
     page::{Column, Page, Table},
-    timeline::{Bar, InFlight, Moment, Row, Timeline},
+    timeline::{Bar, Moment, Row, Timeline},
 };

@@ -6,25 +6,29 @@ use crate::Outcome;
 
 use super::{
     axis::Axis,
+    in_flight::{self, InFlight},
     legend::{self, Entry, Sample, chip, colour_of, pointer, short},
     marks::Marks,
     svg::{Drawing, explained, line, number, path, rect, text},
-    text::{end_of, start_of},
+    text::{end_of, start_of, width},
 };
 
-const MARGIN: f64 = 20.0;
+pub(super) const MARGIN: f64 = 20.0;
 /// Where names begin, behind the signs.
-const NAMES: f64 = 58.0;
+pub(super) const NAMES: f64 = 58.0;
 /// How many columns of a name are shown.
 const NAME: usize = 30;
 const AXIS: f64 = 288.0;
 const AXIS_WIDTH: f64 = 520.0;
 /// Where what a row comes to ends.
 const RIGHT: f64 = 980.0;
-const WIDTH: f64 = 1_000.0;
-pub(super) const ROW: f64 = 24.0;
+pub(super) const WIDTH: f64 = 1_000.0;
+const ROW: f64 = 24.0;
 const BAR: f64 = 12.0;
-const IN_FLIGHT: f64 = 48.0;
+/// How high the words of the axis are.
+const TICKS: f64 = 20.0;
+/// After so many rows the words of the axis come again.
+const ROWS: usize = 20;
 /// A bar is never narrower: what happened is seen.
 const NARROWEST: f64 = 2.0;
 
@@ -63,12 +67,6 @@ pub(crate) struct Bar {
     pub(crate) allotted: Duration,
 }
 
-/// How many calls there were, from each moment to the next.
-pub(crate) struct InFlight {
-    pub(crate) points: Vec<(Duration, usize)>,
-    pub(crate) end: Duration,
-}
-
 /// Something that happened at once.
 pub(crate) struct Moment {
     pub(crate) at: Duration,
@@ -96,7 +94,7 @@ impl Timeline {
         ticks.iter().for_each(|(x, words)| {
             drawing.add(y, y + 18.0, text("lc-faint lc-middle", *x, y + 13.0, words));
         });
-        y += 20.0;
+        y += TICKS;
         let above = y;
         let below = y + self.rows_height();
         let mut behind: Vec<String> =
@@ -109,14 +107,17 @@ impl Timeline {
         }
         if let Some(in_flight) = &self.in_flight {
             in_flight.draw(&axis, &mut drawing, y);
-            y += IN_FLIGHT;
+            y += in_flight::HEIGHT;
         }
         let first = y;
         self.connect(&axis, &mut drawing, first);
         for (at, row) in self.rows.iter().enumerate() {
-            self.row(row, self.chain.contains(&at), &axis, &mut drawing, y);
-            y += ROW;
+            if at > 0 && at.is_multiple_of(ROWS) {
+                Self::ticks_again(&ticks, &mut drawing, first + below_first(at) - TICKS);
+            }
+            self.row(row, self.chain.contains(&at), &axis, &mut drawing, first + below_first(at));
         }
+        y = below;
         marks.draw_lines(&mut drawing, [above, below]);
         y = legend::draw(&self.legend(), &mut drawing, MARGIN, y + 10.0, WIDTH - 2.0 * MARGIN);
         drawing.height = (y + MARGIN).ceil();
@@ -151,8 +152,20 @@ impl Timeline {
     }
 
     fn rows_height(&self) -> f64 {
-        let in_flight = if self.in_flight.is_some() { IN_FLIGHT } else { 0.0 };
-        (self.phases.len() + self.rows.len()) as f64 * ROW + in_flight
+        let in_flight = if self.in_flight.is_some() { in_flight::HEIGHT } else { 0.0 };
+        let rows = self.rows.len().checked_sub(1).map_or(0.0, |last| below_first(last) + ROW);
+        self.phases.len() as f64 * ROW + in_flight + rows
+    }
+
+    /// The words of the axis between two rows, each on a ground of its own; the first would stand on the
+    /// line of the request.
+    fn ticks_again(ticks: &[(f64, String)], drawing: &mut Drawing, y: f64) {
+        let words = ticks.iter().skip(1).map(|(x, words)| {
+            let wide = width(words) + 6.0;
+            rect("lc-ground", x - wide / 2.0, y, wide, TICKS, 0.0)
+                + &text("lc-faint lc-middle", *x, y + 14.0, words)
+        });
+        drawing.add(y, y + TICKS, words.collect());
     }
 
     fn row(&self, row: &Row, is_critical: bool, axis: &Axis, drawing: &mut Drawing, y: f64) {
@@ -181,7 +194,7 @@ impl Timeline {
             let [Some(from), Some(to)] = [pair[0], pair[1]].map(|at| self.rows[at].bar.as_ref()) else {
                 continue;
             };
-            let [top, bottom] = [pair[0], pair[1]].map(|at| first + (at as f64 + 0.5) * ROW);
+            let [top, bottom] = [pair[0], pair[1]].map(|at| first + below_first(at) + ROW / 2.0);
             // Down where the next begins: it began because this one had ended.
             let [end, start] = [axis.x(from.started + from.took), axis.x(to.started)];
             let d =
@@ -211,6 +224,11 @@ impl Timeline {
         }
         entries
     }
+}
+
+/// How far below the first row the row in place `at` begins.
+fn below_first(at: usize) -> f64 {
+    at as f64 * ROW + (at / ROWS) as f64 * TICKS
 }
 
 impl Bar {
@@ -245,36 +263,5 @@ impl Bar {
             parts.push(line("lc-heavy", [x, top - 3.0], [x, bottom + 3.0]));
         }
         parts
-    }
-}
-
-impl InFlight {
-    fn draw(&self, axis: &Axis, drawing: &mut Drawing, y: f64) {
-        let [top, bottom] = [y + 8.0, y + IN_FLIGHT - 6.0];
-        let most = self.points.iter().map(|point| point.1).max().unwrap_or_default();
-        let height = |count: usize| bottom - (bottom - top) * count as f64 / most.max(1) as f64;
-        let mut steps = String::new();
-        for (at, (from, count)) in self.points.iter().enumerate() {
-            let until = self.points.get(at + 1).map_or(self.end, |next| next.0).max(*from);
-            let begin = if at == 0 { 'M' } else { 'L' };
-            let [x, end] = [axis.x(*from), axis.x(until)].map(number);
-            steps += &format!("{begin}{x} {}H{end}", number(height(*count)));
-        }
-        let (first, last) = (self.points.first().map_or(self.end, |point| point.0), self.end);
-        let [first, last] = [axis.x(first), axis.x(last).max(axis.x(first))].map(number);
-        let area = format!("{steps}L{last} {}L{first} {}Z", number(bottom), number(bottom));
-        let parts = [
-            rect("lc-catch", MARGIN, y, WIDTH - 2.0 * MARGIN, IN_FLIGHT, 0.0),
-            text("lc-faint", NAMES, y + IN_FLIGHT / 2.0 + 6.0, "in flight"),
-            text("lc-faint lc-end", axis.left - 10.0, top + 8.0, &format!("max {most}")),
-            text("lc-faint lc-end", axis.left - 10.0, bottom + 1.0, "0"),
-            line("lc-thin", [axis.left, top], [axis.right(), top]),
-            line("lc-thin", [axis.left, bottom], [axis.right(), bottom]),
-            path("lc-drain lc-area", &area),
-            path("lc-step", &steps),
-        ];
-        let last = self.points.last().map_or(0, |point| point.1);
-        let said = format!("calls in flight while draining: {most} at most, {last} at the end");
-        drawing.add(y, y + IN_FLIGHT, explained(&[said], "", &parts));
     }
 }

@@ -179,6 +179,15 @@ fn the_deadline_is_drawn_where_it_is_near_and_said_in_any_case() {
     assert!(at(Some(3)).1.contains("600 ms past its deadline at 3.00 s"));
 }
 
+#[test]
+fn the_axis_comes_again_where_rows_are_many() {
+    for (count, times) in [(8, 0), (40, 2), (200, 10)] {
+        let svg = report(count).to_svg();
+        assert_eq!(svg.matches(">10s</text>").count(), times, "{count}");
+        assert_eq!(svg.matches(">0</text>").count(), 2, "{count}");
+    }
+}
+
 /// Sixty signals in a row are said in a few labels, and each still has its mark.
 #[test]
 fn many_signals_share_labels() {
