@@ -133,7 +133,7 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
 
 /// What a hook does this time.
 fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
-    let long = hook.timeout() + hook.timeout() / 4;
+    let long = hook.timeout().saturating_add(hook.timeout() / 4);
     let takes = chaos.up_to(long);
     let kind = chaos.below(10);
     let play = move || async move {
@@ -154,7 +154,7 @@ fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
         }
     };
     match kind {
-        3 => Part::Block(takes * 2),
+        3 => Part::Block(takes.saturating_mul(2)),
         _ => Part::Play(Box::new(move || Box::pin(play()))),
     }
 }

@@ -1,6 +1,6 @@
 //! What always has to hold of a stop.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use crate::{
     Config, HookReport, Outcome, Plan, Report,
@@ -143,11 +143,13 @@ impl Law {
         for (hook, _, tail) in &self.waits {
             let Some(hook) = find(report, *hook) else { continue };
             let Some(left) = hook.started().map(|started| deadline.saturating_sub(started)) else { continue };
-            let share =
-                |left: Duration| hook.timeout().mul_f64((left.as_secs_f64() / tail.as_secs_f64()).min(1.0));
+            let share = |left: Duration| match left {
+                left if left >= *tail => hook.timeout(),
+                left => hook.timeout().mul_f64(left.as_secs_f64() / tail.as_secs_f64()),
+            };
             let (least, most) = (share(left - CANCELLING.min(left / 5)), share(left));
             let given = hook.allotted();
-            if given + GRAIN < least || given > most + GRAIN {
+            if given.saturating_add(GRAIN) < least || given > most.saturating_add(GRAIN) {
                 let share = format!("its share is {least:.3?} to {most:.3?}");
                 return Err(format!("{} was given {given:.3?}: {share}", named(hook)));
             }
@@ -189,21 +191,19 @@ impl Law {
 
 fn pairs(plan: &Plan) -> Vec<(HookId, HookId, String)> {
     let hooks = plan.hooks();
+    let written: HashMap<HookId, i32> = plan.written_orders().into_iter().collect();
+    let order = |hook: &PlannedHook| written.get(&hook.id()).copied().unwrap_or_else(|| hook.order());
     let mut pairs = Vec::new();
     for a in hooks {
         for b in hooks.iter().filter(|b| b.id() != a.id()) {
-            if a.order() < b.order() {
-                pairs.push((a.id(), b.id(), format!("order {} is before {}", a.order(), b.order())));
+            let (smaller, greater) = (order(a), order(b));
+            if smaller < greater {
+                pairs.push((a.id(), b.id(), format!("order {smaller} is before {greater}")));
             }
             if let Some(resource) = taken_after_borrow(a, b) {
                 pairs.push((a.id(), b.id(), format!("it takes `{resource}`, which the other borrows")));
             }
         }
-    }
-    let orders = plan.written_orders();
-    for (a, smaller) in &orders {
-        let greater = orders.iter().filter(|(_, greater)| smaller < greater);
-        pairs.extend(greater.map(|(b, greater)| (*a, *b, format!("order {smaller} is before {greater}"))));
     }
     if plan.is_sequential() {
         let neighbours = hooks.windows(2).map(|pair| (pair[0].id(), pair[1].id()));
@@ -229,7 +229,7 @@ fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>, Duration)> {
 fn free_at(hook: &HookReport) -> Option<Duration> {
     let started = hook.started()?;
     let ended = started + hook.took();
-    let given_up = started + hook.allotted() + JOIN_PATIENCE;
+    let given_up = started.saturating_add(hook.allotted()).saturating_add(JOIN_PATIENCE);
     Some(match hook.outcome() {
         Outcome::Stuck | Outcome::Late => ended.min(given_up),
         _ => ended,
