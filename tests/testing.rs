@@ -205,6 +205,9 @@ async fn an_exploration_where_time_is_short_holds() {
     let short = Config::new().grace_period(Duration::from_millis(400));
     let explored = every_kind_of_edge().config(short).explore(500);
     assert!(explored.to_string().contains("not started"), "{explored}");
+    // As good as no limit at all, for one hook.
+    let endless = Plan::collect().unwrap().only::<(flush, close)>().timeout::<close>(Duration::MAX);
+    let _ = Scenario::new().plan(endless).explore(100);
     let limited = Config::new().grace_period(None).drain_timeout(Duration::from_secs(2));
     let _ = every_kind_of_edge().config(limited).explore(100);
 }
@@ -318,6 +321,30 @@ async fn a_hook_that_waits_outside_plays_its_part_without_holding_the_clock() {
         .await;
     assert_eq!(report.outcome::<asks>(), Some(&Outcome::TimedOut));
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+thread_local! {
+    static FAILS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+#[lifecycle::test]
+async fn a_test_may_return_a_result() -> Result<(), std::num::ParseIntError> {
+    let text = if FAILS.get() { "many" } else { "7" };
+    assert_eq!(text.parse::<u8>()?, 7);
+    Ok(())
+}
+
+#[test]
+fn the_error_of_a_test_is_the_harness_s() {
+    FAILS.set(true);
+    assert!(a_test_may_return_a_result().is_err());
+}
+
+#[lifecycle::test]
+#[should_panic(expected = "after a minute")]
+async fn a_panic_in_a_test_is_the_harness_s() {
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    panic!("after a minute");
 }
 
 #[lifecycle::test]
