@@ -19,12 +19,14 @@ mod chaos;
 mod clock;
 mod explore;
 mod golden;
+mod ground;
 mod law;
 
 use std::{pin::Pin, time::Duration};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use self::ground::Ground;
 pub use self::{
     clock::{ClockHold, hold_clock},
     explore::Explored,
@@ -33,9 +35,8 @@ pub use self::{
 use crate::{
     Config, Hook, HookResult, HookSet, Plan, Platform, Reason, Report, Signal, Site, State,
     hook::HookEnd,
-    inflight::{Gate, UseGate, context},
     plan::HookId,
-    runtime::{Clock, Input, Lifecycle, MainResult, Part, Stage, run_under},
+    runtime::{Input, MainResult, Part, run_under},
 };
 
 /// A lifecycle of its own for one test thread: its resources, its counts, its clock. From its making to
@@ -301,29 +302,5 @@ where
     fn start(self) -> Pin<Box<dyn Future<Output = HookEnd> + Send>> {
         let future = self();
         Box::pin(async move { future.await.into_end() })
-    }
-}
-
-/// The thread belongs to the scenario while this lives.
-struct Ground {
-    lifecycle: &'static Lifecycle,
-    _gate: UseGate,
-}
-
-impl Ground {
-    fn take() -> Self {
-        assert!(
-            context::own_gate().is_none(),
-            "this thread has a Scenario already: end that first, or use a thread for each"
-        );
-        let gate = Gate::new();
-        let lifecycle = Lifecycle::make(gate.clone(), Clock::of_runtime(), Some(Stage::default()));
-        Self { lifecycle, _gate: context::use_gate(gate) }
-    }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        self.lifecycle.strike();
     }
 }
