@@ -5,6 +5,13 @@ use std::{fs, process::Command};
 use lifecycle::{Plan, Platform, testing};
 use orders::hooks::{close_pool, flush_outbox, flush_telemetry};
 
+#[test]
+fn the_picture_in_the_documentation_is_of_this_plan() {
+    let drawn = fs::read_to_string("../../docs/pictures/orders-plan.svg").unwrap();
+    let plan = Plan::collect().unwrap();
+    assert!(drawn.trim_end() == plan.to_svg().trim_end(), "draw it anew: docs/pictures/make.sh");
+}
+
 /// A change of the stop is seen in review: `LIFECYCLE_GOLDEN=write cargo test -p orders --test plan` accepts it.
 #[test]
 fn the_stop_is_as_reviewed() {
