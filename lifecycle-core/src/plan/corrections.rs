@@ -10,7 +10,8 @@ use super::{
 };
 
 /// Corrections make another plan, which is checked again when it is next asked. About a hook that the
-/// plan does not have they say nothing and change nothing.
+/// plan does not have they say nothing and change nothing; only an order that edges give through it stays, as
+/// if it had been left out.
 impl Plan {
     /// Leaves out all hooks but these. The order that was written through the others stays: with A
     /// before B before C, and B left out, A still runs before C, unless what is left says otherwise.

@@ -78,3 +78,10 @@ fn what_came_at_run_time_joins() {
     let back = replaced.without::<A>().with_hooks(vec![hook::<A>().order(-1)]);
     assert_eq!(names(&back), ["a", "hook07", "b"]);
 }
+
+#[test]
+fn edges_through_a_hook_that_is_not_there_still_order() {
+    assert!(!four().edge::<D, E>().runs_before::<D, A>());
+    let through = four().edge::<D, E>().edge::<E, A>();
+    assert!(through.runs_before::<D, A>() && names(&through) == ["b", "c", "d", "a"]);
+}
