@@ -72,7 +72,24 @@ pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D:
         .map_err(|error| de::Error::custom(format!("{seconds} seconds: {error}")))
 }
 
+/// A time within a stop: of what no clock ever measured sums would overflow.
+pub(crate) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let moment = seconds(from)?;
+    if moment > CENTURY {
+        return Err(de::Error::custom(format!("{} seconds: no stop takes a century", moment.as_secs())));
+    }
+    Ok(moment)
+}
+
 /// The same where there may be none.
+pub(crate) fn optional_moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    #[derive(Deserialize)]
+    struct Seconds(#[serde(deserialize_with = "moment")] Duration);
+    Ok(Option::<Seconds>::deserialize(from)?.map(|seconds| seconds.0))
+}
+
+/// Seconds, where there may be none.
 pub(crate) fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     #[derive(Deserialize)]
     struct Seconds(#[serde(deserialize_with = "seconds")] Duration);

@@ -1,16 +1,18 @@
 //! What changed from one version of a plan to the next, in the words of a reviewer.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt,
+    time::Duration,
+};
 
 use crate::{duration::display, read::JsonError};
 
 use super::{
     Plan,
-    document::{Document, DocumentHook, Relation},
+    document::{COMPARED, Document, DocumentHook, Relation},
 };
 
-/// How many hooks are compared each with each; in a larger plan only those that waited for one another.
-const COMPARED: usize = 1_000;
 /// How many hooks a line names.
 const NAMED: usize = 4;
 
@@ -148,23 +150,27 @@ fn hook_changes(old: &DocumentHook, new: &DocumentHook) -> Vec<String> {
     changes
 }
 
-/// Who now runs before whom: pairs that waited for one another in either plan, and those of hooks that moved
-/// to another order.
+/// Who now runs before whom: pairs that waited for one another in either plan, also by way of hooks that only one
+/// of them has, and those of hooks that moved to another order.
 fn relation_changes(old: &Document, new: &Document, common: &[[&DocumentHook; 2]]) -> Vec<String> {
+    let both = |name: &str| old.get(name).is_some() && new.get(name).is_some();
     let mut pairs = BTreeSet::new();
-    for hook in [old, new].into_iter().flat_map(|plan| &plan.hooks) {
-        pairs.extend(hook.waits_for.iter().map(|before| (before.as_str(), hook.name.as_str())));
+    for plan in [old, new] {
+        for hook in plan.hooks.iter().filter(|hook| both(&hook.name)) {
+            pairs.extend(plan.nearest(hook, both).into_iter().map(|before| (before, hook.name.as_str())));
+        }
     }
     if common.len() <= COMPARED {
         for [_, moved] in common.iter().filter(|[old, new]| old.order != new.order) {
             pairs.extend(common.iter().map(|[_, other]| (moved.name.as_str(), other.name.as_str())));
         }
     }
-    let both = |name| old.get(name).is_some() && new.get(name).is_some();
-    let mut told = BTreeSet::new();
-    // Who, what it does now, what it did, and to whom.
+    let mut told = HashSet::new();
+    // Who, what it does now, and what it did; to whom.
     let mut found: Vec<(&str, Relation, Relation, Vec<&str>)> = Vec::new();
-    for (a, b) in pairs.into_iter().filter(|&(a, b)| a != b && both(a) && both(b)) {
+    let mut place = HashMap::new();
+    let is_news = |&(a, b): &(_, _)| a != b && !(old.is_next(a, b) && new.is_next(a, b));
+    for (a, b) in pairs.into_iter().filter(is_news) {
         let [mut was, mut is] = [old.relation(a, b), new.relation(a, b)];
         let (mut a, mut b) = (a, b);
         // Said of the one that now goes first; where neither does, of the one that did.
@@ -175,10 +181,11 @@ fn relation_changes(old: &Document, new: &Document, common: &[[&DocumentHook; 2]
         if was == is || !told.insert((a, b)) {
             continue;
         }
-        match found.iter_mut().find(|(who, now, before, _)| (*who, *now, *before) == (a, is, was)) {
-            Some((.., whom)) => whom.push(b),
-            None => found.push((a, is, was, vec![b])),
-        }
+        let at = *place.entry((a, is, was)).or_insert_with(|| {
+            found.push((a, is, was, Vec::new()));
+            found.len() - 1
+        });
+        found[at].3.push(b);
     }
     let line = |(who, is, was, whom): (&str, Relation, Relation, Vec<&str>)| {
         let whom = names(&whom);

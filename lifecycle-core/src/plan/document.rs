@@ -1,12 +1,19 @@
 //! A plan as its JSON tells it: what two versions of a service have in common.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+    time::Duration,
+};
 
 use serde::Deserialize;
 
 use crate::read::{JsonError, read, seconds};
 
 use super::json::{FORMAT, VERSION};
+
+/// How many hooks are compared each with each; in a larger plan only those that waited for one another.
+pub(super) const COMPARED: usize = 1_000;
 
 /// A plan that may be of another version of the program: hooks are known by their names.
 #[derive(Deserialize)]
@@ -21,6 +28,9 @@ pub(super) struct Document {
     /// For each hook, who waits for it within its order.
     #[serde(skip)]
     releases: Vec<Vec<usize>>,
+    /// For each hook, found when it is first asked for, all that wait for it in the end.
+    #[serde(skip)]
+    behind: Vec<OnceLock<HashSet<usize>>>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +49,7 @@ pub(super) struct DocumentHook {
 }
 
 /// How one hook stands to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Relation {
     /// It ends before the other starts.
     Before,
@@ -56,6 +66,7 @@ impl Document {
         document.place =
             document.hooks.iter().enumerate().map(|(at, hook)| (hook.name.clone(), at)).collect();
         document.releases = vec![Vec::new(); document.hooks.len()];
+        document.behind = vec![OnceLock::new(); document.hooks.len()];
         for (at, hook) in document.hooks.iter().enumerate() {
             for before in &hook.waits_for {
                 let before = document.place.get(before).ok_or_else(|| {
@@ -83,20 +94,45 @@ impl Document {
         }
     }
 
-    /// Whether `to` waits for `from`, or for one that does.
-    fn leads(&self, from: usize, to: usize) -> bool {
-        let mut seen = vec![false; self.hooks.len()];
-        let mut next = vec![from];
-        while let Some(at) = next.pop() {
-            for &released in &self.releases[at] {
-                if released == to {
-                    return true;
-                }
-                if !std::mem::replace(&mut seen[released], true) {
-                    next.push(released);
-                }
+    /// The hooks that are `known` and that `hook` waits for, with none of them between.
+    pub(super) fn nearest<'d>(
+        &'d self,
+        hook: &'d DocumentHook,
+        known: impl Fn(&str) -> bool,
+    ) -> HashSet<&'d str> {
+        let (mut seen, mut found) = (HashSet::new(), HashSet::new());
+        let mut next: Vec<&str> = hook.waits_for.iter().map(String::as_str).collect();
+        while let Some(name) = next.pop() {
+            if known(name) {
+                found.insert(name);
+            } else if seen.insert(name) {
+                next.extend(self.get(name).into_iter().flat_map(|hook| &hook.waits_for).map(String::as_str));
             }
         }
-        false
+        found
+    }
+
+    /// Whether `b` waits for `a` itself.
+    pub(super) fn is_next(&self, a: &str, b: &str) -> bool {
+        self.get(b).is_some_and(|hook| hook.waits_for.iter().any(|before| before == a))
+    }
+
+    /// Whether `to` waits for `from`, or for one that does.
+    fn leads(&self, from: usize, to: usize) -> bool {
+        let behind = |until: Option<usize>| {
+            let (mut seen, mut next) = (HashSet::new(), vec![from]);
+            while let Some(at) = next.pop() {
+                next.extend(self.releases[at].iter().copied().filter(|&released| seen.insert(released)));
+                if until.is_some_and(|until| seen.contains(&until)) {
+                    break;
+                }
+            }
+            seen
+        };
+        // Of a large plan only few are asked for, and all the answers would take a lot of memory.
+        match self.hooks.len() <= COMPARED {
+            true => self.behind[from].get_or_init(|| behind(None)).contains(&to),
+            false => behind(Some(to)).contains(&to),
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     Outcome, Reason, Sender, Signal, SiteReport, SourceLocation,
     intern::intern,
-    read::{JsonError, optional_seconds, read, seconds},
+    read::{JsonError, moment, optional_moment, optional_seconds, read, seconds},
 };
 
 use super::{
@@ -34,7 +34,7 @@ struct ReportJson {
     shutdown_id: String,
     reason: ReasonJson,
     exit_code: u8,
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "moment")]
     total_seconds: Duration,
     #[serde(deserialize_with = "optional_seconds")]
     deadline_seconds: Option<Duration>,
@@ -62,16 +62,16 @@ enum SenderJson {
 #[derive(Deserialize)]
 struct SignalJson {
     signal: String,
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "moment")]
     at_seconds: Duration,
     did: String,
 }
 
 #[derive(Deserialize)]
 struct DrainJson {
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "moment")]
     delay_seconds: Duration,
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "moment")]
     took_seconds: Duration,
     timed_out: bool,
     hurried: bool,
@@ -90,14 +90,14 @@ struct SiteJson {
     refused: usize,
     cancelled: usize,
     abandoned: usize,
-    #[serde(deserialize_with = "optional_seconds")]
+    #[serde(deserialize_with = "optional_moment")]
     oldest_abandoned_seconds: Option<Duration>,
     finished_late: usize,
 }
 
 #[derive(Deserialize)]
 struct PointJson {
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "moment")]
     at_seconds: Duration,
     count: usize,
 }
@@ -109,9 +109,9 @@ struct HookJson {
     line: u32,
     order: i32,
     outcome: OutcomeJson,
-    #[serde(deserialize_with = "optional_seconds")]
+    #[serde(deserialize_with = "optional_moment")]
     started_seconds: Option<Duration>,
-    #[serde(deserialize_with = "seconds")]
+    #[serde(deserialize_with = "moment")]
     took_seconds: Duration,
     #[serde(deserialize_with = "seconds")]
     timeout_seconds: Duration,

@@ -440,6 +440,14 @@ mod json {
         assert!(
             refused("\"signal\": \"SIGINT\"", "\"signal\": \"SIGFOO\"").contains("`SIGFOO` is no signal")
         );
+        // Sums of it would overflow.
+        for time in ["total", "delay", "started", "took", "at"] {
+            let first =
+                json.lines().find_map(|line| line.trim().strip_prefix(&format!("\"{time}_seconds\": ")));
+            let first = format!("\"{time}_seconds\": {}", first.unwrap());
+            let long = refused(&first, &format!("\"{time}_seconds\": 1e30,"));
+            assert!(long.contains("no stop takes a century"), "{time}: {long}");
+        }
         // A circle would be followed for ever.
         let itself = refused(
             "\"released_by\": \"late: it ended after its timeout\"",

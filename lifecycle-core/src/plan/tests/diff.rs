@@ -90,10 +90,22 @@ fn an_edge_that_was_there_by_another_way_is_no_change() {
     let old = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>()])]);
     let new = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>(), id::<A>()])]);
     assert_eq!(changes(&old, &new), "the plan is unchanged");
-    // And the way through a hook that is gone is still told of.
-    let gone = plan([hook::<A>(), hook::<C>()]);
-    let said = changes(&old, &gone);
-    assert!(!said.contains("`a` now") && said.contains("- `b`"), "{said}");
+}
+
+#[test]
+fn what_a_hook_between_two_kept_in_order_is_told_when_it_goes() {
+    let with = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>()])]);
+    let without = plan([hook::<A>(), hook::<C>()]);
+    assert_eq!(
+        changes(&with, &without),
+        "\
+the plan changed; worst case 15s -> 5s (-10s)
+  - `b` (was src/hooks.rs:2): order 0, timeout 5s
+  ~ `a` no longer ends before `c` starts: they run side by side
+  ~ critical path: a
+               was: a -> b -> c"
+    );
+    assert!(changes(&without, &with).contains("~ `a` now ends before `c` starts; they ran side by side"));
 }
 
 #[test]
@@ -104,17 +116,37 @@ fn an_invalid_plan_says_so() {
     assert!(changes(&new, &old).contains("! no longer a problem: "));
 }
 
+/// Every hook against every other, and none of that for each pair anew.
 #[test]
-fn many_hooks_are_compared_in_no_time() {
-    let order = |n: usize| (n % 100) as i32;
-    let many = |shift: i32| {
-        plan((0..900).map(|n| {
-            let after = (n >= 100).then(|| HookId::Registered(n as u64 - 100));
-            numbered(n).order(order(n) + shift).after(after)
+fn many_hooks_that_move_are_compared_in_no_time() {
+    let began = std::time::Instant::now();
+    let chain = |order: i32| {
+        plan(
+            (0..1_000)
+                .map(|n| numbered(n).order(order).after((n > 0).then(|| HookId::Registered(n as u64 - 1)))),
+        )
+    };
+    let moved = chain(1).diff(&chain(0).to_json()).unwrap();
+    assert_eq!(moved.changes().len(), 1_000, "{moved}");
+    let in_turn = |turn: fn(i32) -> i32| plan((0..1_000).map(|n| numbered(n).order(turn(n as i32))));
+    let reversed = in_turn(|n| -n).diff(&in_turn(|n| n).to_json()).unwrap();
+    // Each but the last now ends before some that ran before it, and hook 0 stays in order 0.
+    assert_eq!(reversed.changes().len(), 999 + 999, "{reversed}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_large_plan_is_compared_where_it_changed() {
+    let began = std::time::Instant::now();
+    let chain = |broken: Option<usize>| {
+        plan((0..8_000).map(|n| {
+            numbered(n).after((n > 0 && broken != Some(n)).then(|| HookId::Registered(n as u64 - 1)))
         }))
     };
-    let diff = many(1_000).diff(&many(0).to_json()).unwrap();
-    assert_eq!(diff.changes().len(), 900, "{diff}");
+    let diff = chain(Some(4_000)).diff(&chain(None).to_json()).unwrap();
+    let line = "~ `hook3999` no longer ends before `hook4000` starts: they run side by side";
+    assert_eq!(diff.changes(), [line], "{diff}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]
