@@ -132,13 +132,16 @@ fn a_plan_is_as_its_schema_says() {
     assert!(plan.diff(&value.to_string()).unwrap().is_empty());
 }
 
-#[test]
-fn a_schema_refuses_what_is_no_plan_and_no_report() {
-    for (name, from, to) in [
-        ("plan.v1.json", "\"timeout_seconds\": 1", "\"timeout_seconds\": \"1s\""),
-        ("plan.v1.json", "\"order\": -10", "\"order\": null"),
+#[lifecycle::test]
+async fn a_schema_refuses_what_is_no_plan_and_no_report() {
+    let (plan, report) = (Plan::collect().unwrap().to_json(), eventful().await.to_json());
+    for (name, json, from, to) in [
+        ("plan.v1.json", &plan, "\"timeout_seconds\": 1", "\"timeout_seconds\": \"1s\""),
+        ("plan.v1.json", &plan, "\"order\": -10", "\"order\": null"),
+        ("report.v1.json", &report, "\"kind\": \"stuck\"", "\"kind\": \"glued\""),
+        ("report.v1.json", &report, "\"exit_code\": 70", "\"exit_code\": 256"),
+        ("report.v1.json", &report, "\"hurried\": false,", ""),
     ] {
-        let json = Plan::collect().unwrap().to_json();
         let broken: Value = serde_json::from_str(&json.replacen(from, to, 1)).unwrap();
         assert_eq!(schema(name, false).iter_errors(&broken).count(), 1, "{to}");
     }

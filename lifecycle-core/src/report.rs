@@ -227,7 +227,10 @@ impl HookReport {
         let declared = H::declared();
         match self.id {
             Some(id) => id == HookId::of::<H>(),
-            None => self.location == declared.location && self.name.starts_with(declared.name),
+            None => {
+                let rest = self.name.strip_prefix(declared.name);
+                self.location == declared.location && rest.is_some_and(is_suffix)
+            }
         }
     }
 
@@ -311,6 +314,11 @@ impl SignalReport {
     pub fn did(&self) -> &str {
         &self.did
     }
+}
+
+/// What a name may have behind the declared one: of equal names each has its place.
+fn is_suffix(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('@')
 }
 
 impl DrainReport {

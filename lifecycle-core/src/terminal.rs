@@ -53,6 +53,11 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
+/// The same of text of several lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// How many columns a terminal gives the text.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(column_count).sum()
@@ -74,5 +79,15 @@ pub(crate) const fn column_count(char: char) -> usize {
         | 0x1f900..=0x1f9ff
         | 0x20000..=0x3fffd => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_moves_the_cursor_but_ends_of_lines() {
+        assert_eq!(plain_lines("a\tb\u{1b}[2J\r\nc\u{7}\nd"), "a b?[2J\nc?\nd");
     }
 }

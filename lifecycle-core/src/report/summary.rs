@@ -47,7 +47,10 @@ impl Report {
             self.reason()
         )];
         let drain = self.drain();
-        lines.extend(drain.main_line().iter().chain(self.problems()).map(|problem| format!("! {problem}")));
+        for problem in drain.main_line().iter().chain(self.problems()) {
+            let marks = std::iter::once("! ").chain(std::iter::repeat("  "));
+            lines.extend(marks.zip(problem.lines()).map(|(mark, line)| format!("{mark}{line}")));
+        }
         lines.push(drain_line(drain));
         lines.extend(drain.sites().iter().map(|site| format!("  {}", site_line(site))));
         let step = |hook: &&HookReport| {

@@ -318,7 +318,8 @@ fn a_summary_says_the_most_telling_first() {
         report.summary(),
         "\
 stopped uncleanly: exit code 70, 2.00 s of 28.00 s; requested: over
-! hook `orders::close_pool`?timed out
+! hook `orders::close_pool`
+  timed out
 delay 0 us, drain 1.00 s
   orders::place: 3 in flight, 3 finished, 3 refused, 3 cancelled, 3 abandoned, 3 finished late, the oldest 70 ms
 critical chain:
@@ -480,7 +481,13 @@ mod json {
         }
         let written = report(vec![hook("orders::flush", Outcome::TimedOut, Some(0), 9)]);
         assert_eq!(written.outcome::<Flush>(), None);
-        let read = Report::from_json(&written.to_json()).unwrap();
-        assert_eq!(read.outcome::<Flush>(), Some(&Outcome::TimedOut));
+        let read =
+            |report: &Report| Report::from_json(&report.to_json()).unwrap().outcome::<Flush>().cloned();
+        assert_eq!(read(&written), Some(Outcome::TimedOut));
+        // Of one macro, on one line.
+        let other = hook("orders::flush_all", Outcome::Completed, Some(0), 9);
+        let placed = hook("orders::flush@src/hooks.rs:7", Outcome::Stuck, Some(0), 9);
+        assert_eq!(read(&report(vec![other.clone(), placed])), Some(Outcome::Stuck));
+        assert_eq!(read(&report(vec![other])), None);
     }
 }

@@ -39,6 +39,7 @@ use crate::{
     settings::{Environment, Settings},
     site::SiteEntry,
     sys::{self, Call},
+    terminal::plain_lines,
 };
 
 pub(crate) struct Lifecycle {
@@ -269,7 +270,8 @@ impl Lifecycle {
 
     /// Lines on stderr, given up together where stderr blocks.
     pub(super) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
-        let text: String = lines.into_iter().map(|line| format!("lifecycle: {}\n", line.as_ref())).collect();
+        let lines = lines.into_iter().map(|line| plain_lines(line.as_ref()));
+        let text: String = lines.map(|line| format!("lifecycle: {line}\n")).collect();
         if !text.is_empty() && self.stage.is_none() {
             sys::write_stderr(&text);
         }

@@ -65,8 +65,10 @@ fn save(path: &Path, text: &str) -> io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}.tmp", std::process::id()));
     let aside = PathBuf::from(aside);
+    // Left by a process of the same number that was killed; or put there to be written through.
+    let _ = std::fs::remove_file(&aside);
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options
@@ -83,4 +85,26 @@ fn save(path: &Path, text: &str) -> io::Result<()> {
 fn summarize(path: &Path, report: &Report) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).truncate(true).open(path)?;
     file.write_all(report.summary().as_bytes())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_through_what_stands_aside() {
+        let folder = std::env::temp_dir().join(format!("lifecycle-records-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let [path, victim] = ["report.txt", "victim"].map(|name| folder.join(name));
+        fs::write(&victim, "untouched").unwrap();
+        let aside = folder.join(format!("report.txt.{}.tmp", std::process::id()));
+        std::os::unix::fs::symlink(&victim, &aside).unwrap();
+        save(&path, "report").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "report");
+        assert!(!aside.exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

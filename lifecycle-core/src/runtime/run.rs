@@ -291,7 +291,7 @@ impl Drop for RunGuard {
 
 fn invalid(problems: Vec<String>) -> Report {
     for problem in &problems {
-        sys::write_stderr(&format!("lifecycle: {problem}\n"));
+        sys::write_stderr(&format!("lifecycle: {}\n", terminal::plain_lines(problem)));
     }
     Report::invalid(problems)
 }
