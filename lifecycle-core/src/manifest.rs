@@ -1,10 +1,12 @@
 //! Whether a plan fits what is deployed: the manifest that grants the time, and tells the library of it.
 
 mod choose;
+mod command;
 mod compose;
 mod document;
 mod ecs;
 mod environment;
+mod given;
 mod kind;
 mod kubernetes;
 mod nomad;
@@ -18,11 +20,14 @@ mod tests;
 mod timespan;
 mod unit;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{Config, Fits, Plan, Unfit, settings::Environment};
 
-use self::reading::Reading;
+use self::{given::Given, reading::Reading};
 
 pub(crate) use self::place::ManifestError;
 
@@ -33,7 +38,7 @@ pub(crate) use self::place::ManifestError;
 ///
 /// | | what grants | where it is absent | what else is read |
 /// |---|---|---|---|
-/// | Kubernetes: YAML or JSON, several documents, `List`; a `Pod`, `CronJob`, or anything with a pod at `spec.template.spec` | `terminationGracePeriodSeconds`, less what a `preStop` of the container sleeps | 30 s | `env`, config maps of the same file, `lifecycle.stopSignal` |
+/// | Kubernetes: YAML or JSON, several documents, `List`; a `Pod`, `CronJob`, or anything with a pod at `spec.template.spec` | `terminationGracePeriodSeconds`, less what a `preStop` of the container sleeps ([`pre_stop`](Self::pre_stop) for others) | 30 s | `env`, config maps of the same file, `lifecycle.stopSignal` |
 /// | ECS: a task definition, also as `describe-task-definition` shows it | `stopTimeout`, on Fargate 120 at most | 30 s | `environment` |
 /// | systemd: a `.service`, and `.d/*.conf` beside it | `TimeoutStopSec` | 90 s | `Environment`, `EnvironmentFile` where it is there, `KillSignal`, `KillMode` |
 /// | compose | `stop_grace_period` | 10 s | `environment`, `stop_signal`; anchors and `<<` |
@@ -53,20 +58,27 @@ pub(crate) use self::place::ManifestError;
 #[must_use = "a manifest says nothing until a plan is held against it"]
 pub struct Manifest {
     path: PathBuf,
-    container: Option<String>,
+    given: Given,
     config: Config,
 }
 
 impl Manifest {
     /// The file at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), container: None, config: Config::new() }
+        Self { path: path.into(), given: Given::default(), config: Config::new() }
     }
 
     /// Which container is the service: its name, that of its workload where it has only one, or both, as in
     /// `orders/api`. In other terms: a compose service, a Nomad task, an ECS container.
     pub fn container(mut self, name: impl Into<String>) -> Self {
-        self.container = Some(name.into());
+        self.given.container = Some(name.into());
+        self
+    }
+
+    /// How long the preStop of the container takes, on Kubernetes. Needed where the manifest does not tell: a
+    /// sleep is understood, a request and other commands are not. A longer sleep in the manifest counts.
+    pub fn pre_stop(mut self, time: Duration) -> Self {
+        self.given.pre_stop = Some(time);
         self
     }
 
@@ -79,7 +91,7 @@ impl Manifest {
 
     /// Holds `plan` against what is deployed, where the process would also have `inherited`.
     pub(crate) fn holds(&self, plan: &Plan, inherited: &Environment) -> Result<Fits, Unfit> {
-        hold(kind::read(&self.path, self.container.as_deref())?, &self.config, inherited, plan.clone())
+        hold(kind::read(&self.path, &self.given)?, &self.config, inherited, plan.clone())
     }
 }
 

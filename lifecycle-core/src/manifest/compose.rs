@@ -7,20 +7,21 @@ use crate::{Platform, duration::display};
 use super::{
     choose::{Candidate, choose},
     document::Node,
+    given::Given,
     place::ManifestError,
     reading::{Reading, Variable, is_ours, not_here, setting, stop_signal, time},
 };
 
 const RENDER: &str = "render it first, with `docker compose config`, and check what comes out";
 
-pub(super) fn read(file: &str, root: &Node, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
     let mut candidates = Vec::new();
     let services = root.get("services").map_or_else(|| Ok(Vec::new()), |services| services.entries())?;
     for (name, service) in services {
         let ours = environment(&service)?.iter().any(|(name, ..)| is_ours(name));
         candidates.push(Candidate { path: vec![name], ours, what: service });
     }
-    let Candidate { path, what: service, .. } = choose(file, wanted, candidates)?;
+    let Candidate { path, what: service, .. } = choose(file, given.container(), candidates)?;
     if let Some(extends) = service.get("extends") {
         return Err(extends.wrong(format!("the rest of the service is elsewhere: {RENDER}")));
     }

@@ -7,6 +7,7 @@ use crate::Platform;
 use super::{
     choose::{Candidate, choose},
     document::Node,
+    given::Given,
     place::ManifestError,
     reading::{Reading, Variable, is_ours, not_here, not_zero, ours, setting},
 };
@@ -14,7 +15,7 @@ use super::{
 /// What Fargate grants at most.
 const FARGATE: Duration = Duration::from_secs(120);
 
-pub(super) fn read(file: &str, root: &Node, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
     let task = root.get("taskDefinition").unwrap_or_else(|| root.clone());
     let family = task.text_at("family")?.unwrap_or_default();
     let mut candidates = Vec::new();
@@ -26,7 +27,7 @@ pub(super) fn read(file: &str, root: &Node, wanted: Option<&str>) -> Result<Read
         }
         candidates.push(Candidate { path: vec![family.clone(), name], ours, what: container });
     }
-    let Candidate { path, what: container, .. } = choose(file, wanted, candidates)?;
+    let Candidate { path, what: container, .. } = choose(file, given.container(), candidates)?;
     let stop = container.get("stopTimeout");
     let grace = match &stop {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,

@@ -3,26 +3,27 @@
 use std::{fs, io, path::Path};
 
 use super::{
-    compose, document::Document, ecs, kubernetes, nomad, place::ManifestError, reading::Reading, systemd,
+    compose, document::Document, ecs, given::Given, kubernetes, nomad, place::ManifestError,
+    reading::Reading, systemd,
 };
 
 const KNOWN: &str = "known are manifests of Kubernetes (`kind`), task definitions of ECS (`containerDefinitions`), \
                      compose files (`services`), jobs of Nomad in JSON (`Job`, `job`) and units of systemd (.service)";
 
-/// What the file at `path` says of the container that is `wanted`, or of the one it can only be.
-pub(super) fn read(path: &Path, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+/// What the file at `path` says of the container that is given, or of the one it can only be.
+pub(super) fn read(path: &Path, given: &Given) -> Result<Reading, ManifestError> {
     let file = path.display().to_string();
     let text = contents(path, &file)?;
-    parse(path, &text, wanted)
+    parse(path, &text, given)
 }
 
 /// The same of `text`, which stands in the file at `path`.
-pub(super) fn parse(path: &Path, text: &str, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, ManifestError> {
     let file = path.display().to_string();
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
         _ if text.trim().is_empty() => Err(ManifestError::new(format!("{file}: the file is empty"))),
-        "service" => systemd::read(path, text, wanted),
+        "service" => systemd::read(path, text, given),
         "hcl" | "nomad" if !text.trim_start().starts_with('{') => Err(ManifestError::new(format!(
             "{file}: HCL is not read; `nomad job run -output {file} > job.json` makes JSON of a job"
         ))),
@@ -32,17 +33,12 @@ pub(super) fn parse(path: &Path, text: &str, wanted: Option<&str>) -> Result<Rea
                 "yaml" | "yml" | "json" => error,
                 _ => ManifestError::new(format!("{file}: this is neither YAML nor JSON; {KNOWN}")),
             })?;
-            by_content(path, &file, &document, wanted)
+            by_content(path, &file, &document, given)
         }
     }
 }
 
-fn by_content(
-    path: &Path,
-    file: &str,
-    document: &Document,
-    wanted: Option<&str>,
-) -> Result<Reading, ManifestError> {
+fn by_content(path: &Path, file: &str, document: &Document, given: &Given) -> Result<Reading, ManifestError> {
     let Some(first) = &document.roots().next() else {
         return Err(ManifestError::new(format!("{file}: it has nothing but comments")));
     };
@@ -59,13 +55,13 @@ fn by_content(
         )));
     }
     if has(&["kind"]) {
-        kubernetes::read(file, document, wanted)
+        kubernetes::read(file, document, given)
     } else if has(&["containerDefinitions"]) || has(&["taskDefinition", "containerDefinitions"]) {
-        ecs::read(file, first, wanted)
+        ecs::read(file, first, given)
     } else if first.get("services").is_some_and(|services| services.is_mapping()) {
-        compose::read(file, first, wanted)
+        compose::read(file, first, given)
     } else if has(&["Job", "TaskGroups"]) || has(&["TaskGroups"]) || has(&["job"]) {
-        nomad::read(file, first, wanted)
+        nomad::read(file, first, given)
     } else {
         Err(ManifestError::new(format!("{}: what this is cannot be told; {KNOWN}", first.place())))
     }

@@ -8,6 +8,7 @@ use super::{
     choose::{Candidate, choose},
     document::{Document, Node},
     environment,
+    given::Given,
     place::ManifestError,
     prestop,
     reading::{Reading, not_zero, setting, stop_signal},
@@ -15,7 +16,7 @@ use super::{
 
 const FIELD: &str = "terminationGracePeriodSeconds";
 
-pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Reading, ManifestError> {
     let mut all = Vec::new();
     for root in document.roots() {
         all.extend(objects(root)?);
@@ -36,14 +37,14 @@ pub(super) fn read(file: &str, document: &Document, wanted: Option<&str>) -> Res
     if candidates.is_empty() {
         return Err(no_container(file, &all));
     }
-    let Candidate { path, what: (container, pod), .. } = choose(file, wanted, candidates)?;
+    let Candidate { path, what: (container, pod), .. } = choose(file, given.container(), candidates)?;
     let number = pod.get(FIELD);
     let grace = match &number {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
         None => Platform::Kubernetes.grace_period(),
     };
     let mut notes = Vec::new();
-    let spent = prestop::spent(&container, grace, &mut notes)?;
+    let spent = prestop::spent(&container, grace, given.pre_stop)?;
     for other in pod.items_at("containers")?.iter().chain(&pod.items_at("initContainers")?) {
         let name = other.text_at("name")?.unwrap_or_default();
         if name != path[2]

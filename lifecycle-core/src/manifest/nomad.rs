@@ -7,6 +7,7 @@ use crate::{Platform, duration::display};
 use super::{
     choose::{Candidate, choose},
     document::Node,
+    given::Given,
     place::ManifestError,
     reading::{Reading, is_ours, not_zero, ours, setting, stop_signal, time},
 };
@@ -35,7 +36,7 @@ const HCL: Form = Form {
     write: |time| format!("\"kill_timeout\": \"{}\"", display(time)),
 };
 
-pub(super) fn read(file: &str, root: &Node, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
     let (form, tasks) = match root.get("job") {
         Some(job) => (HCL, hcl_tasks(&job)?),
         None => (API, api_tasks(&root.get("Job").unwrap_or_else(|| root.clone()))?),
@@ -48,7 +49,7 @@ pub(super) fn read(file: &str, root: &Node, wanted: Option<&str>) -> Result<Read
         }
         candidates.push(Candidate { path, ours, what: task });
     }
-    let Candidate { path, what: task, .. } = choose(file, wanted, candidates)?;
+    let Candidate { path, what: task, .. } = choose(file, given.container(), candidates)?;
     let kill = task.get(form.kill_timeout);
     let grace = match &kill {
         Some(node) if node.is_text() => time(node)?,

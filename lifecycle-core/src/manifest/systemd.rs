@@ -5,15 +5,16 @@ use std::{fs, path::Path, time::Duration};
 use crate::{Platform, budget::Setting, duration::display};
 
 use super::{
+    given::Given,
     place::{ManifestError, Place},
     reading::{Reading, StopSignal, Variable, is_ours, not_here},
     timespan,
     unit::{Assignment, assignments, variables, words},
 };
 
-pub(super) fn read(path: &Path, text: &str, wanted: Option<&str>) -> Result<Reading, ManifestError> {
+pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, ManifestError> {
     let file = path.display().to_string();
-    if let Some(wanted) = wanted {
+    if let Some(wanted) = given.container() {
         return Err(ManifestError::new(format!("{file}: a unit is one service; leave `#{wanted}` out")));
     }
     let mut all = assignments(&file, text)?;

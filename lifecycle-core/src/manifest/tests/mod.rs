@@ -13,12 +13,18 @@ use crate::{
     plan::{HookId, HookSpec},
 };
 
-use super::{kind, place::ManifestError, reading::Reading};
+use super::{given::Given, kind, place::ManifestError, reading::Reading};
 
-/// What is said of `text` as the file `name`.
+/// What is said of `text` as the file `name`, or `name#container`.
 fn parsed(name: &str, text: &str) -> Result<Reading, ManifestError> {
-    let (name, container) = name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
-    kind::parse(Path::new(name), text, container)
+    let (name, given) = given(name);
+    kind::parse(Path::new(name), text, &given)
+}
+
+/// The file, and the container after `#`.
+fn given(name: &str) -> (&str, Given) {
+    let (name, wanted) = name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
+    (name, Given { container: wanted.map(str::to_owned), ..Given::default() })
 }
 
 /// Hook `n` of `src/hooks.rs`.

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use crate::duration::display;
 
-use super::super::{kind, reading::Reading};
+use super::{
+    super::{given::Given, kind, reading::Reading},
+    given,
+};
 
 const FIXTURES: &str = "src/manifest/tests/fixtures/";
 
@@ -25,8 +28,8 @@ fn said(reading: &Reading) -> String {
 
 #[track_caller]
 fn reads(name: &str, expected: &str) {
-    let (file, container) = name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
-    let reading = kind::read(Path::new(&format!("{FIXTURES}{file}")), container);
+    let (file, given) = given(name);
+    let reading = kind::read(Path::new(&format!("{FIXTURES}{file}")), &given);
     let said = reading.map_or_else(|error| error.to_string().replace(FIXTURES, ""), |reading| said(&reading));
     assert_eq!(said, expected);
 }
@@ -99,9 +102,7 @@ fn a_list_in_json() {
     );
     reads(
         "list.json#agent",
-        "Kubernetes: 15s, list.json:18 terminationGracePeriodSeconds\n\
-         env of `agent`, list.json:20\n\
-         note: list.json:23: how long preStop takes is not known, 0s are counted",
+        "list.json:23: items[1].spec.template.spec.containers[0].lifecycle.preStop: how long `httpGet` takes is not known, and it is time that the service does not have: say it with `Manifest::pre_stop`, or write `sleep: {seconds: n}` here",
     );
 }
 
@@ -203,7 +204,7 @@ fn what_has_to_be_rendered_first() {
 
 #[test]
 fn a_file_that_is_not_there() {
-    let error = kind::read(Path::new("deploy/k8s.yaml"), None).err().unwrap().to_string();
+    let error = kind::read(Path::new("deploy/k8s.yaml"), &Given::default()).err().unwrap().to_string();
     let here = std::env::current_dir().unwrap();
     assert_eq!(
         error,

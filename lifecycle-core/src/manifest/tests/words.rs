@@ -1,19 +1,20 @@
 //! The small languages inside of manifests: commands, time spans, quoted words.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{
-    super::{timespan, unit},
+    super::{given::Given, kind, timespan, unit},
     parsed,
 };
 
-/// What of the time a preStop `command` spends, and what is noted about it.
-fn spent(command: &str) -> (f64, Vec<String>) {
+/// What of the time a preStop spends, in seconds, or what is said of it.
+fn spent(hook: &str, given: Option<Duration>) -> Result<f64, String> {
     let text = format!(
-        "kind: Pod\nspec:\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {{ exec: {{ command: {command} }} }} }}\n"
+        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n"
     );
-    let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
-    (reading.spent.as_secs_f64(), reading.notes)
+    let given = Given { pre_stop: given, ..Given::default() };
+    let reading = kind::parse(Path::new("k8s.yaml"), &text, &given).map_err(|error| error.to_string())?;
+    Ok(reading.spent.as_secs_f64())
 }
 
 #[test]
@@ -21,29 +22,72 @@ fn a_sleep_is_counted_in_the_usual_spellings() {
     for (command, seconds) in [
         ("[sleep, '5']", 5.0),
         ("[/bin/sleep, 5s]", 5.0),
+        ("[/usr/bin/sleep, '5', 1m]", 65.0),
         ("[sleep, '0.5']", 0.5),
+        ("[sleep, 1h]", 3_600.0),
+        ("[sleep, 2d, .5h]", 174_600.0),
+        ("[busybox, sleep, '20']", 20.0),
+        ("[/bin/busybox, sleep, '20']", 20.0),
+        ("[/bin/busybox, sh, -c, sleep 20]", 20.0),
+        ("['true']", 0.0),
         ("[/bin/sh, -c, sleep 5]", 5.0),
         ("[sh, -ec, 'exec sleep 5;']", 5.0),
         ("[/usr/bin/bash, -c, ' sleep 0.25m ']", 15.0),
+        ("[sh, -c, 'sleep 5 && sleep 15']", 20.0),
+        ("[sh, -c, 'sleep 5&&sleep 15;sleep 1']", 21.0),
+        ("[sh, -c, \"sleep 5\\n/bin/sleep '10'\\n\"]", 15.0),
+        ("[sh, -c, 'echo \"closed; at last\"; sleep 5; true && :']", 5.0),
     ] {
-        assert_eq!(spent(command), (seconds, vec![]), "{command}");
+        assert_eq!(spent(&format!("{{ exec: {{ command: {command} }} }}"), None), Ok(seconds), "{command}");
     }
+    assert_eq!(spent("{ sleep: { seconds: 7 } }", None), Ok(7.0));
 }
 
 #[test]
-fn what_is_not_only_a_sleep_is_noted() {
-    for (command, seconds, counted) in [
-        ("[sh, -c, 'sleep 5 && nginx -s quit']", 5.0, "5s"),
-        ("[sh, -c, 'sleep 5; kill 1']", 5.0, "5s"),
-        ("[sh, -c, 'nginx -s quit; sleep 5']", 0.0, "0s"),
-        ("[sleep, $TIME]", 0.0, "0s"),
-        ("[sleep, 5h]", 0.0, "0s"),
-        ("[usleep, '5']", 0.0, "0s"),
-        ("[/stop]", 0.0, "0s"),
-    ] {
-        let note = format!("k8s.yaml:5: how long preStop takes is not known, {counted} are counted");
-        assert_eq!(spent(command), (seconds, vec![note]), "{command}");
+fn what_is_not_only_a_sleep_has_to_be_told() {
+    let commands = [
+        "[sh, -c, 'sleep 5 && nginx -s quit']",
+        "[sh, -c, 'sleep 5; kill 1']",
+        "[sh, -c, 'nginx -s quit; sleep 5']",
+        "[sh, -c, 'sleep $TIME']",
+        "[sh, -c, 'sleep \"$TIME\"']",
+        "[sh, -c, 'sleep 20 >/dev/null']",
+        "[sh, -c, 'sleep 1 & sleep 20']",
+        "[sh, -c, 'sleep 1 || sleep 20']",
+        "[sh, -c, 'sleep 1 | sleep 20']",
+        "[sh, -c, 'echo `sleep 20`']",
+        "[sh, -c, '(sleep 20)']",
+        "[sh, -c, 'sleep {1,20}']",
+        "[sh, -c, 'while true; do sleep 1; done']",
+        "[sh, -c, 'A=1 sleep 20']",
+        "[sh, -c, \"sleep '20\"]",
+        "[sh, -c, sleep 5, more]",
+        "[bash, -lc, sleep 5]",
+        "[sh, /stop.sh]",
+        "[zsh, -c, sleep 5]",
+        "[sleep]",
+        "[sleep, $TIME]",
+        "[sleep, '-5']",
+        "[sleep, infinity]",
+        "[sleep, 5w]",
+        "[sleep 5]",
+        "[usleep, '5']",
+        "[/app/sleep, '5']",
+        "[/stop]",
+        "[]",
+    ];
+    let hooks =
+        ["{ httpGet: { path: /stop, port: 80 } }", "{ tcpSocket: { port: 80 } }", "{}", "{ sleep: {} }"];
+    let hooks = hooks.map(str::to_owned).into_iter();
+    for hook in hooks.chain(commands.map(|command| format!("{{ exec: {{ command: {command} }} }}"))) {
+        let said = spent(&hook, None).unwrap_err();
+        assert!(said.starts_with("k8s.yaml:6: spec.containers[0].lifecycle.preStop: how long "), "{said}");
+        assert!(said.ends_with(" `Manifest::pre_stop`, or write `sleep: {seconds: n}` here"), "{said}");
+        assert_eq!(spent(&hook, Some(Duration::from_millis(1_500))), Ok(1.5), "{hook}");
     }
+    let longer = "{ sleep: { seconds: 7 } }";
+    assert_eq!(spent(longer, Some(Duration::from_secs(5))), Ok(7.0));
+    assert_eq!(spent(longer, Some(Duration::from_secs(9))), Ok(9.0));
 }
 
 #[test]

@@ -1,0 +1,18 @@
+//! What the caller says of a deployment, as no file does.
+
+use std::time::Duration;
+
+/// All of it may be absent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    /// Which container is the service.
+    pub(super) container: Option<String>,
+    /// What the preStop takes.
+    pub(super) pre_stop: Option<Duration>,
+}
+
+impl Given {
+    pub(super) fn container(&self) -> Option<&str> {
+        self.container.as_deref()
+    }
+}
