@@ -1,30 +1,28 @@
 //! What decides: a pure machine. What happened and when goes in, what is to be done comes out; it has no
 //! clock, no signal and no task of its own. The shell around it (`lifecycle.rs`) carries the effects out.
 //!
-//! The ladder: the first signal asks for a stop; an interrupt after it ends the delay and the drain; one
-//! more ends the process. Signals within `MERGE` of the last one that counted are that one.
+//! What it knows of a stop, of the drain, of signals and of exit codes stands in files of their own.
+
+mod drain;
+mod exit_code;
+mod ladder;
+mod stop;
 
 use std::time::Duration;
 
 use super::{
     meaning::Meaning,
-    teardown::{End, JOIN_PATIENCE, Moment, Step, Teardown},
+    teardown::{End, Moment, Step, Teardown},
 };
-use crate::{
-    Plan, Reason, Sender, Signal, State,
-    budget::{ASSUMED_DRAIN, Budget},
-    plan::HookId,
-    settings::Settings,
+use crate::{Plan, Reason, Sender, Signal, State, budget::Budget, plan::HookId, settings::Settings};
+
+use self::{
+    drain::{Drain, Dropping},
+    ladder::Heard,
+    stop::Stop,
 };
 
-/// Signals this close to the last counted one are one with it.
-pub(crate) const MERGE: Duration = Duration::from_millis(500);
-/// What the drain leaves at least, so that main can go and the report be written before the deadline.
-const END_ROOM: Duration = Duration::from_millis(250);
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const READY_EXPECTED: Duration = Duration::from_secs(60);
-/// How many signals the report tells of.
-const HEARD: usize = 64;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -139,58 +137,11 @@ pub(crate) struct Machine {
     breached: bool,
 }
 
-/// A signal that was heard.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard {
-    pub(crate) signal: Signal,
-    pub(crate) at: Moment,
-    pub(crate) meaning: Meaning,
-}
-
-/// A stop under way.
-#[derive(Clone, Debug)]
-pub(crate) struct Stop {
-    pub(crate) reason: Reason,
-    pub(crate) at: Moment,
-    pub(crate) budget: Budget,
-    pub(crate) deadline: Option<Moment>,
-    delay_until: Moment,
-    /// Whether start-up had come to its end.
-    was_running: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Run {
     Before,
     Polling,
     Over(MainEnd),
-}
-
-/// The drain, from its beginning.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Drain {
-    pub(crate) began: Moment,
-    pub(crate) ended: Option<Moment>,
-    pub(crate) timed_out: bool,
-    /// Whether somebody listened, so that main has the drain's time to return.
-    pub(crate) main_was_told: bool,
-    until: Option<Moment>,
-    time_is_up: bool,
-    gate_closed: bool,
-    /// Whether what was left when its time was up has been counted.
-    counted: bool,
-    dropping: Dropping,
-    next_progress: Moment,
-}
-
-/// What has been done to end main.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dropping {
-    No,
-    /// It was told to go, and has until then.
-    Until(Moment),
-    /// It did not go; the teardown begins beside it.
-    GivenUp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -300,21 +251,8 @@ impl Machine {
         self.state
     }
 
-    pub(crate) const fn stop(&self) -> Option<&Stop> {
-        self.stop.as_ref()
-    }
-
-    /// The signals that were heard, the first ones.
-    pub(crate) fn heard(&self) -> &[Heard] {
-        &self.heard
-    }
-
     pub(crate) const fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    pub(crate) const fn drain(&self) -> Option<&Drain> {
-        self.drain.as_ref()
     }
 
     pub(crate) const fn teardown(&self) -> Option<&Teardown> {
@@ -338,11 +276,6 @@ impl Machine {
         self.hurried
     }
 
-    /// What is left until the deadline of the stop that is under way.
-    pub(crate) fn time_left(&self, now: Moment) -> Option<Duration> {
-        self.stop.as_ref()?.deadline.map(|deadline| deadline.saturating_sub(now))
-    }
-
     /// Whether the process has to end soon after the report.
     fn is_armed(&self) -> bool {
         self.under_main || matches!(self.stop, Some(Stop { reason: Reason::Signal { .. }, .. }))
@@ -358,126 +291,9 @@ impl Machine {
         Ok(teardown.extend(plan, now)?.into_iter().map(Effect::Step).collect())
     }
 
-    /// The exit code, by the precedence of the codes: 128 + n by the last rung is no report's.
-    pub(crate) fn exit_code(&self, abandoned: bool) -> u8 {
-        let reason = self.stop.as_ref().map(|stop| &stop.reason);
-        let main_returned = matches!(self.run, Run::Over(MainEnd::Returned));
-        if self.settings.job && !main_returned {
-            match reason {
-                Some(Reason::Signal { signal, .. }) => return exit_code_of(*signal),
-                Some(Reason::Requested(_)) => return 75,
-                _ => {}
-            }
-        }
-        if self.breached {
-            return 124;
-        }
-        let main_failed =
-            matches!(self.run, Run::Over(MainEnd::Failed { interrupted: false, .. } | MainEnd::Panicked(_)));
-        if main_failed || reason.is_some_and(Reason::is_failure) {
-            return 1;
-        }
-        if abandoned || self.has_unclean_hook() { 70 } else { 0 }
-    }
-
-    fn has_unclean_hook(&self) -> bool {
-        let Some(teardown) = &self.teardown else { return false };
-        teardown.progress().iter().any(|hook| self.is_unclean(&hook.outcome()))
-    }
-
-    /// A hook that was skipped is normal where start-up had not come to its end.
-    pub(crate) fn is_unclean(&self, outcome: &crate::Outcome) -> bool {
-        match outcome {
-            crate::Outcome::Completed | crate::Outcome::Unregistered => false,
-            crate::Outcome::Skipped(_) => self.was_running(),
-            _ => true,
-        }
-    }
-
-    fn was_running(&self) -> bool {
-        self.stop.as_ref().is_none_or(|stop| stop.was_running())
-    }
-
     fn enter(&mut self, state: State, effects: &mut Vec<Effect>) {
         self.state = state;
         effects.push(Effect::Enter(state));
-    }
-
-    fn signal(
-        &mut self,
-        now: Moment,
-        signal: Signal,
-        sender: Option<Sender>,
-        on_terminal: bool,
-        effects: &mut Vec<Effect>,
-    ) {
-        let climbs = signal == Signal::Int || (signal == Signal::Term && self.settings.escalate_on_term);
-        let merged = self.last_counted.is_some_and(|last| now.saturating_sub(last) < MERGE);
-        let meaning = if merged {
-            Meaning::Merged
-        } else if self.finished.is_some() {
-            Meaning::Exits
-        } else if self.stop.is_none() {
-            Meaning::Stops
-        } else if !climbs {
-            Meaning::Repeated
-        } else if self.hurried {
-            Meaning::Exits
-        } else {
-            Meaning::Hurries
-        };
-        effects.push(Effect::Heard { signal, sender, meaning });
-        if self.heard.len() < HEARD {
-            self.heard.push(Heard { signal, at: now, meaning });
-        }
-        match meaning {
-            Meaning::Merged | Meaning::Repeated => return,
-            Meaning::Stops => self.request(now, Reason::Signal { signal, sender }, on_terminal, effects),
-            Meaning::Hurries => self.hurried = true,
-            Meaning::Exits => {
-                let why = if self.finished.is_some() {
-                    ExitWhy::AfterRun(signal)
-                } else {
-                    ExitWhy::LastRung(signal)
-                };
-                effects.push(Effect::Exit { code: exit_code_of(signal), why });
-            }
-        }
-        self.last_counted = Some(now);
-    }
-
-    fn request(&mut self, now: Moment, reason: Reason, on_terminal: bool, effects: &mut Vec<Effect>) {
-        if self.stop.is_some() || self.finished.is_some() {
-            return;
-        }
-        let interactive = on_terminal && matches!(reason, Reason::Signal { signal: Signal::Int, .. });
-        let alone = matches!(self.run, Run::Over(_));
-        let no_delay =
-            interactive || alone || reason.is_failure() || self.settings.job || self.state == State::Starting;
-        let delay = if no_delay { Duration::ZERO } else { self.settings.delay.value };
-        let limit = match reason {
-            Reason::Signal { signal, .. } => signal.grace_limit(),
-            _ => None,
-        };
-        let grace = [self.settings.grace.value, limit].into_iter().flatten().min();
-        let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, self.worst_case);
-        let delay = budget.delay;
-        self.not_ready_at = None;
-        // A main that returned did not fail to start, ready or not.
-        let was_running = self.state != State::Starting || reason == Reason::MainReturned;
-        self.stop = Some(Stop {
-            reason,
-            at: now,
-            deadline: budget.deadline.map(|deadline| now.saturating_add(deadline)),
-            delay_until: now.saturating_add(delay),
-            budget,
-            was_running,
-        });
-        if delay.is_zero() {
-            self.begin_drain(now, effects);
-        } else {
-            self.enter(State::Delaying, effects);
-        }
     }
 
     /// The numbers that count until `run` brings its own: a stop may come before.
@@ -538,26 +354,6 @@ impl Machine {
         self.finish(now, effects);
     }
 
-    fn begin_drain(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        // Who listens is counted before anybody is told.
-        effects.push(Effect::CloseGate);
-        self.state = State::Draining;
-        let drain_timeout = self.settings.drain_timeout.value;
-        let until = self.stop.as_ref().and_then(|stop| stop.drain_until(now, drain_timeout));
-        self.drain = Some(Drain {
-            began: now,
-            ended: None,
-            timed_out: false,
-            main_was_told: false,
-            until,
-            time_is_up: false,
-            gate_closed: false,
-            counted: false,
-            dropping: Dropping::No,
-            next_progress: now.saturating_add(PROGRESS_EVERY),
-        });
-    }
-
     /// Everything that follows from where things stand.
     fn advance(&mut self, facts: Facts, effects: &mut Vec<Effect>) {
         let Facts { now, .. } = facts;
@@ -590,55 +386,6 @@ impl Machine {
         }
     }
 
-    fn is_past_deadline(&self, now: Moment) -> bool {
-        self.stop.as_ref().and_then(|stop| stop.deadline).is_some_and(|deadline| deadline <= now)
-    }
-
-    fn advance_drain(&mut self, facts: Facts, effects: &mut Vec<Effect>) {
-        let Facts { now, in_flight } = facts;
-        let Some(drain) = &mut self.drain else { return };
-        if !drain.gate_closed {
-            return;
-        }
-        if drain.next_progress <= now {
-            drain.next_progress = now.saturating_add(PROGRESS_EVERY);
-            effects.push(Effect::Progress);
-        }
-        let main_is_over = match self.run {
-            // Hooks need the runtime that `run` brings.
-            Run::Before => return,
-            Run::Polling => false,
-            Run::Over(_) => true,
-        };
-        drain.time_is_up |= self.hurried || drain.until.is_some_and(|until| until <= now);
-        let time_is_up = drain.time_is_up;
-        let idle = in_flight == 0;
-        match drain.dropping {
-            Dropping::No if !main_is_over && (time_is_up || (idle && !drain.main_was_told)) => {
-                drain.dropping = Dropping::Until(now.saturating_add(JOIN_PATIENCE));
-                if time_is_up {
-                    // Counted before main is dropped: calls inside of it are cut with it.
-                    drain.counted = true;
-                    effects.push(Effect::EndDrain);
-                }
-                effects.push(Effect::DropMain);
-            }
-            Dropping::Until(until) if until <= now => drain.dropping = Dropping::GivenUp,
-            _ => {}
-        }
-        let main_is_gone = main_is_over || drain.dropping == Dropping::GivenUp;
-        if !main_is_gone || !(idle || time_is_up) {
-            return;
-        }
-        drain.ended = Some(now);
-        drain.timed_out = time_is_up && !(idle && main_is_over && drain.dropping == Dropping::No);
-        if !drain.counted {
-            effects.push(Effect::EndDrain);
-        }
-        self.enter(State::Stopping, effects);
-        effects.push(Effect::PlanTeardown);
-    }
-
     fn advance_teardown(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let Some(teardown) = &mut self.teardown else { return };
         effects.extend(teardown.tick(now).into_iter().map(Effect::Step));
@@ -666,13 +413,6 @@ impl Machine {
         effects.push(Effect::Finish);
     }
 
-    /// The code that the process ends with when it does not end by itself in time.
-    pub(crate) fn set_final_code(&mut self, code: u8) {
-        if let Some(finished) = &mut self.finished {
-            finished.code = code;
-        }
-    }
-
     pub(crate) fn finished_at(&self) -> Option<Moment> {
         self.finished.map(|finished| finished.at)
     }
@@ -686,29 +426,4 @@ impl Machine {
     pub(crate) fn arm(&mut self) {
         self.under_main = true;
     }
-}
-
-impl Stop {
-    /// When a drain that begins now has to be over: what the delay did not use is the drain's.
-    fn drain_until(&self, now: Moment, drain_timeout: Option<Duration>) -> Option<Moment> {
-        let latest = self.deadline.map(|deadline| {
-            let room = END_ROOM.min(deadline.saturating_sub(now) / 5);
-            let latest = deadline.saturating_sub(self.budget.reserve.max(room));
-            // What was proved is granted whole: the room is kept of what goes beyond it.
-            let proven = now.saturating_add(drain_timeout.unwrap_or(ASSUMED_DRAIN));
-            let fits = self.budget.delay_cut_from.is_none()
-                && proven <= deadline.saturating_sub(self.budget.reserve);
-            if fits { latest.max(proven) } else { latest }
-        });
-        let own = drain_timeout.map(|timeout| now.saturating_add(timeout));
-        [latest, own].into_iter().flatten().min()
-    }
-
-    pub(crate) const fn was_running(&self) -> bool {
-        self.was_running
-    }
-}
-
-fn exit_code_of(signal: Signal) -> u8 {
-    u8::try_from(128 + signal.number()).unwrap_or(u8::MAX)
 }
