@@ -42,7 +42,7 @@ pub(crate) use self::place::ManifestError;
 /// | ECS: a task definition, also as `describe-task-definition` shows it | `stopTimeout`, on Fargate 120 at most | 30 s | `environment` |
 /// | systemd: a `.service`, and `.d/*.conf` beside it | `TimeoutStopSec` | 90 s | `Environment`, `EnvironmentFile` where it is there, `KillSignal`, `KillMode` |
 /// | compose | `stop_grace_period` | 10 s | `environment`, `stop_signal`; anchors and `<<` |
-/// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout` | 5 s | `Env`, `KillSignal` |
+/// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout`, 30 s at most unless [`max_kill_timeout`](Self::max_kill_timeout) is given | 5 s | `Env`, `KillSignal` |
 ///
 /// The container is the one that is named; else the only one; else the only one with a `LIFECYCLE_*` variable.
 ///
@@ -79,6 +79,12 @@ impl Manifest {
     /// sleep is understood, a request and other commands are not. A longer sleep in the manifest counts.
     pub fn pre_stop(mut self, time: Duration) -> Self {
         self.given.pre_stop = Some(time);
+        self
+    }
+
+    /// The `max_kill_timeout` of the clients that a Nomad job runs on. A client without it grants 30 s at most.
+    pub fn max_kill_timeout(mut self, time: Duration) -> Self {
+        self.given.max_kill_timeout = Some(time);
         self
     }
 

@@ -9,6 +9,8 @@ pub(super) struct Given {
     pub(super) container: Option<String>,
     /// What the preStop takes.
     pub(super) pre_stop: Option<Duration>,
+    /// What the clients of Nomad grant at most.
+    pub(super) max_kill_timeout: Option<Duration>,
 }
 
 impl Given {

@@ -62,15 +62,19 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
             variables.extend(ours(name, &value)?);
         }
     }
-    let setting = setting(form.kill_timeout, kill.as_ref(), &task, form.write);
-    let capped = (grace > MAX_KILL_TIMEOUT).then(|| {
-        format!("{}: a Nomad client grants 30s at most unless its max_kill_timeout says more", setting.place)
-    });
+    let mut setting = setting(form.kill_timeout, kill.as_ref(), &task, form.write);
+    let most = given.max_kill_timeout.unwrap_or(MAX_KILL_TIMEOUT);
+    if grace > most {
+        let Some(most) = given.max_kill_timeout else {
+            return Err(capped(kill.as_ref().unwrap_or(&task), grace));
+        };
+        setting.place = format!("max_kill_timeout of the clients, {}; {}", display(most), setting.place);
+    }
     Ok(Reading {
         platform: Platform::Nomad,
-        grace: Some(grace),
+        grace: Some(grace.min(most)),
         spent: Duration::ZERO,
-        most: None,
+        most: Some(most),
         stop_signal: stop_signal(&task, form.kill_signal)?,
         variables,
         environment: format!(
@@ -79,9 +83,18 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
             path.last().map(String::as_str).unwrap_or_default(),
             task.place()
         ),
-        notes: capped.into_iter().collect(),
+        notes: Vec::new(),
         setting,
     })
+}
+
+/// Nobody sees from a job what its clients are told.
+fn capped(node: &Node, grace: Duration) -> ManifestError {
+    node.wrong(format!(
+        "found {}, and a Nomad client grants 30s at most unless its max_kill_timeout is more: write at most 30s, \
+         or say what the clients grant with `Manifest::max_kill_timeout`",
+        display(grace)
+    ))
 }
 
 type Tasks<'d> = Vec<(Vec<String>, Node<'d>)>;

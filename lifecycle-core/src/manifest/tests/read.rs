@@ -1,6 +1,6 @@
 //! Files as they are found: each gives the right number, the right variables, and says what it does not know.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::duration::display;
 
@@ -178,16 +178,28 @@ fn a_nomad_job_in_both_forms() {
     );
     reads(
         "nomad-hcl.json",
-        "Nomad: 45s, nomad-hcl.json:15 kill_timeout\n\
-         nomad-hcl.json:14 LIFECYCLE_GRACE_PERIOD=45s\n\
-         env of `server`, nomad-hcl.json:11\n\
-         note: nomad-hcl.json:15: a Nomad client grants 30s at most unless its max_kill_timeout says more",
+        "nomad-hcl.json:15: job[0].orders.group.web.task[0].server.kill_timeout: found 45s, and a Nomad client grants 30s at most unless its max_kill_timeout is more: write at most 30s, or say what the clients grant with `Manifest::max_kill_timeout`",
     );
     reads(
         "nomad-hcl.json#proxy",
         "Nomad: 5s, nomad-hcl.json:18 kill_timeout is not set: the default\n\
          env of `proxy`, nomad-hcl.json:18",
     );
+}
+
+#[test]
+fn what_clients_of_nomad_grant() {
+    let file = format!("{FIXTURES}nomad-hcl.json");
+    for (most, expected) in [
+        (60, "Nomad: 45s, nomad-hcl.json:15 kill_timeout\n"),
+        (45, "Nomad: 45s, nomad-hcl.json:15 kill_timeout\n"),
+        (40, "Nomad: 40s, max_kill_timeout of the clients, 40s; nomad-hcl.json:15 kill_timeout\n"),
+    ] {
+        let given = Given { max_kill_timeout: Some(Duration::from_secs(most)), ..Given::default() };
+        let reading = kind::read(Path::new(&file), &given).map_err(|error| error.to_string()).unwrap();
+        assert!(said(&reading).starts_with(expected), "{}", said(&reading));
+        assert_eq!(reading.most, Some(Duration::from_secs(most)));
+    }
 }
 
 #[test]
