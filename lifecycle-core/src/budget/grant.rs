@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 
 use crate::duration::display;
 
+use super::{Terms, margin};
+
 /// Nothing tells a process how long its platform waits: the library takes what it was told, or the platform's
 /// default. Here both are known.
 #[derive(Clone, Debug)]
@@ -71,20 +73,23 @@ impl Grant {
         self.taken.unwrap_or_default().saturating_sub(self.granted.unwrap_or(Duration::MAX))
     }
 
-    /// What to change so that a plan fits whose `least` grace period this is. `others` are changes that
+    /// What to change so that a plan fits of which the margin has to leave `work`. `others` are changes that
     /// do, each alone, where the library takes no more than is granted.
-    pub(crate) fn ways(&self, least: Duration, others: Vec<String>) -> Vec<String> {
+    pub(crate) fn ways(&self, work: Duration, others: Vec<String>) -> Vec<String> {
         let told = |time: Duration| format!("`LIFECYCLE_GRACE_PERIOD={}` ({})", display(time), self.variable);
         let mut ways = Vec::new();
         let less = self.granted.filter(|_| self.overdraft().is_some());
-        if let Some(granted) = less.filter(|granted| *granted >= least) {
+        if let Some(granted) = less.filter(|granted| *granted - margin(*granted) >= work) {
             ways.push(told(granted));
         }
-        // The numbers of most platforms are whole seconds, and so is `least`.
-        let enough =
-            Duration::from_secs(least.max(self.taken.or(self.granted).unwrap_or_default()).as_secs());
-        let whole = enough.saturating_add(self.spent);
-        if self.most.is_none_or(|most| whole <= most) {
+        let least = Terms::least_grace(work);
+        let all = least.max(self.taken.or(self.granted).unwrap_or_default());
+        // The numbers of most platforms are whole seconds: of `all` only those count, as they do of `least`.
+        let enough = [Duration::from_secs(all.as_secs()), least]
+            .into_iter()
+            .map(|enough| (enough, self.to_have(enough)));
+        let mut possible = enough.filter(|(_, whole)| self.most.is_none_or(|most| *whole <= most));
+        if let Some((enough, whole)) = possible.next() {
             let Setting { place, write, .. } = &self.setting;
             let mut steps = Vec::new();
             if self.granted.is_some_and(|granted| enough > granted) {
@@ -101,6 +106,13 @@ impl Grant {
             None => other,
         }));
         ways
+    }
+
+    /// What the setting has to say, in whole seconds, so that `enough` is left after the signal.
+    fn to_have(&self, enough: Duration) -> Duration {
+        let exact = enough.saturating_add(self.spent);
+        let part = u64::from(exact.subsec_nanos() > 0);
+        Duration::from_secs(exact.as_secs().saturating_add(part))
     }
 }
 

@@ -227,11 +227,11 @@ impl Account {
 
     /// The numbers to change, each of which does alone, where one can.
     fn advice(&self) -> Vec<String> {
-        let least = Terms::least_grace(self.work());
         match &self.terms.grant {
-            Some(grant) => grant.ways(least, self.savings()),
+            Some(grant) => grant.ways(self.work(), self.savings()),
             None => {
-                let (least, source) = (display(least), &self.terms.grace.source);
+                let least = display(Terms::least_grace(self.work()));
+                let source = &self.terms.grace.source;
                 let mut advice = vec![format!("a grace period of {least} or more ({source})")];
                 advice.extend(self.savings());
                 advice

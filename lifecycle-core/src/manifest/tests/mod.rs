@@ -1,5 +1,6 @@
 //! Manifests as they are found, and broken ones.
 
+mod advice;
 mod broken;
 mod choice;
 mod held;
