@@ -1,6 +1,7 @@
 //! What runs: the pure machine that decides, and the shell that carries its decisions out.
 //!
-//! `machine` and `teardown` are pure. `lifecycle` is the state of one lifecycle and the shell; on the
+//! `machine` and `teardown` are pure. `lifecycle` is the state of one lifecycle, `shell` carries
+//! out what the machine decides; on the
 //! process's own it is driven by a thread of the library's own (`supervisor`), which depends on nothing of
 //! the application's runtime. `launch` starts hooks, `finish` writes the end. The rest is the public face:
 //! `run`, `entry`, `milestone`, `provide`, `readiness`, `registration`, `status`.
@@ -21,6 +22,7 @@ mod readiness;
 mod records;
 mod registration;
 mod run;
+mod shell;
 mod stage;
 mod status;
 mod supervisor;
