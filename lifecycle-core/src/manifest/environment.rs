@@ -54,7 +54,11 @@ pub(super) fn variables(
 }
 
 fn single(variable: &Node, name: String, maps: &ConfigMaps) -> Result<Option<Variable>, ManifestError> {
-    if let Some(value) = variable.get("value") {
+    let from = variable.get("valueFrom");
+    let value = variable.get("value");
+    // An empty value gives way to another source.
+    let value = value.filter(|value| from.is_none() || value.text().is_ok_and(|text| !text.is_empty()));
+    if let Some(value) = value {
         if !value.is_text() {
             return Err(
                 value.wrong(format!("found {}, Kubernetes takes text only: put it in quotes", value.found()))
@@ -68,7 +72,10 @@ fn single(variable: &Node, name: String, maps: &ConfigMaps) -> Result<Option<Var
         }
         return ours(name, &value);
     }
-    let Some(from) = variable.get("valueFrom") else { return Ok(None) };
+    let Some(from) = from else {
+        // Without a value it is empty, and has the last word all the same.
+        return Ok(Some(Variable { name, value: String::new(), place: variable.place() }));
+    };
     let reference = from.get("configMapKeyRef");
     let key = reference.as_ref().map(|reference| reference.text_at("key")).transpose()?.flatten();
     let map = reference.as_ref().map(|reference| maps.get(reference)).transpose()?.flatten();

@@ -20,6 +20,9 @@ struct Form {
     kill_timeout: &'static str,
     kill_signal: &'static str,
     env: &'static str,
+    template: &'static str,
+    template_text: &'static str,
+    template_is_env: &'static str,
     write: fn(Duration) -> String,
 }
 
@@ -27,12 +30,18 @@ const API: Form = Form {
     kill_timeout: "KillTimeout",
     kill_signal: "KillSignal",
     env: "Env",
+    template: "Templates",
+    template_text: "EmbeddedTmpl",
+    template_is_env: "Envvars",
     write: |time| format!("\"KillTimeout\": {}", time.as_nanos()),
 };
 const HCL: Form = Form {
     kill_timeout: "kill_timeout",
     kill_signal: "kill_signal",
     env: "env",
+    template: "template",
+    template_text: "data",
+    template_is_env: "env",
     write: |time| format!("\"kill_timeout\": \"{}\"", display(time)),
 };
 
@@ -62,6 +71,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
             variables.extend(ours(name, &value)?);
         }
     }
+    let notes = templates(&task, &form)?;
     let mut setting = setting(form.kill_timeout, kill.as_ref(), &task, form.write);
     let most = given.max_kill_timeout.unwrap_or(MAX_KILL_TIMEOUT);
     if grace > most {
@@ -83,9 +93,35 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
             path.last().map(String::as_str).unwrap_or_default(),
             task.place()
         ),
-        notes: Vec::new(),
+        notes,
         setting,
     })
+}
+
+/// What templates that are environments may bring: where one names a variable of the library, its value is
+/// only known once it is filled in.
+fn templates(task: &Node, form: &Form) -> Result<Vec<String>, ManifestError> {
+    let mut notes = Vec::new();
+    for template in blocks(task, form.template)? {
+        let is_env = template.get(form.template_is_env);
+        if is_env.is_none_or(|is_env| ["false", "\"false\""].contains(&is_env.found().as_str())) {
+            continue;
+        }
+        if let Some(text) = template.get(form.template_text)
+            && text.text()?.contains("LIFECYCLE_")
+        {
+            return Err(text.wrong(format!(
+                "it has LIFECYCLE_* variables, and what they come to is not known: set them in {} instead, as no \
+                 secret is in them",
+                form.env
+            )));
+        }
+        notes.push(format!(
+            "{}: a template is an environment, LIFECYCLE_* in it are not known",
+            template.place()
+        ));
+    }
+    Ok(notes)
 }
 
 /// Nobody sees from a job what its clients are told.

@@ -41,13 +41,16 @@ pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, Ma
         environment: format!("Environment= of [Service], {}", first.place),
         notes: Vec::new(),
     };
-    let mut files = Vec::new();
+    let mut later = Later::default();
     for assignment in &all {
-        take(assignment, &mut reading, &mut files)?;
+        take(assignment, &mut reading, &mut later)?;
     }
-    // Files have the last word over Environment=, wherever they stand.
-    for (file, place) in files {
+    // Files have the last word over Environment=, wherever they stand, and UnsetEnvironment= over both.
+    for (file, place) in later.files {
         read_variables(&file, &place, &mut reading)?;
+    }
+    for word in later.unset {
+        unset(&word, &mut reading.variables);
     }
     if !reading.setting.written {
         reading.notes.push(format!(
@@ -58,12 +61,15 @@ pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, Ma
     Ok(reading)
 }
 
+/// What counts once all assignments are known.
+#[derive(Default)]
+struct Later {
+    files: Vec<(String, Place)>,
+    unset: Vec<String>,
+}
+
 /// What one assignment means for the stop.
-fn take(
-    assignment: &Assignment,
-    reading: &mut Reading,
-    files: &mut Vec<(String, Place)>,
-) -> Result<(), ManifestError> {
+fn take(assignment: &Assignment, reading: &mut Reading, later: &mut Later) -> Result<(), ManifestError> {
     let Assignment { key, value, place, .. } = assignment;
     let place = place.clone();
     match (key.as_str(), value.as_str()) {
@@ -82,8 +88,10 @@ fn take(
                 }
             }
         }
-        ("EnvironmentFile", "") => files.clear(),
-        ("EnvironmentFile", _) => files.push((value.trim_start_matches('-').to_owned(), place)),
+        ("UnsetEnvironment", "") => later.unset.clear(),
+        ("UnsetEnvironment", _) => later.unset.extend(words(value).map_err(|why| place.wrong(key, why))?),
+        ("EnvironmentFile", "") => later.files.clear(),
+        ("EnvironmentFile", _) => later.files.push((value.trim_start_matches('-').to_owned(), place)),
         ("PassEnvironment", _) => {
             if let Some(name) = value.split_whitespace().find(|name| is_ours(name)) {
                 return Err(not_here(&place, name, "PassEnvironment"));
@@ -102,6 +110,15 @@ fn take(
         _ => {}
     }
     Ok(())
+}
+
+/// Removes a variable: `NAME`, or `NAME=value` where that is its value.
+fn unset(word: &str, variables: &mut Vec<Variable>) {
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let in_force = variables.iter().rev().find(|variable| variable.name == name);
+    if in_force.is_some_and(|variable| value.is_none_or(|value| value == variable.value)) {
+        variables.retain(|variable| variable.name != name);
+    }
 }
 
 fn read_variables(file: &str, place: &Place, reading: &mut Reading) -> Result<(), ManifestError> {

@@ -223,3 +223,60 @@ fn a_file_that_is_not_there() {
         format!("deploy/k8s.yaml: No such file or directory (os error 2) in {}", here.display())
     );
 }
+
+#[test]
+fn templates_of_nomad() {
+    let read = |name: &str, text: &str| {
+        let reading = kind::parse(Path::new(name), text, &Given::default());
+        reading.map_or_else(|error| error.to_string(), |reading| reading.notes.join("\n"))
+    };
+    let api = |template: &str| {
+        let text = format!(
+            "{{\"TaskGroups\": [{{\"Tasks\": [{{\"Name\": \"a\",\n\"Templates\": [\n{template}]}}]}}]}}"
+        );
+        read("job.json", &text)
+    };
+    let hcl = |template: &str| {
+        read(
+            "job.json",
+            &format!(
+                "{{\"job\": {{\"a\": {{\"group\": {{\"a\": {{\"task\": {{\"a\": {{\"template\":\n{template}}}}}}}}}}}}}}}"
+            ),
+        )
+    };
+    let note = ": a template is an environment, LIFECYCLE_* in it are not known";
+    assert_eq!(api(r#"{"EmbeddedTmpl": "A={{key}}", "Envvars": true}"#), format!("job.json:3{note}"));
+    assert_eq!(api(r#"{"SourcePath": "x.tpl", "Envvars": true}"#), format!("job.json:3{note}"));
+    assert_eq!(hcl(r#"[{"data": "A=1", "env": "true"}]"#), format!("job.json:2{note}"));
+    for file in
+        [r#"{"EmbeddedTmpl": "LIFECYCLE_X=1", "Envvars": false}"#, r#"{"EmbeddedTmpl": "LIFECYCLE_X=1"}"#]
+    {
+        assert_eq!(api(file), "");
+    }
+    let wrong = "it has LIFECYCLE_* variables, and what they come to is not known: set them in";
+    let rest = "instead, as no secret is in them";
+    assert_eq!(
+        api(r#"{"EmbeddedTmpl": "LIFECYCLE_DRAIN_TIMEOUT=60s", "Envvars": true}"#),
+        format!("job.json:3: TaskGroups[0].Tasks[0].Templates[0].EmbeddedTmpl: {wrong} Env {rest}")
+    );
+    assert_eq!(
+        hcl(r#"{"data": "LIFECYCLE_DRAIN_TIMEOUT=60s", "env": true}"#),
+        format!("job.json:2: job.a.group.a.task.a.template.data: {wrong} env {rest}")
+    );
+}
+
+#[test]
+fn variables_that_a_unit_unsets() {
+    let left = |unset: &str| {
+        let text = format!(
+            "[Service]\n{unset}\nEnvironment=LIFECYCLE_GRACE_PERIOD=2m LIFECYCLE_GRACE_PERIOD=1m LIFECYCLE_PLAN=x\n"
+        );
+        let reading = kind::parse(Path::new("a.service"), &text, &Given::default())
+            .unwrap_or_else(|error| panic!("{error}"));
+        reading.variables.into_iter().map(|variable| variable.value).collect::<Vec<_>>()
+    };
+    assert_eq!(left("UnsetEnvironment=LIFECYCLE_GRACE_PERIOD HOME"), ["x"]);
+    assert_eq!(left("UnsetEnvironment=\"LIFECYCLE_GRACE_PERIOD=1m\" LIFECYCLE_PLAN"), [""; 0]);
+    assert_eq!(left("UnsetEnvironment=LIFECYCLE_GRACE_PERIOD=2m"), ["2m", "1m", "x"]);
+    assert_eq!(left("UnsetEnvironment=LIFECYCLE_PLAN\nUnsetEnvironment="), ["2m", "1m", "x"]);
+}
