@@ -8,27 +8,48 @@ use super::{
     reading::{self, Variable, not_here, ours},
 };
 
-/// The config maps of a file, by name.
-pub(super) struct ConfigMaps<'d>(HashMap<String, Node<'d>>);
+/// The config maps of a file, by namespace and name.
+pub(super) struct ConfigMaps<'d>(HashMap<(String, String), Node<'d>>);
+
+/// Those that a pod sees: the ones of its own namespace.
+pub(super) struct InSight<'m, 'd> {
+    maps: &'m ConfigMaps<'d>,
+    namespace: String,
+}
 
 impl<'d> ConfigMaps<'d> {
     pub(super) fn of(objects: &[Node<'d>]) -> Self {
         let maps = objects.iter().filter_map(|object| {
             let kind = object.text_at("kind").ok()??;
             let name = object.find(&["metadata", "name"])?.text().ok()?;
-            (kind == "ConfigMap").then(|| Some((name, object.get("data")?)))?
+            (kind == "ConfigMap").then(|| Some(((namespace(object)?, name), object.get("data")?)))?
         });
         Self(maps.collect())
     }
 
-    /// The data of the map that `reference` names.
-    fn get(&self, reference: &Node) -> Result<Option<&Node<'d>>, ManifestError> {
-        Ok(reference.text_at("name")?.and_then(|name| self.0.get(&name)))
+    /// Those that the pods of `object` see.
+    pub(super) fn in_sight(&self, object: &Node) -> InSight<'_, 'd> {
+        InSight { maps: self, namespace: namespace(object).unwrap_or_default() }
     }
 }
 
+impl<'d> InSight<'_, 'd> {
+    /// The data of the map that `reference` names.
+    fn get(&self, reference: &Node) -> Result<Option<&Node<'d>>, ManifestError> {
+        let name = reference.text_at("name")?;
+        Ok(name.and_then(|name| self.maps.0.get(&(self.namespace.clone(), name))))
+    }
+}
+
+/// Where none is written it is the same for all: that of who applies the file.
+fn namespace(object: &Node) -> Option<String> {
+    object
+        .find(&["metadata", "namespace"])
+        .map_or_else(|| Some(String::new()), |namespace| namespace.text().ok())
+}
+
 /// Whether `container` has a variable of the library, as far as this file tells.
-pub(super) fn is_ours(container: &Node, maps: &ConfigMaps) -> Result<bool, ManifestError> {
+pub(super) fn is_ours(container: &Node, maps: &InSight) -> Result<bool, ManifestError> {
     for variable in container.items_at("env")? {
         if variable.text_at("name")?.is_some_and(|name| reading::is_ours(&name)) {
             return Ok(true);
@@ -40,7 +61,7 @@ pub(super) fn is_ours(container: &Node, maps: &ConfigMaps) -> Result<bool, Manif
 /// The variables of the library. `env` comes last, as it has the last word.
 pub(super) fn variables(
     container: &Node,
-    maps: &ConfigMaps,
+    maps: &InSight,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Variable>, ManifestError> {
     let mut variables = from_maps(container, maps, notes)?;
@@ -53,7 +74,7 @@ pub(super) fn variables(
     Ok(variables)
 }
 
-fn single(variable: &Node, name: String, maps: &ConfigMaps) -> Result<Option<Variable>, ManifestError> {
+fn single(variable: &Node, name: String, maps: &InSight) -> Result<Option<Variable>, ManifestError> {
     let from = variable.get("valueFrom");
     let value = variable.get("value");
     // An empty value gives way to another source.
@@ -92,7 +113,7 @@ fn single(variable: &Node, name: String, maps: &ConfigMaps) -> Result<Option<Var
 /// What `envFrom` brings; what is not in this file is noted.
 fn from_maps(
     container: &Node,
-    maps: &ConfigMaps,
+    maps: &InSight,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Variable>, ManifestError> {
     let mut variables = Vec::new();

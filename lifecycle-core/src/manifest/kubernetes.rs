@@ -25,19 +25,20 @@ pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Rea
     let mut candidates = Vec::new();
     for object in &all {
         let Some(pod) = pod(object)? else { continue };
+        let in_sight = config.in_sight(object);
         for container in pod.items_at("containers")? {
             let names = [object.text_at("kind")?, name(object)?, container.text_at("name")?];
             candidates.push(Candidate {
                 path: names.into_iter().map(Option::unwrap_or_default).collect(),
-                ours: environment::is_ours(&container, &config)?,
-                what: (container, pod.clone()),
+                ours: environment::is_ours(&container, &in_sight)?,
+                what: (container, pod.clone(), object),
             });
         }
     }
     if candidates.is_empty() {
         return Err(no_container(file, &all));
     }
-    let Candidate { path, what: (container, pod), .. } = choose(file, given.container(), candidates)?;
+    let Candidate { path, what: (container, pod, object), .. } = choose(file, given.container(), candidates)?;
     let number = pod.get(FIELD);
     let grace = match &number {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
@@ -68,7 +69,7 @@ pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Rea
             .map(|lifecycle| stop_signal(&lifecycle, "stopSignal"))
             .transpose()?
             .flatten(),
-        variables: environment::variables(&container, &config, &mut notes)?,
+        variables: environment::variables(&container, &config.in_sight(object), &mut notes)?,
         environment: format!("env of `{}`, {}", path[2], container.place()),
         notes,
     })

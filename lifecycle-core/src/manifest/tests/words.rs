@@ -152,6 +152,33 @@ spec:
 }
 
 #[test]
+fn a_config_map_is_that_of_the_same_namespace() {
+    let map = |namespace: &str, grace: &str| {
+        format!(
+            "kind: ConfigMap\nmetadata: {{ name: stop{namespace} }}\ndata: {{ LIFECYCLE_GRACE_PERIOD: {grace} }}\n---\n"
+        )
+    };
+    let pod = |namespace: &str| {
+        format!(
+            "kind: Pod\nmetadata: {{ name: orders{namespace} }}\nspec:\n  containers:\n    - name: orders\n      envFrom: [{{ configMapRef: {{ name: stop }} }}]\n---\n"
+        )
+    };
+    let [prod, dev, none] = [", namespace: prod", ", namespace: dev", ""];
+    for (text, expected) in [
+        (map(prod, "60s") + &pod(prod) + &map(dev, "25s"), "60s"),
+        (map(prod, "60s") + &pod(dev) + &map(dev, "25s"), "25s"),
+        (map(none, "9s") + &pod(none) + &map(dev, "25s"), "9s"),
+    ] {
+        let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
+        let values: Vec<_> = reading.variables.iter().map(|variable| variable.value.as_str()).collect();
+        assert_eq!(values, [expected], "{text}");
+    }
+    let reading =
+        parsed("k8s.yaml", &(map(prod, "60s") + &pod(none))).map_err(|error| error.to_string()).unwrap();
+    assert_eq!(reading.notes, ["k8s.yaml:10: envFrom is not in this file, LIFECYCLE_* in it are not known"]);
+}
+
+#[test]
 fn a_number_may_be_an_alias() {
     let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders }]\n";
     let reading = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
