@@ -20,6 +20,8 @@ pub(crate) struct Grant {
     pub(crate) setting: Setting,
     /// What the library takes for its grace period; `None`: it has no end.
     pub(crate) taken: Option<Duration>,
+    /// What it takes instead where it may not recognise the platform.
+    pub(crate) perhaps: Option<Duration>,
     /// Who told the library, in words.
     pub(crate) told_by: String,
     /// Where `LIFECYCLE_GRACE_PERIOD` stands, or belongs.
@@ -42,6 +44,16 @@ pub(crate) struct Setting {
 impl Grant {
     /// What there is time for, and who says so: the least of what is granted and what is taken.
     pub(crate) fn terms(&self) -> (Option<Duration>, String) {
+        let (grace, source) = self.recognised();
+        match self.perhaps {
+            Some(perhaps) if grace.is_none_or(|grace| perhaps < grace) => {
+                (Some(perhaps), "assumed, where the platform is not recognised".to_owned())
+            }
+            _ => (grace, source),
+        }
+    }
+
+    fn recognised(&self) -> (Option<Duration>, String) {
         match (self.granted, self.taken) {
             (Some(granted), Some(taken)) if taken < granted => (Some(taken), self.told_by.clone()),
             (None, taken) => (taken, self.told_by.clone()),
@@ -95,7 +107,7 @@ impl Grant {
             if self.granted.is_some_and(|granted| enough > granted) {
                 steps.push(format!("`{}` ({place})", write(whole)));
             }
-            if self.taken != Some(enough) {
+            if self.taken != Some(enough) || self.perhaps.is_some() {
                 steps.push(told(enough));
             }
             ways.push(steps.join(" and "));

@@ -1,7 +1,7 @@
 //! What was read, put together with the configuration: the terms that a plan has to fit.
 
 use crate::{
-    Config, Plan, Signal,
+    Config, Plan, Platform, Signal,
     budget::{Grant, Terms},
     duration::display,
     plan::HookTimeouts,
@@ -24,6 +24,7 @@ impl Reading {
         inherited: &Environment,
         plan: &mut Plan,
     ) -> Result<Terms, ManifestError> {
+        let told = config.platform.is_some();
         let mut config = config.clone();
         config.platform = config.platform.or(Some(self.platform));
         let (settings, mut findings) = Settings::resolve(&config, &self.environment_over(inherited));
@@ -45,10 +46,11 @@ impl Reading {
         if settings.drain_timeout.value.is_some() {
             terms.drain_timeout.source = self.source(settings.drain_timeout.source).into();
         }
-        Ok(terms.with_grant(self.grant(&settings, warnings)))
+        Ok(terms.with_grant(self.grant(&settings, told, warnings)))
     }
 
-    fn grant(mut self, settings: &Settings, warnings: Vec<String>) -> Grant {
+    /// With `told` the configuration names the platform, and nothing has to be recognised.
+    fn grant(mut self, settings: &Settings, told: bool, warnings: Vec<String>) -> Grant {
         self.notes.extend(warnings);
         let told_by = self.source(settings.grace.source);
         let granted = self.grace.map(|grace| grace.saturating_sub(self.spent));
@@ -56,7 +58,19 @@ impl Reading {
         let variable = self
             .variable(GRACE_PERIOD)
             .map_or_else(|| self.environment.clone(), |known| known.place.to_string());
+        let by_default = matches!(settings.grace.source, Source::Platform(_));
+        let unsure = self.platform == Platform::Systemd && by_default && !told;
+        let perhaps = unsure.then(|| Platform::Unknown.grace_period());
         match (granted, taken) {
+            _ if unsure => {
+                let all = granted.map_or_else(|| "none".to_owned(), |granted| display(granted).to_string());
+                let [less, more] = [perhaps, taken].map(|time| display(time.unwrap_or_default()));
+                self.notes.push(format!(
+                    "systemd says that it is there from version 248 on, and only to what it starts itself; without \
+                     that the service takes {less} and not {more}: `Environment={GRACE_PERIOD}={all}` ({variable}) \
+                     settles it"
+                ));
+            }
             (Some(granted), Some(taken)) if taken < granted => {
                 let [taken, all] = [taken, granted].map(display);
                 self.notes.push(format!(
@@ -81,7 +95,7 @@ impl Reading {
             ));
         }
         let Self { spent, most, setting, notes, .. } = self;
-        Grant { granted, spent, most, setting, taken, told_by, variable, notes }
+        Grant { granted, spent, most, setting, taken, perhaps, told_by, variable, notes }
     }
 
     /// What the process has at run time, as the platform puts it together.

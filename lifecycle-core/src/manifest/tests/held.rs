@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Config, Fits, Plan, Unfit, settings::Environment};
+use crate::{Config, Fits, Plan, Platform, Unfit, settings::Environment};
 
 use super::{super::hold, hook, parsed, plan};
 
@@ -171,7 +171,8 @@ fn what_is_granted_and_not_taken_is_noted() {
         unfit.to_string().contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=19s` (k8s.yaml:7)\n  or:"),
         "{unfit}"
     );
-    let endless = held_by(&Config::new(), "orders.service", "[Service]\nTimeoutStopSec=infinity\n").unwrap();
+    let systemd = Config::new().platform(Platform::Systemd);
+    let endless = held_by(&systemd, "orders.service", "[Service]\nTimeoutStopSec=infinity\n").unwrap();
     assert!(
         endless.to_string().ends_with(
             "\nnote: nobody kills the service: it ends by itself after 1m30s (the default on systemd), \
@@ -179,6 +180,47 @@ fn what_is_granted_and_not_taken_is_noted() {
         ),
         "{endless}"
     );
+}
+
+#[test]
+fn systemd_may_not_be_recognised() {
+    let unit = |lines: &str| format!("[Service]\nExecStart=/orders\n{lines}");
+    let hook_of = |seconds| Config::new().hook_timeout(Duration::from_secs(seconds));
+    let note = |less: &str, all: &str| {
+        format!(
+            "\nnote: systemd says that it is there from version 248 on, and only to what it starts itself; without \
+             that the service takes {less} and not 1m30s: `Environment=LIFECYCLE_GRACE_PERIOD={all}` \
+             (Environment= of [Service], orders.service:2) settles it"
+        )
+    };
+    let fits = held_by(&hook_of(21), "orders.service", &unit("TimeoutStopSec=90\n")).unwrap();
+    assert_eq!(fits.spare(), Some(Duration::ZERO));
+    let granted = "\n  granted        30s  assumed, where the platform is not recognised";
+    assert!(fits.to_string().ends_with(&format!("{granted}{}", note("30s", "1m30s"))), "{fits}");
+    let endless = held_by(&hook_of(21), "orders.service", &unit("TimeoutStopSec=infinity\n")).unwrap();
+    assert!(endless.to_string().ends_with(&format!("{granted}{}", note("30s", "none"))), "{endless}");
+
+    let unfit = held_by(&hook_of(22), "orders.service", &unit("TimeoutStopSec=90\n")).unwrap_err();
+    says(
+        &unfit,
+        "the plan does not fit: it needs 31s, 30s is granted, 1s is missing",
+        "`LIFECYCLE_GRACE_PERIOD=1m30s` (Environment= of [Service], orders.service:2)\n  \
+         or: `timeout = \"21s\"` at `orders::close` (src/hooks.rs:2), which takes the default\n  \
+         or: a drain timeout of 4s (`LIFECYCLE_DRAIN_TIMEOUT`)",
+    );
+    let unfit = held_by(&hook_of(10), "orders.service", &unit("TimeoutStopSec=60\n")).unwrap_err();
+    assert!(unfit.to_string().starts_with("the plan does not fit: the service takes 1m30s "), "{unfit}");
+
+    let told = unit("TimeoutStopSec=90\nEnvironment=LIFECYCLE_GRACE_PERIOD=90s\n");
+    for (config, text) in [
+        (hook_of(22), told),
+        (hook_of(22).grace_period(Duration::from_secs(90)), unit("TimeoutStopSec=90\n")),
+        (hook_of(22).platform(Platform::Systemd), unit("TimeoutStopSec=90\n")),
+    ] {
+        let fits = held_by(&config, "orders.service", &text).unwrap();
+        assert_eq!(fits.spare(), Some(Duration::from_secs(59)));
+        assert!(!fits.to_string().contains("note:"), "{fits}");
+    }
 }
 
 #[test]
