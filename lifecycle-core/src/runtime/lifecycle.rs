@@ -1,4 +1,4 @@
-//! The state of one lifecycle, and the shell that carries out what the machine decides.
+//! The state of one lifecycle, and how it is driven: what is posted, in turn, through the machine.
 //!
 //! Invariants:
 //! 1. Only the thread that drives a lifecycle calls `turn`, so effects are carried out in the order in

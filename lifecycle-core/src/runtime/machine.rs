@@ -1,5 +1,5 @@
 //! What decides: a pure machine. What happened and when goes in, what is to be done comes out; it has no
-//! clock, no signal and no task of its own. The shell around it (`lifecycle.rs`) carries the effects out.
+//! clock, no signal and no task of its own. The shell around it (`shell.rs`) carries the effects out.
 //!
 //! What it knows of a stop, of the drain, of signals and of exit codes stands in files of their own.
 
