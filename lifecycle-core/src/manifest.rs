@@ -9,6 +9,7 @@ mod environment;
 mod given;
 mod kind;
 mod kubernetes;
+mod load;
 mod nomad;
 mod place;
 mod prestop;

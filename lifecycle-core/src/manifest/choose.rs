@@ -1,5 +1,7 @@
 //! Which of a manifest's containers is the service.
 
+use std::collections::HashMap;
+
 use super::place::ManifestError;
 
 /// A container, a compose service or a task.
@@ -62,18 +64,29 @@ fn named<T>(candidates: Vec<Candidate<T>>, wanted: &str) -> Vec<Candidate<T>> {
 
 /// The shortest name of each that is its alone.
 fn shown<T>(candidates: &[Candidate<T>]) -> Vec<String> {
-    let end = |path: &[String], parts: usize| path[path.len().saturating_sub(parts)..].join("/");
-    let name = |candidate: &Candidate<T>| {
-        let whole = candidate.path.len();
-        let alone = |parts: &usize| {
-            let wanted = end(&candidate.path, *parts);
-            candidates.iter().filter(|other| end(&other.path, *parts) == wanted).count() == 1
-        };
-        end(&candidate.path, (1..whole).find(alone).unwrap_or(whole))
-    };
-    candidates.iter().map(name).collect()
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for candidate in candidates {
+        for name in names(&candidate.path) {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    let whole = |path: &[String]| path.join("/");
+    let shortest =
+        |path: &[String]| names(path).find(|name| counts[name] == 1).unwrap_or_else(|| whole(path));
+    candidates.iter().map(|candidate| shortest(&candidate.path)).collect()
 }
 
+/// From the innermost name to all of them.
+fn names(path: &[String]) -> impl Iterator<Item = String> {
+    (0..path.len()).rev().map(|from| path[from..].join("/"))
+}
+
+/// Some of them, where there are many.
 fn list(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    const MANY: usize = 10;
+    let some = names.iter().take(MANY).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MANY) {
+        0 => some,
+        more => format!("{some} and {more} more"),
+    }
 }

@@ -1,22 +1,25 @@
 //! YAML and JSON with the line of every value. JSON is read as the YAML that it is.
 
-use std::fmt::Display;
+use std::{collections::HashSet, fmt::Display};
 
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use saphyr::{MarkedYaml, Scalar, YamlData};
 
-use super::place::{ManifestError, Place};
+use super::{
+    load::{Written, load},
+    place::{ManifestError, Place},
+};
 
 /// The documents of a file.
 pub(super) struct Document {
     file: String,
-    text: String,
     roots: Vec<MarkedYaml<'static>>,
+    written: Written,
 }
 
 impl Document {
     /// Reads `text`, and refuses what is only a template of a manifest.
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, ManifestError> {
-        let roots = MarkedYaml::load_from_str(text).map_err(|error| {
+        let (roots, written) = load(text).map_err(|error| {
             let template = text.lines().position(|line| line.contains("{{")).map_or_else(String::new, |at| {
                 format!("; line {} has the `{{{{` of a template: {RENDER}", at + 1)
             });
@@ -26,7 +29,7 @@ impl Document {
             Some(line) => {
                 Err(ManifestError::new(format!("{file}:{line}: `{{{{` begins a template: {RENDER}")))
             }
-            None => Ok(Self { file: file.to_owned(), text: text.to_owned(), roots }),
+            None => Ok(Self { file: file.to_owned(), roots, written }),
         }
     }
 
@@ -105,12 +108,10 @@ impl<'d> Node<'d> {
                 entries.push((key, value));
             }
         }
+        let mut known: HashSet<String> = entries.iter().map(|(key, _)| key.clone()).collect();
         for merged in self.merged() {
-            for (key, value) in merged.entries()? {
-                if !entries.iter().any(|(known, _)| *known == key) {
-                    entries.push((key, value));
-                }
-            }
+            let inner = merged.entries()?;
+            entries.extend(inner.into_iter().filter(|(key, _)| known.insert(key.clone())));
         }
         Ok(entries)
     }
@@ -138,6 +139,9 @@ impl<'d> Node<'d> {
                 .wrong(format!("found {}, a whole number {unit} is needed, without quotes", self.found())));
         };
         let written = self.text()?;
+        if written.starts_with("0x") {
+            return Err(self.wrong(format!("found {written}, which is hexadecimal; write {number}")));
+        }
         if written.len() > 1 && written.starts_with('0') {
             return Err(self.wrong(format!(
                 "found {written}, which some readers take for octal; write it without the 0"
@@ -185,14 +189,7 @@ impl<'d> Node<'d> {
         if let Scalar::String(text) = scalar {
             return Some(text.clone().into_owned());
         }
-        let span = self.yaml.span;
-        let length = span.end.index() - span.start.index();
-        let written: String = self.document.text.chars().skip(span.start.index()).take(length).collect();
-        // What an alias stands for is written elsewhere.
-        Some(match scalar {
-            Scalar::Integer(number) if written.starts_with('*') => number.to_string(),
-            _ => written,
-        })
+        Some(self.document.written.get(&self.yaml.span.start.index()).cloned().unwrap_or_default())
     }
 
     /// What `<<` merges here: a mapping, or a list of them.

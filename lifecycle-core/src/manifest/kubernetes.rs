@@ -112,7 +112,10 @@ fn no_container(file: &str, objects: &[Node]) -> ManifestError {
         let name = name(object).ok().flatten().unwrap_or_default();
         format!("{kind} `{name}` (line {})", object.place().line)
     };
-    let all: Vec<_> = objects.iter().map(shown).collect();
+    let mut all: Vec<_> = objects.iter().take(10).map(shown).collect();
+    if objects.len() > all.len() {
+        all.push(format!("and {} more", objects.len() - all.len()));
+    }
     ManifestError::new(format!(
         "{file}: no container in it, only {}; name a file with a Pod, or with a pod template at \
          spec.template.spec.containers",

@@ -1,5 +1,7 @@
 //! What was read, put together with the configuration: the terms that a plan has to fit.
 
+use std::collections::HashSet;
+
 use crate::{
     Config, Plan, Platform, Signal,
     budget::{Grant, Terms},
@@ -100,10 +102,11 @@ impl Reading {
 
     /// What the process has at run time, as the platform puts it together.
     fn environment_over(&self, inherited: &Environment) -> Environment {
+        let mut known = HashSet::new();
         let mut variables: Vec<(String, String)> = Vec::new();
         let own = self.variables.iter().rev().map(|variable| (&variable.name, &variable.value));
         for (name, value) in own.chain(inherited.variables.iter().map(|(name, value)| (name, value))) {
-            if !variables.iter().any(|(known, _)| known == name) {
+            if known.insert(name) {
                 variables.push((name.clone(), value.clone()));
             }
         }

@@ -36,7 +36,7 @@ fn of_any_kind() {
 
 #[test]
 fn of_kubernetes() {
-    all_wrong(include_str!("fixtures/broken/kubernetes.txt"), 23);
+    all_wrong(include_str!("fixtures/broken/kubernetes.txt"), 26);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod broken;
 mod choice;
 mod held;
 mod read;
+mod size;
 mod words;
 
 use std::{path::Path, time::Duration};
