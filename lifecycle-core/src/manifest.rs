@@ -7,6 +7,7 @@ mod document;
 mod ecs;
 mod environment;
 mod given;
+mod json;
 mod kind;
 mod kubernetes;
 mod load;

@@ -5,6 +5,7 @@ use std::{collections::HashSet, fmt::Display};
 use saphyr::{MarkedYaml, Scalar, YamlData};
 
 use super::{
+    json,
     load::{Written, load},
     place::{ManifestError, Place},
 };
@@ -19,18 +20,20 @@ pub(super) struct Document {
 impl Document {
     /// Reads `text`, and refuses what is only a template of a manifest.
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, ManifestError> {
-        let (roots, written) = load(text).map_err(|error| {
-            let template = text.lines().position(|line| line.contains("{{")).map_or_else(String::new, |at| {
-                format!("; line {} has the `{{{{` of a template: {RENDER}", at + 1)
-            });
-            ManifestError::new(format!("{file}:{}: {}{template}", error.marker().line(), error.info()))
-        })?;
+        let (roots, written) =
+            load(text).map_err(|error| broken(file, text, error.marker().line(), error.info()))?;
         match roots.iter().find_map(template) {
             Some(line) => {
                 Err(ManifestError::new(format!("{file}:{line}: `{{{{` begins a template: {RENDER}")))
             }
             None => Ok(Self { file: file.to_owned(), roots, written }),
         }
+    }
+
+    /// Reads `text` as JSON, which is less than YAML.
+    pub(super) fn parse_json(file: &str, text: &str) -> Result<Self, ManifestError> {
+        json::check(text).map_err(|(line, what)| broken(file, text, line, &what))?;
+        Self::parse(file, &json::as_yaml(text))
     }
 
     /// The documents that say something.
@@ -41,6 +44,15 @@ impl Document {
 }
 
 const RENDER: &str = "render it first, a Helm chart with `helm template`, and check what comes out";
+
+/// What is wrong with a file as a whole.
+fn broken(file: &str, text: &str, line: usize, what: &str) -> ManifestError {
+    let template = text
+        .lines()
+        .position(|line| line.contains("{{"))
+        .map_or_else(String::new, |at| format!("; line {} has the `{{{{` of a template: {RENDER}", at + 1));
+    ManifestError::new(format!("{file}:{line}: {what}{template}"))
+}
 
 /// The line of the first `{{ … }}` that stands where a value should: to YAML it is a mapping whose key is a
 /// mapping.

@@ -29,10 +29,13 @@ pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, M
         ))),
         "tf" => Err(ManifestError::new(format!("{file}: Terraform is not read; {KNOWN}"))),
         _ => {
-            let document = Document::parse(&file, text).map_err(|error| match extension.as_str() {
-                "yaml" | "yml" | "json" => error,
-                _ => ManifestError::new(format!("{file}: this is neither YAML nor JSON; {KNOWN}")),
-            })?;
+            let document = match extension.as_str() {
+                "json" => Document::parse_json(&file, text)?,
+                "yaml" | "yml" => Document::parse(&file, text)?,
+                _ => Document::parse(&file, text).map_err(|_| {
+                    ManifestError::new(format!("{file}: this is neither YAML nor JSON; {KNOWN}"))
+                })?,
+            };
             by_content(path, &file, &document, given)
         }
     }

@@ -41,7 +41,7 @@ fn of_kubernetes() {
 
 #[test]
 fn of_ecs_and_nomad() {
-    all_wrong(include_str!("fixtures/broken/json.txt"), 10);
+    all_wrong(include_str!("fixtures/broken/json.txt"), 14);
 }
 
 #[test]

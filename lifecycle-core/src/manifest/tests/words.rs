@@ -179,6 +179,17 @@ fn a_config_map_is_that_of_the_same_namespace() {
 }
 
 #[test]
+fn json_may_escape_what_yaml_does_not() {
+    let text = r#"{"containerDefinitions": [{"name": "orders",
+        "environment": [{"name": "LIFECYCLE_REPORT", "value": "/\ud83d\ude00\/\\ud83d\\ude00\u00fc\"\u0041\uD83D\uDE80.txt"},
+        {"name": "LIFECYCLE_DRAIN_TIMEOUT", "value": "5s"}]}]}"#;
+    let reading = parsed("task.json", text).map_err(|error| error.to_string()).unwrap();
+    let [report, drain] = reading.variables.as_slice() else { panic!("{}", reading.variables.len()) };
+    assert_eq!(report.value, "/😀/\\ud83d\\ude00ü\"A🚀.txt");
+    assert_eq!(drain.place.to_string(), "task.json:3");
+}
+
+#[test]
 fn a_number_may_be_an_alias() {
     let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders }]\n";
     let reading = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
