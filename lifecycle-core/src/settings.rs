@@ -280,6 +280,8 @@ fn useless_manifest(environment: &Environment, findings: &mut Findings) {
     let (Some(path), asked) = (environment.get(MANIFEST), manifest(environment)) else { return };
     if asked.is_none() {
         findings.warnings.push(format!("{MANIFEST}={path} says nothing without {PLAN}=check"));
+    } else if path.is_empty() {
+        findings.errors.push(format!("{MANIFEST}= is empty; write the path of a manifest, or leave it out"));
     } else if cfg!(not(feature = "manifest")) {
         findings.errors.push(format!(
             "{MANIFEST}={path}: this program was built without the feature `manifest` of lifecycle-hooks"
@@ -449,6 +451,12 @@ mod tests {
             ]
         };
         assert_eq!(found("check"), Findings { errors, warnings: vec![] });
+        let empty = [("LIFECYCLE_MANIFEST", ""), ("LIFECYCLE_PLAN", "check")];
+        let (_, findings) = Settings::resolve(&Config::new(), &environment(&empty));
+        assert_eq!(
+            findings.errors,
+            ["LIFECYCLE_MANIFEST= is empty; write the path of a manifest, or leave it out"]
+        );
     }
 
     #[test]
