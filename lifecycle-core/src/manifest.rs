@@ -126,11 +126,11 @@ fn hold(reading: Reading, config: &Config, inherited: &Environment, mut plan: Pl
 }
 
 impl From<&str> for Manifest {
-    /// A path, or `path#container`.
+    /// A path, or `path#container`: what is a file as a whole is a path.
     fn from(text: &str) -> Self {
         match text.rsplit_once('#') {
-            Some((path, container)) => Self::at(path).container(container),
-            None => Self::at(text),
+            Some((path, container)) if !Path::new(text).is_file() => Self::at(path).container(container),
+            _ => Self::at(text),
         }
     }
 }
@@ -138,6 +138,13 @@ impl From<&str> for Manifest {
 impl From<String> for Manifest {
     /// A path, or `path#container`.
     fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<&String> for Manifest {
+    /// A path, or `path#container`.
+    fn from(text: &String) -> Self {
         text.as_str().into()
     }
 }

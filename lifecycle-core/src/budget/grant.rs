@@ -11,6 +11,8 @@ use super::{Terms, margin};
 /// default. Here both are known.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
+    /// Which container, service or task it is of, where the manifest has several.
+    pub(crate) chosen: Option<String>,
     /// From the signal to the kill; `None`: nobody kills.
     pub(crate) granted: Option<Duration>,
     /// What of the setting's time is over before the signal comes.

@@ -13,14 +13,23 @@ pub(super) struct Candidate<T> {
     pub(super) what: T,
 }
 
+/// What was chosen.
+pub(super) struct Chosen<T> {
+    pub(super) path: Vec<String>,
+    pub(super) what: T,
+    /// Which one it is, where there are several.
+    pub(super) said: Option<String>,
+}
+
 /// The one that is `wanted`: by its own name or that of what it is in, `workload/container` where that is not
 /// enough. Else the only one, else the only one whose environment has a `LIFECYCLE_*` variable.
 pub(super) fn choose<T>(
     file: &str,
     wanted: Option<&str>,
     candidates: Vec<Candidate<T>>,
-) -> Result<Candidate<T>, ManifestError> {
-    let all = shown(&candidates);
+) -> Result<Chosen<T>, ManifestError> {
+    let names = Names::of(&candidates);
+    let all = names.shortest_each(&candidates);
     if candidates.is_empty() {
         return Err(ManifestError::new(format!("{file}: it has no container")));
     }
@@ -40,13 +49,16 @@ pub(super) fn choose<T>(
     if left.len() > 1 && left.iter().filter(|candidate| candidate.ours).count() == 1 {
         left.retain(|candidate| candidate.ours);
     }
-    let names = shown(&left);
+    let named = Names::of(&left).shortest_each(&left);
     match left.pop() {
-        Some(only) if left.is_empty() => Ok(only),
+        Some(Candidate { path, what, .. }) if left.is_empty() => {
+            let said = (all.len() > 1).then(|| format!("`{}` of {}", names.shortest(&path), list(&all)));
+            Ok(Chosen { path, what, said })
+        }
         _ => Err(ManifestError::new(format!(
             "{file}: which container is the service? It has {}; name one: `{file}#{}`",
-            list(&names),
-            names[0]
+            list(&named),
+            named[0]
         ))),
     }
 }
@@ -62,18 +74,26 @@ fn named<T>(candidates: Vec<Candidate<T>>, wanted: &str) -> Vec<Candidate<T>> {
     }
 }
 
-/// The shortest name of each that is its alone.
-fn shown<T>(candidates: &[Candidate<T>]) -> Vec<String> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for candidate in candidates {
-        for name in names(&candidate.path) {
+/// How many candidates have a name, for each.
+struct Names(HashMap<String, usize>);
+
+impl Names {
+    fn of<T>(candidates: &[Candidate<T>]) -> Self {
+        let mut counts = HashMap::new();
+        for name in candidates.iter().flat_map(|candidate| names(&candidate.path)) {
             *counts.entry(name).or_default() += 1;
         }
+        Self(counts)
     }
-    let whole = |path: &[String]| path.join("/");
-    let shortest =
-        |path: &[String]| names(path).find(|name| counts[name] == 1).unwrap_or_else(|| whole(path));
-    candidates.iter().map(|candidate| shortest(&candidate.path)).collect()
+
+    /// The shortest name that is its alone.
+    fn shortest(&self, path: &[String]) -> String {
+        names(path).find(|name| self.0.get(name) == Some(&1)).unwrap_or_else(|| path.join("/"))
+    }
+
+    fn shortest_each<T>(&self, candidates: &[Candidate<T>]) -> Vec<String> {
+        candidates.iter().map(|candidate| self.shortest(&candidate.path)).collect()
+    }
 }
 
 /// From the innermost name to all of them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{Platform, duration::display};
 
 use super::{
-    choose::{Candidate, choose},
+    choose::{Candidate, Chosen, choose},
     document::Node,
     given::Given,
     place::ManifestError,
@@ -21,7 +21,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         let ours = environment(&service)?.iter().any(|(name, ..)| is_ours(name));
         candidates.push(Candidate { path: vec![name], ours, what: service });
     }
-    let Candidate { path, what: service, .. } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: service, said } = choose(file, given.container(), candidates)?;
     if let Some(extends) = service.get("extends") {
         return Err(extends.wrong(format!("the rest of the service is elsewhere: {RENDER}")));
     }
@@ -37,6 +37,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         format!("{}: env_file is not read, LIFECYCLE_* in it are not known: {RENDER}", node.place())
     });
     Ok(Reading {
+        chosen: said,
         platform: Platform::Container,
         grace: Some(grace),
         setting: setting("stop_grace_period", stop.as_ref(), &service, |time| {

@@ -143,9 +143,20 @@ impl<'d> Node<'d> {
         }
     }
 
+    /// An error where anything would put something in; in text it may stand for itself.
+    pub(super) fn settled(&self) -> Result<(), ManifestError> {
+        self.rendered()?;
+        match self.data() {
+            YamlData::Value(Scalar::String(text)) if text.contains("${") => Err(self.wrong(format!(
+                "found {text:?}, which something else fills in: render it first, and check what comes out"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// A whole number that is not negative, and means the same to every reader of YAML.
     pub(super) fn number(&self, unit: &str) -> Result<u64, ManifestError> {
-        self.rendered()?;
+        self.settled()?;
         let YamlData::Value(Scalar::Integer(number)) = self.data() else {
             return Err(self
                 .wrong(format!("found {}, a whole number {unit} is needed, without quotes", self.found())));

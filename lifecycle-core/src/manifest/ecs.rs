@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Platform;
 
 use super::{
-    choose::{Candidate, choose},
+    choose::{Candidate, Chosen, choose},
     document::Node,
     given::Given,
     place::ManifestError,
@@ -27,7 +27,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         }
         candidates.push(Candidate { path: vec![family.clone(), name], ours, what: container });
     }
-    let Candidate { path, what: container, .. } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: container, said } = choose(file, given.container(), candidates)?;
     let stop = container.get("stopTimeout");
     let grace = match &stop {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
@@ -42,6 +42,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         format!("{}: environmentFiles are not read, LIFECYCLE_* in them are not known", file.place())
     });
     Ok(Reading {
+        chosen: said,
         platform: Platform::Ecs,
         grace: Some(grace),
         setting: setting("stopTimeout", stop.as_ref(), &container, |time| {

@@ -20,6 +20,7 @@ pub(super) fn read(path: &Path, given: &Given) -> Result<Reading, ManifestError>
 /// The same of `text`, which stands in the file at `path`.
 pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, ManifestError> {
     let file = path.display().to_string();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
         _ if text.trim().is_empty() => Err(ManifestError::new(format!("{file}: the file is empty"))),

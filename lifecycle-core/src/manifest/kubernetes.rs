@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{Platform, duration::display};
 
 use super::{
-    choose::{Candidate, choose},
+    choose::{Candidate, Chosen, choose},
     document::{Document, Node},
     environment,
     given::Given,
@@ -38,7 +38,7 @@ pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Rea
     if candidates.is_empty() {
         return Err(no_container(file, &all));
     }
-    let Candidate { path, what: (container, pod, object), .. } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: (container, pod, object), said } = choose(file, given.container(), candidates)?;
     let number = pod.get(FIELD);
     let grace = match &number {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
@@ -59,6 +59,7 @@ pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Rea
     }
     probes(&container, grace, &mut notes)?;
     Ok(Reading {
+        chosen: said,
         platform: Platform::Kubernetes,
         grace: Some(grace),
         setting: setting(FIELD, number.as_ref(), &pod, |time| format!("{FIELD}: {}", time.as_secs())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{Platform, duration::display};
 
 use super::{
-    choose::{Candidate, choose},
+    choose::{Candidate, Chosen, choose},
     document::Node,
     given::Given,
     place::ManifestError,
@@ -58,11 +58,11 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         }
         candidates.push(Candidate { path, ours, what: task });
     }
-    let Candidate { path, what: task, .. } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: task, said } = choose(file, given.container(), candidates)?;
     let kill = task.get(form.kill_timeout);
     let grace = match &kill {
         Some(node) if node.is_text() => time(node)?,
-        Some(node) => not_zero(node, Duration::from_nanos(node.number("of nanoseconds, or \"30s\",")?))?,
+        Some(node) => nanoseconds(node, form.write)?,
         None => Platform::Nomad.grace_period(),
     };
     let mut variables = Vec::new();
@@ -81,6 +81,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         setting.place = format!("max_kill_timeout of the clients, {}; {}", display(most), setting.place);
     }
     Ok(Reading {
+        chosen: said,
         platform: Platform::Nomad,
         grace: Some(grace.min(most)),
         spent: Duration::ZERO,
@@ -96,6 +97,16 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         notes,
         setting,
     })
+}
+
+/// Nobody means less than a millisecond: a number of seconds was written.
+fn nanoseconds(node: &Node, write: fn(Duration) -> String) -> Result<Duration, ManifestError> {
+    let number = node.number("of nanoseconds, or \"30s\",")?;
+    if (1..1_000_000).contains(&number) {
+        let meant = write(Duration::from_secs(number));
+        return Err(node.wrong(format!("found {number}, and a number is nanoseconds here: write `{meant}`")));
+    }
+    not_zero(node, Duration::from_nanos(number))
 }
 
 /// What templates that are environments may bring: where one names a variable of the library, its value is

@@ -11,6 +11,8 @@ use super::{
 
 /// What was read.
 pub(super) struct Reading {
+    /// Which container, service or task it is of, where the file has several.
+    pub(super) chosen: Option<String>,
     pub(super) platform: Platform,
     /// What [`setting`](Self::setting) grants; `None`: nobody kills.
     pub(super) grace: Option<Duration>,
@@ -65,7 +67,7 @@ pub(super) fn not_here(place: &Place, name: &str, whence: impl fmt::Display) -> 
 
 /// A duration such as `30s` or `1m30s`.
 pub(super) fn time(node: &Node) -> Result<Duration, ManifestError> {
-    node.rendered()?;
+    node.settled()?;
     let text = node.text()?;
     let time = duration::parse(&text).map_err(|why| node.wrong(why))?;
     not_zero(node, time)

@@ -26,6 +26,7 @@ pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, Ma
         return Err(ManifestError::new(format!("{file}: it has no [Service] section that says anything")));
     };
     let mut reading = Reading {
+        chosen: None,
         platform: Platform::Systemd,
         grace: Some(Platform::Systemd.grace_period()),
         setting: Setting {

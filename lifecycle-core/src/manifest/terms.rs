@@ -96,8 +96,8 @@ impl Reading {
                 self.environment
             ));
         }
-        let Self { spent, most, setting, notes, .. } = self;
-        Grant { granted, spent, most, setting, taken, perhaps, told_by, variable, notes }
+        let Self { chosen, spent, most, setting, notes, .. } = self;
+        Grant { chosen, granted, spent, most, setting, taken, perhaps, told_by, variable, notes }
     }
 
     /// What the process has at run time, as the platform puts it together.

@@ -4,6 +4,9 @@
 
 use super::place::{ManifestError, Place};
 
+/// Editors put it at the begin of a file, and systemd skips it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// An assignment of a unit.
 pub(super) struct Assignment {
     pub(super) section: String,
@@ -94,7 +97,7 @@ fn escaped(chars: &mut std::str::Chars) -> char {
 fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     let mut continued = false;
-    for (at, line) in text.lines().enumerate() {
+    for (at, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
         let line = line.trim();
         if line.starts_with(['#', ';']) || (line.is_empty() && !continued) {
             continue;

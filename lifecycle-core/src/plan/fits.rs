@@ -276,7 +276,10 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Terms { grace, delay, margin, drain_timeout, .. } = &self.terms;
+        let Terms { grace, delay, margin, drain_timeout, grant, .. } = &self.terms;
+        if let Some(chosen) = grant.as_ref().and_then(|grant| grant.chosen.as_ref()) {
+            writeln!(f, "  {:<10}{chosen}", "service")?;
+        }
         let mut line = |what: &str, time: Duration, source: &str| {
             writeln!(f, "  {what:<10}{:>8}  {source}", display(time))
         };

@@ -36,12 +36,12 @@ fn of_any_kind() {
 
 #[test]
 fn of_kubernetes() {
-    all_wrong(include_str!("fixtures/broken/kubernetes.txt"), 26);
+    all_wrong(include_str!("fixtures/broken/kubernetes.txt"), 27);
 }
 
 #[test]
 fn of_ecs_and_nomad() {
-    all_wrong(include_str!("fixtures/broken/json.txt"), 14);
+    all_wrong(include_str!("fixtures/broken/json.txt"), 17);
 }
 
 #[test]

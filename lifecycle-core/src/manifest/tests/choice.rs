@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{super::Manifest, parsed, plan};
+use crate::{Config, settings::Environment};
+
+use super::{
+    super::{Manifest, hold},
+    parsed, plan,
+};
 
 const TWO: &str = "
 kind: Deployment
@@ -71,6 +76,7 @@ fn text_names_the_container_as_well() {
     let text = format!("{}#orders", compose.display());
     let fits = |manifest: Manifest| plan().fits_manifest(manifest).map(|fits| fits.spare());
     let spare = fits(text.as_str().into()).unwrap();
+    assert_eq!(fits((&text).into()).unwrap(), spare);
     assert_eq!(fits(text.into()).unwrap(), spare);
     assert_eq!(fits(Manifest::at(compose).container("orders")).unwrap(), spare);
     let ambiguous: [Manifest; 3] =
@@ -79,4 +85,42 @@ fn text_names_the_container_as_well() {
         let why = fits(manifest).unwrap_err().to_string();
         assert!(why.contains("which container is the service?"), "{why}");
     }
+}
+
+#[test]
+fn a_file_may_have_a_number_sign_in_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |name: &str| {
+        let path = dir.path().join(name).display().to_string();
+        plan().fits_manifest(path.as_str()).map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
+    };
+    std::fs::write(
+        dir.path().join("a#1.yaml"),
+        "services: { orders: {}, worker: { stop_grace_period: 10s } }",
+    )
+    .unwrap();
+    assert!(said("a#1.yaml").contains("a#1.yaml: which container is the service?"), "{}", said("a#1.yaml"));
+    assert!(said("a#1.yaml#worker").contains("a#1.yaml:1 stop_grace_period"), "{}", said("a#1.yaml#worker"));
+    assert!(said("b#1.yaml").contains("b: No such file"), "{}", said("b#1.yaml"));
+}
+
+#[test]
+fn the_account_says_which_it_is() {
+    let services = |count: usize| (0..count).map(|n| format!("a{n}: {{}}")).collect::<Vec<_>>().join(", ");
+    let said = |count, wanted: &str| {
+        let text = format!(
+            "services: {{ orders: {{ stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
+            services(count)
+        );
+        let reading =
+            parsed(&format!("compose.yaml{wanted}"), &text).unwrap_or_else(|error| panic!("{error}"));
+        hold(reading, &Config::new(), &Environment::default(), plan())
+            .map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
+    };
+    let second = |text: String| text.lines().nth(1).unwrap().to_owned();
+    assert_eq!(second(said(0, "#orders")), "  delay           0s  default");
+    assert_eq!(second(said(1, "")), "  service   `orders` of `orders`, `a0`");
+    assert_eq!(second(said(1, "#a0")), "  service   `a0` of `orders`, `a0`");
+    assert!(said(1, "#a0").starts_with("the plan does not fit: "));
+    assert!(second(said(11, "")).ends_with("`a8` and 2 more"), "{}", said(11, ""));
 }

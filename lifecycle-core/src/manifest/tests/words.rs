@@ -134,6 +134,19 @@ fn lines_go_on_after_a_backslash() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_text() {
+    for (name, text, expected) in [
+        ("orders.service", "[Service]\nTimeoutStopSec=20\n", 20),
+        ("compose.yaml", "services: { orders: { stop_grace_period: 20s } }", 20),
+        ("task.json", r#"{"containerDefinitions": [{"name": "orders", "stopTimeout": 20}]}"#, 20),
+    ] {
+        let reading = parsed(name, &format!("\u{feff}{text}")).map_err(|error| error.to_string()).unwrap();
+        assert_eq!(reading.grace, Some(Duration::from_secs(expected)), "{name}");
+    }
+    assert_eq!(unit::variables("\u{feff}A=1\n"), [(1, "A".to_owned(), "1".to_owned())]);
+}
+
+#[test]
 fn a_prefix_stands_before_the_names_of_a_config_map() {
     let text = "
 kind: ConfigMap
