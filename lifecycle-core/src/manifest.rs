@@ -40,11 +40,14 @@ pub(crate) use self::place::ManifestError;
 ///
 /// | | what grants | where it is absent | what else is read |
 /// |---|---|---|---|
-/// | Kubernetes: YAML or JSON, several documents, `List`; a `Pod`, `CronJob`, or anything with a pod at `spec.template.spec` | `terminationGracePeriodSeconds`, less what a `preStop` of the container sleeps ([`pre_stop`](Self::pre_stop) for others) | 30 s | `env`, config maps of the same file, `lifecycle.stopSignal` |
+/// | Kubernetes: YAML or JSON, several documents, `List`; a `Pod`, `CronJob`, or anything with a pod at `spec.template.spec` | `terminationGracePeriodSeconds`, less what a `preStop` of the container sleeps ([`pre_stop`](Self::pre_stop) for others) | 30 s | `env`, config maps of the same file and namespace, `lifecycle.stopSignal` |
 /// | ECS: a task definition, also as `describe-task-definition` shows it | `stopTimeout`, on Fargate 120 at most | 30 s | `environment` |
-/// | systemd: a `.service`, and `.d/*.conf` beside it | `TimeoutStopSec` | 90 s | `Environment`, `EnvironmentFile` where it is there, `KillSignal`, `KillMode` |
+/// | systemd: a `.service`, and `.d/*.conf` beside it | `TimeoutStopSec` | 90 s; where nothing names the grace period the library may take 30 s, and the plan has to fit both | `Environment`, `EnvironmentFile` where it is there, `UnsetEnvironment`, `KillSignal`, `KillMode` |
 /// | compose | `stop_grace_period` | 10 s | `environment`, `stop_signal`; anchors and `<<` |
-/// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout`, 30 s at most unless [`max_kill_timeout`](Self::max_kill_timeout) is given | 5 s | `Env`, `KillSignal` |
+/// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout`, 30 s at most unless [`max_kill_timeout`](Self::max_kill_timeout) is given | 5 s | `Env`, templates that are environments, `KillSignal` |
+///
+/// A `.json` file has to be strict JSON. What cannot be known of a manifest is an error where it costs the service
+/// time, and else a note.
 ///
 /// The container is the one that is named; else the only one; else the only one with a `LIFECYCLE_*` variable.
 ///

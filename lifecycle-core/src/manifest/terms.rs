@@ -91,7 +91,7 @@ impl Reading {
         if !self.spent.is_zero() && !settings.job && matches!(settings.delay.source, Source::Platform(_)) {
             let [slept, delay] = [self.spent, settings.delay.value].map(display);
             self.notes.push(format!(
-                "preStop sleeps {slept}, and then the shutdown delay keeps the service open for {delay} more: \
+                "preStop takes {slept}, and then the shutdown delay keeps the service open for {delay} more: \
                  `LIFECYCLE_SHUTDOWN_DELAY=0s` ({}) if once is enough",
                 self.environment
             ));

@@ -145,7 +145,7 @@ fn what_pre_stop_takes_is_not_there_for_the_service() {
          or: `terminationGracePeriodSeconds: 60` (k8s.yaml:3)",
     );
     let granted = "\n  granted        30s  k8s.yaml:3 terminationGracePeriodSeconds, less 15s before the signal\n\
-                   note: preStop sleeps 15s, and then the shutdown delay keeps the service open for 5s more: \
+                   note: preStop takes 15s, and then the shutdown delay keeps the service open for 5s more: \
                    `LIFECYCLE_SHUTDOWN_DELAY=0s` (env of `orders`, k8s.yaml:5) if once is enough";
     assert!(unfit.to_string().contains(granted), "{unfit}");
     let fits = held(&text(45, "30s")).unwrap();
