@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use lifecycle::Report;
 use orders::{db, store::Order};
 use reqwest::StatusCode;
 use rustix::process::Signal;
@@ -54,7 +55,7 @@ pub(crate) async fn graceful(setup: &Setup, stopped: &Stopped) -> Vec<Finding> {
         findings.push(Finding::Exit(ended.status.to_string()));
     }
     findings.extend(answered(ended, answers));
-    findings.extend(reported(&setup.report()));
+    findings.extend(reported(setup.report().as_ref()));
     findings.extend(ended.log.iter().filter(|line| line.contains("ERROR")).cloned().map(Finding::Error));
     findings.extend(dispatched_twice(&ended.log));
 
@@ -121,12 +122,12 @@ fn answered(ended: &Ended, answers: &[Answer]) -> Vec<Finding> {
     answers.iter().filter_map(judge).collect()
 }
 
-fn reported(report: &str) -> Option<Finding> {
-    let completed = report
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("+ orders::hooks::")?.split_whitespace().next());
-    let in_order = completed.eq(["flush_outbox", "close_pool", "flush_telemetry"]);
-    (!in_order).then(|| Finding::Hooks(report.to_owned()))
+fn reported(report: Option<&Report>) -> Option<Finding> {
+    let hooks = report.map(Report::hooks).unwrap_or_default();
+    let completed = hooks.iter().filter(|hook| hook.outcome().is_completed());
+    let names = completed.filter_map(|hook| hook.name().strip_prefix("orders::hooks::"));
+    let in_order = names.eq(["flush_outbox", "close_pool", "flush_telemetry"]);
+    (!in_order).then(|| Finding::Hooks(report.map_or_else(|| "no report".to_owned(), ToString::to_string)))
 }
 
 /// Every acknowledged order is there under its id and was dispatched before the restart: the outbox is

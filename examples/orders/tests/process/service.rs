@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use lifecycle::Report;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
@@ -37,7 +38,7 @@ impl Setup {
             work: Duration::from_millis(200),
             delay: Duration::ZERO,
             sabotage: "",
-            report_path: dir.path().join("report.txt"),
+            report_path: dir.path().join("report.json"),
         }
     }
 
@@ -68,8 +69,8 @@ impl Setup {
     }
 
     /// What was written to the report, by the last process that wrote one.
-    pub(crate) fn report(&self) -> String {
-        std::fs::read_to_string(&self.report_path).unwrap_or_default()
+    pub(crate) fn report(&self) -> Option<Report> {
+        Report::from_json(&std::fs::read_to_string(&self.report_path).ok()?).ok()
     }
 }
 
