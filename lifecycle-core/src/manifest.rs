@@ -81,7 +81,8 @@ impl Manifest {
     }
 
     /// How long the preStop of the container takes, on Kubernetes. Needed where the manifest does not tell: a
-    /// sleep is understood, a request and other commands are not. A longer sleep in the manifest counts.
+    /// sleep is understood, a request and other commands are not. It counts as well where there is no preStop in the
+    /// manifest, as something in the cluster may add one; a longer sleep there counts instead.
     pub fn pre_stop(mut self, time: Duration) -> Self {
         self.given.pre_stop = Some(time);
         self

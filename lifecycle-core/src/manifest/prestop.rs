@@ -13,11 +13,14 @@ pub(super) fn spent(
     grace: Duration,
     given: Option<Duration>,
 ) -> Result<Duration, ManifestError> {
-    let Some(hook) = container.find(&["lifecycle", "preStop"]) else { return Ok(given.unwrap_or_default()) };
-    let spent = length(&hook)?.max(given).ok_or_else(|| unknown(&hook))?;
+    let hook = container.find(&["lifecycle", "preStop"]);
+    let spent = match &hook {
+        Some(hook) => length(hook)?.max(given).ok_or_else(|| unknown(hook))?,
+        None => given.unwrap_or_default(),
+    };
     if spent >= grace {
-        return Err(hook.wrong(format!(
-            "it takes {} of {}: nothing is left for the service; sleep less, or raise \
+        return Err(hook.as_ref().unwrap_or(container).wrong(format!(
+            "preStop takes {} of {}: nothing is left for the service; sleep less, or raise \
              terminationGracePeriodSeconds",
             display(spent),
             display(grace)

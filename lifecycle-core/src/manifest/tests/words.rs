@@ -88,6 +88,13 @@ fn what_is_not_only_a_sleep_has_to_be_told() {
     let longer = "{ sleep: { seconds: 7 } }";
     assert_eq!(spent(longer, Some(Duration::from_secs(5))), Ok(7.0));
     assert_eq!(spent(longer, Some(Duration::from_secs(9))), Ok(9.0));
+    assert_eq!(spent("null", Some(Duration::from_secs(9))), Ok(9.0));
+    assert_eq!(spent("null", None), Ok(0.0));
+    let too_long = spent("null", Some(Duration::from_secs(1_000_000))).unwrap_err();
+    assert!(
+        too_long.starts_with("k8s.yaml:5: spec.containers[0]: preStop takes 277h46m40s of 277h46m40s: "),
+        "{too_long}"
+    );
 }
 
 #[test]
