@@ -38,9 +38,14 @@ pub(super) fn names(hooks: &[&HookSpec]) -> (Vec<Cow<'static, str>>, Vec<Vec<u32
     (names, clashes)
 }
 
-/// The last segment of each name, where no other has the same, else all of it.
+/// The last segment of each name that is a path, where no other has the same, else all of it: a `::`
+/// within an address or a type separates nothing.
 pub(crate) fn last_names<'n>(names: &[&'n str]) -> Vec<&'n str> {
-    let last = |name: &'n str| name.rsplit("::").next().unwrap_or(name);
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let last = |name: &'n str| match name.rsplit_once("::") {
+        Some((_, last)) if name.split("::").all(is_word) => last,
+        _ => name,
+    };
     let mut count: HashMap<&str, u32> = HashMap::new();
     for name in names {
         *count.entry(last(name)).or_default() += 1;
@@ -57,5 +62,31 @@ fn locate(declared: &[usize], hooks: &[&HookSpec], names: &mut [Cow<'static, str
         *count += 1;
         let name = format!("{}@{}", hooks[i].name, hooks[i].location);
         names[i] = Cow::Owned(if *count == 1 { name } else { format!("{name}#{count}") });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_are_shortened_and_only_to_what_nobody_else_is_called() {
+        let names = [
+            ("orders::outbox::flush", "flush"),
+            ("http::停止", "停止"),
+            ("pool", "pool"),
+            ("a::close", "a::close"),
+            ("b::close", "b::close"),
+            ("conn [::1]:8080", "conn [::1]:8080"),
+            ("conn ::1", "conn ::1"),
+            ("sync Vec<sqlx::Any>", "sync Vec<sqlx::Any>"),
+            ("trailing::", "trailing::"),
+            ("::leading", "::leading"),
+            ("a::::b", "a::::b"),
+            ("::", "::"),
+            ("", ""),
+        ];
+        let (whole, short): (Vec<&str>, Vec<&str>) = names.into_iter().unzip();
+        assert_eq!(last_names(&whole), short);
     }
 }
