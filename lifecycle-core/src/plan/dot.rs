@@ -8,8 +8,8 @@ use super::{Plan, PlannedHook, table::times};
 
 impl Plan {
     /// The plan as Graphviz reads it (`dot -Tsvg`): a cluster for each order with a barrier between two, who
-    /// waits for whom, and the critical path bold. Of an invalid plan it has what does not contradict. The
-    /// same plan gives the same text.
+    /// waits for whom, and the critical path bold. Of an invalid plan it has what does not contradict, and a
+    /// label that says so. The same plan gives the same text.
     #[must_use]
     pub fn to_dot(&self) -> String {
         let path = self.graph().critical_path();
@@ -17,6 +17,9 @@ impl Plan {
         let steps: HashSet<(u32, u32)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let waits = self.graph().waits();
         let mut text = "digraph plan {\n  node [shape=box fontname=monospace]\n".to_owned();
+        if let Err(error) = self.check() {
+            let _ = writeln!(text, "  label=\"{}\"\n  labelloc=t", escaped(&error.in_short()));
+        }
         let (mut first, mut ends) = (0, Vec::new());
         for (band, hooks) in self.hooks().chunk_by(|a, b| a.order == b.order).enumerate() {
             let members = first..first + hooks.len() as u32;

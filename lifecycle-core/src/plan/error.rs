@@ -25,6 +25,14 @@ impl PlanError {
         Self::new(vec![PlanProblem::new(Kind::TooLate, text, vec![name.to_owned()])])
     }
 
+    /// A line for where there is no room for the problems.
+    pub(super) fn in_short(&self) -> String {
+        match self.problems.len() {
+            1 => "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how".to_owned(),
+            count => format!("invalid: {count} contradictions, and LIFECYCLE_PLAN=check names them"),
+        }
+    }
+
     /// The problems, never empty, in an order that depends on the hooks alone.
     #[must_use]
     pub fn problems(&self) -> &[PlanProblem] {

@@ -8,8 +8,8 @@ use super::{Plan, PlannedHook, table::times};
 
 impl Plan {
     /// The plan as a Mermaid flowchart: a subgraph for each order, who waits for whom, and the critical path
-    /// in thick lines, its hooks marked `▸`. Of an invalid plan it has what does not contradict. The same
-    /// plan gives the same text.
+    /// in thick lines, its hooks marked `▸`. Of an invalid plan it has what does not contradict, and a note
+    /// that says so. The same plan gives the same text.
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let path = self.graph().critical_path();
@@ -17,6 +17,10 @@ impl Plan {
         let steps: HashSet<(u32, u32)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let waits = self.graph().waits();
         let mut text = "flowchart TB\n".to_owned();
+        if let Err(error) = self.check() {
+            let note = error.in_short();
+            let _ = writeln!(text, "  %% {note}\n  invalid[\"{}\"]", escaped(&note));
+        }
         let mut first = 0;
         for (band, hooks) in self.hooks().chunk_by(|a, b| a.order == b.order).enumerate() {
             let _ = writeln!(text, "  subgraph o{band}[\"order {}\"]\n    direction TB", hooks[0].order);

@@ -1,7 +1,7 @@
 //! From what was written down to the plan: one pass over each question, each linear in the plan.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -99,13 +99,15 @@ impl Resolved {
         resolved
     }
 
+    /// Of a hook that a problem names edges may have been left out: nothing is said of it.
     fn mark_unordered(&mut self) {
+        let in_doubt: HashSet<&str> = self.problems.iter().flat_map(PlanProblem::hooks).collect();
         let has_edge = self.graph.has_edge_in_order();
         let mut has_edge = has_edge.iter();
         for group in self.hooks.chunk_by_mut(|a, b| a.order == b.order) {
             let alone = group.len() == 1;
             for (hook, has_edge) in group.iter_mut().zip(&mut has_edge) {
-                hook.unordered = !alone && !has_edge;
+                hook.unordered = !alone && !has_edge && !in_doubt.contains(&*hook.name);
             }
         }
     }

@@ -44,11 +44,7 @@ impl Plan {
             1 => format!("1 hook, worst case {}", display(self.worst_case())),
             count => format!("{count} hooks, worst case {}", display(self.worst_case())),
         };
-        let invalid = self.check().err().map(|error| match error.problems().len() {
-            1 => "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how".to_owned(),
-            count => format!("invalid: {count} contradictions, and LIFECYCLE_PLAN=check names them"),
-        });
-        std::iter::once(count).chain(invalid).collect()
+        std::iter::once(count).chain(self.check().err().map(|error| error.in_short())).collect()
     }
 }
 

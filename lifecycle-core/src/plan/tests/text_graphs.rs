@@ -94,8 +94,19 @@ fn a_plan_without_hooks_and_one_that_contradicts_itself_are_written() {
     assert_eq!(empty.to_mermaid(), "flowchart TB\n");
     assert_eq!(empty.to_dot(), "digraph plan {\n  node [shape=box fontname=monospace]\n}\n");
     let broken = plan([hook::<A>().after([id::<B>()]), hook::<B>().after([id::<A>()])]);
-    assert!(broken.to_mermaid().contains("b<br/>5s"));
-    assert!(broken.to_dot().contains("label=\"b\\n5s\""));
+    let invalid = "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how";
+    let hooks = "  subgraph o0[\"order 0\"]
+    direction TB
+    h0[\"▸\u{a0}a<br/>5s\"]:::critical
+    h1[\"b<br/>5s\"]
+  end
+  classDef critical stroke-width:4px
+";
+    let mermaid = format!("flowchart TB\n  %% {invalid}\n  invalid[\"{invalid}\"]\n{hooks}");
+    assert_eq!(broken.to_mermaid(), mermaid);
+    let dot = broken.to_dot();
+    assert!(dot.contains(&format!("\n  label=\"{invalid}\"\n  labelloc=t\n")), "{dot}");
+    assert!(dot.contains("h1 [label=\"b\\n5s\" tooltip=\"src/hooks.rs:2\"]"), "{dot}");
 }
 
 /// In a sequential plan a hook waits for the last of the order before: the barrier says that.
