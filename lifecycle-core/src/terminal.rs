@@ -38,19 +38,17 @@ pub(crate) fn shown(what: &dyn fmt::Display, is_terminal: bool) -> impl fmt::Dis
     fmt::from_fn(move |f| if colours { write!(f, "{what:#}") } else { write!(f, "{what}") })
 }
 
-/// `text` without what would move a terminal's cursor or colour it.
+/// `text` without what would move a terminal's cursor or colour it, what would turn the direction of the
+/// text beside it, and what no document may contain.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|char| {
-            if char == '\t' {
-                ' '
-            } else if char.is_control() {
-                '?'
-            } else {
-                char
-            }
-        })
-        .collect()
+    let plain = |char: char| match char {
+        '\t' => Some(' '),
+        '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        '\u{fffe}' | '\u{ffff}' => Some('?'),
+        char if char.is_control() => Some('?'),
+        char => Some(char),
+    };
+    text.chars().filter_map(plain).collect()
 }
 
 /// The same of text of several lines.
@@ -89,5 +87,13 @@ mod tests {
     #[test]
     fn nothing_moves_the_cursor_but_ends_of_lines() {
         assert_eq!(plain_lines("a\tb\u{1b}[2J\r\nc\u{7}\nd"), "a b?[2J\nc?\nd");
+    }
+
+    #[test]
+    fn nothing_turns_the_text_beside_it() {
+        assert_eq!(
+            plain("a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{61c}d\u{ffff}שלום\u{200d}"),
+            "abcd?שלום\u{200d}"
+        );
     }
 }

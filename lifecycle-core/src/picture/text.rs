@@ -7,8 +7,7 @@ pub(super) const COLUMN: f64 = 7.25;
 /// How wide a character of two columns is: as wide as it is high.
 const WIDE: f64 = 12.0;
 
-/// `text` as markup: escaped, on one line, and without what XML forbids or what would turn the
-/// direction of the text beside it.
+/// `text` as markup: escaped, on one line, and without what XML forbids.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in terminal::plain(&text.replace(['\r', '\n'], " ")).chars() {
@@ -17,8 +16,6 @@ pub(super) fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
-            '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            '\u{fffe}' | '\u{ffff}' => out.push('?'),
             char => out.push(char),
         }
     }

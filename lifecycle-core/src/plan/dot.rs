@@ -16,7 +16,7 @@ impl Plan {
         let critical: HashSet<u32> = path.iter().copied().collect();
         let steps: HashSet<(u32, u32)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
         let waits = self.graph().waits();
-        let mut text = "digraph plan {\n  node [shape=box fontname=monospace]\n".to_owned();
+        let mut text = "digraph plan {\n  labeljust=l\n  node [shape=box fontname=monospace]\n".to_owned();
         if let Err(error) = self.check() {
             let _ = writeln!(text, "  label=\"{}\"\n  labelloc=t", escaped(&error.in_short()));
         }

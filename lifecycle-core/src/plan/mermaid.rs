@@ -27,7 +27,8 @@ impl Plan {
             for (at, hook) in (first..).zip(hooks) {
                 let mark = if critical.contains(&at) { "▸\u{a0}" } else { "" };
                 let class = match (critical.contains(&at), hook.unordered) {
-                    (true, _) => ":::critical",
+                    (true, true) => ":::both",
+                    (true, false) => ":::critical",
                     (false, true) => ":::unordered",
                     (false, false) => "",
                 };
@@ -45,11 +46,15 @@ impl Plan {
             }
             first += hooks.len() as u32;
         }
-        if !critical.is_empty() {
-            text += "  classDef critical stroke-width:4px\n";
-        }
-        if self.hooks().iter().any(|hook| hook.unordered && !critical.is_empty()) {
-            text += "  classDef unordered stroke-dasharray:5 4\n";
+        // A node has one class at most.
+        for (class, style) in [
+            ("critical", "stroke-width:4px"),
+            ("unordered", "stroke-dasharray:5 4"),
+            ("both", "stroke-width:4px,stroke-dasharray:5 4"),
+        ] {
+            if text.contains(&format!("\"]:::{class}\n")) {
+                let _ = writeln!(text, "  classDef {class} {style}");
+            }
         }
         text
     }

@@ -10,7 +10,7 @@ fn sample() -> Plan {
         hook::<B>().after([id::<A>()]),
         hook::<C>(),
         hook::<D>().order(-10).timeout(2),
-        hook::<E>().order(7).name("say \"#1\" <a>&b`;\\\n\u{1b}"),
+        hook::<E>().order(7).name("say \"#1\" <a>&b`;\\\n\u{1b}\u{202e}"),
     ])
 }
 
@@ -49,6 +49,7 @@ fn graphviz_reads_like_this() {
         sample().to_dot(),
         "\
 digraph plan {
+  labeljust=l
   node [shape=box fontname=monospace]
   subgraph cluster_0 {
     label=\"order -10\"
@@ -78,6 +79,18 @@ digraph plan {
     );
 }
 
+#[test]
+fn what_is_critical_and_unordered_is_shown_as_both() {
+    let both = plan([hook::<A>(), hook::<B>().timeout(9)]);
+    let mermaid = both.to_mermaid();
+    assert!(mermaid.contains("a<br/>5s\"]:::unordered\n"), "{mermaid}");
+    assert!(mermaid.contains("b<br/>9s\"]:::both\n"), "{mermaid}");
+    assert!(mermaid.ends_with("  classDef both stroke-width:4px,stroke-dasharray:5 4\n"), "{mermaid}");
+    assert!(!mermaid.contains("classDef critical"), "{mermaid}");
+    let dot = both.to_dot();
+    assert!(dot.contains("b\\n9s\" tooltip=\"src/hooks.rs:2\" style=\"bold,dashed\"]"), "{dot}");
+}
+
 /// Who comes first to the registry depends on the linker.
 #[test]
 fn the_same_hooks_in_any_order_are_the_same_text() {
@@ -92,7 +105,7 @@ fn the_same_hooks_in_any_order_are_the_same_text() {
 fn a_plan_without_hooks_and_one_that_contradicts_itself_are_written() {
     let empty = plan([]);
     assert_eq!(empty.to_mermaid(), "flowchart TB\n");
-    assert_eq!(empty.to_dot(), "digraph plan {\n  node [shape=box fontname=monospace]\n}\n");
+    assert_eq!(empty.to_dot(), "digraph plan {\n  labeljust=l\n  node [shape=box fontname=monospace]\n}\n");
     let broken = plan([hook::<A>().after([id::<B>()]), hook::<B>().after([id::<A>()])]);
     let invalid = "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how";
     let hooks = "  subgraph o0[\"order 0\"]
