@@ -56,6 +56,31 @@ pub(crate) fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
+/// The lines of `text`, plain, each broken at spaces, where there are any, into lines of at most `most`
+/// columns.
+pub(crate) fn broken(text: &str, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines().map(plain) {
+        let mut current = String::new();
+        for word in line.split(' ') {
+            let fits = columns(&current) + 1 + columns(word) <= most;
+            if !current.is_empty() && !fits {
+                lines.push(std::mem::take(&mut current));
+            } else if !current.is_empty() {
+                current.push(' ');
+            }
+            for char in word.chars() {
+                if columns(&current) + column_count(char) > most {
+                    lines.push(std::mem::take(&mut current));
+                }
+                current.push(char);
+            }
+        }
+        lines.push(current);
+    }
+    lines
+}
+
 /// How many columns a terminal gives the text.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(column_count).sum()

@@ -47,6 +47,10 @@ impl Page {
             true => String::new(),
             false => section("Who waited for whom", &pictures("Graph of the hooks", &self.graph.draw(false))),
         };
+        let timeline = match self.timeline.has_rows() {
+            true => section("Timeline", &pictures("Timeline", &self.timeline.draw(false))),
+            false => String::new(),
+        };
         let tables: String = self.tables.iter().map(Table::html).collect();
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -58,7 +62,6 @@ impl Page {
             page_style = style::page_css(),
             style = style::css(),
             facts = facts.collect::<String>(),
-            timeline = section("Timeline", &pictures("Timeline", &self.timeline.draw(false))),
         )
     }
 }

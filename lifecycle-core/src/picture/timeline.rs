@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Outcome;
+use crate::{Outcome, terminal::broken};
 
 use super::{
     axis::Axis,
@@ -16,6 +16,8 @@ use super::{
 pub(super) const MARGIN: f64 = 20.0;
 /// Where names begin, behind the signs.
 pub(super) const NAMES: f64 = 58.0;
+/// How many columns a line below the title has.
+const FACT: usize = 130;
 /// How many columns of a name are shown.
 const NAME: usize = 30;
 const AXIS: f64 = 288.0;
@@ -36,7 +38,7 @@ const NARROWEST: f64 = 2.0;
 pub(crate) struct Timeline {
     pub(crate) title: String,
     pub(crate) is_clean: bool,
-    /// Lines below the title.
+    /// Lines below the title; broken where they are too long.
     pub(crate) facts: Vec<String>,
     pub(crate) total: Duration,
     pub(crate) deadline: Option<Duration>,
@@ -75,6 +77,26 @@ pub(crate) struct Moment {
 }
 
 impl Timeline {
+    /// Nothing went on: there is no axis.
+    pub(crate) const fn without_rows(title: String, facts: Vec<String>) -> Self {
+        Self {
+            title,
+            is_clean: false,
+            facts,
+            total: Duration::ZERO,
+            deadline: None,
+            phases: Vec::new(),
+            in_flight: None,
+            rows: Vec::new(),
+            chain: Vec::new(),
+            signals: Vec::new(),
+        }
+    }
+
+    pub(super) const fn has_rows(&self) -> bool {
+        !self.phases.is_empty() || !self.rows.is_empty()
+    }
+
     /// As a file of its own.
     pub(crate) fn to_svg(&self) -> String {
         self.draw(true).to_svg()
@@ -86,6 +108,10 @@ impl Timeline {
         drawing.width = WIDTH;
         let axis = Axis::new(AXIS, AXIS_WIDTH, self.shown());
         let mut y = if with_title { self.header(&mut drawing) } else { MARGIN };
+        if !self.has_rows() {
+            drawing.height = y + MARGIN;
+            return drawing;
+        }
         let limit = self.deadline.filter(|deadline| !axis.is_beyond(*deadline));
         let marks = Marks::new(&self.signals, limit, &axis);
         marks.draw_labels(&mut drawing, y);
@@ -143,9 +169,8 @@ impl Timeline {
         ];
         drawing.add(y, y + 20.0, explained(std::slice::from_ref(&self.title), "", &parts));
         y += 23.0;
-        for fact in &self.facts {
-            let parts = [text("lc-faint", MARGIN, y + 14.0, &start_of(fact, 130))];
-            drawing.add(y, y + 20.0, explained(std::slice::from_ref(fact), "", &parts));
+        for fact in self.facts.iter().flat_map(|fact| broken(fact, FACT)) {
+            drawing.add(y, y + 20.0, text("lc-faint", MARGIN, y + 14.0, &fact));
             y += 20.0;
         }
         y + 8.0

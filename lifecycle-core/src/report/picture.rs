@@ -13,7 +13,7 @@ use super::{DrainReport, HookReport, Report, timeline::site_line};
 impl Report {
     /// The timeline as an SVG that stands by itself, light or dark as its reader has it: the phases with what
     /// was in flight, a row a hook, its timeout as outline, what decided how long the stop took, and signals.
-    /// The same report gives the same text.
+    /// Of a stop that never began it has the problems alone. The same report gives the same text.
     #[must_use]
     pub fn to_svg(&self) -> String {
         self.timeline().to_svg()
@@ -23,18 +23,24 @@ impl Report {
     /// figures in tables. It has no script, and can be printed. The same report gives the same text.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let problems = self.drain().main_line().into_iter().chain(self.problems().iter().cloned());
-        let page = Page {
-            problems: problems.collect(),
-            timeline: self.timeline(),
-            graph: self.graph(),
-            tables: self.tables(),
+        let mut timeline = self.timeline();
+        let problems = match self.prevented_by() {
+            Some(problems) => {
+                // The page has them as a list.
+                timeline.facts.clear();
+                problems.into_iter().map(str::to_owned).collect()
+            }
+            None => self.drain().main_line().into_iter().chain(self.problems().iter().cloned()).collect(),
         };
+        let page = Page { problems, timeline, graph: self.graph(), tables: self.tables() };
         page.to_html()
     }
 
     pub(crate) fn timeline(&self) -> Timeline {
         let (hooks, drain) = (self.hooks(), self.drain());
+        if let Some(problems) = self.prevented_by() {
+            return Timeline::without_rows(self.verdict(), problems.into_iter().map(str::to_owned).collect());
+        }
         let signal = |signal: &SignalReport| Moment {
             at: signal.at(),
             name: signal.signal().to_string(),
@@ -113,13 +119,10 @@ impl Report {
     }
 
     fn facts(&self) -> Vec<String> {
-        match self.reason() {
-            Reason::Invalid(why) => vec![why.clone()],
-            reason => vec![
-                format!("stopped by {reason}"),
-                format!("shutdown {}, {}", self.shutdown_id(), self.limit()),
-            ],
-        }
+        vec![
+            format!("stopped by {}", self.reason()),
+            format!("shutdown {}, {}", self.shutdown_id(), self.limit()),
+        ]
     }
 
     fn limit(&self) -> String {

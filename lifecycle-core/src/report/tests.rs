@@ -203,6 +203,26 @@ fn a_stop_that_took_no_time_has_a_timeline() {
 }
 
 #[test]
+fn what_did_not_start_has_the_problems_and_nothing_else() {
+    let problems =
+        vec!["the plan is invalid:\n   - `a` waits".to_owned(), format!("second{}", " word".repeat(15))];
+    let expected = "\
+did not start, exit code 78
+! the plan is invalid:
+    - `a` waits
+! second word word word word word word word word word word word word word word
+    word
+";
+    assert_eq!(assert_fits(&Report::invalid(problems)), expected);
+    // As one may be read back.
+    let other = changed(Vec::new(), |inner| {
+        inner.reason = Reason::Invalid("first".to_owned());
+        inner.problems = vec!["second".to_owned()];
+    });
+    assert_eq!(assert_fits(&other), "did not start, exit code 0\n! first\n! second\n");
+}
+
+#[test]
 fn bars_stay_within_the_picture() {
     // What is stuck runs on while the report is written.
     let hooks =

@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::{DrainReport, Inner, Report};
 use crate::{
-    Outcome, SiteReport, duration,
-    terminal::{Tint, column_count, columns, plain},
+    Outcome, Reason, SiteReport, duration,
+    terminal::{Tint, broken, column_count, columns, plain},
 };
 
 const WIDTH: usize = 80;
@@ -14,10 +14,16 @@ const BAR: usize = 32;
 /// Stands before what decided how long the stop took.
 const CRITICAL: char = '>';
 
-/// The verdict, then a row a hook, then what is wrong. The alternate form, `{:#}`, is in colour.
+/// The verdict, then a row a hook, then what is wrong; no rows where nothing began. The alternate form,
+/// `{:#}`, is in colour.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
+        if let Some(problems) = self.prevented_by() {
+            Tint::Bad.paint(f, "did not start")?;
+            writeln!(f, ", exit code {}", inner.exit_code)?;
+            return problems.iter().try_for_each(|problem| wrapped(f, "! ", problem));
+        }
         line(f, &format!("shutdown {} ({})", inner.shutdown_id, inner.reason))?;
         let (verdict, tint) = if self.is_clean() { ("clean", Tint::Good) } else { ("unclean", Tint::Bad) };
         let limit =
@@ -62,6 +68,15 @@ impl fmt::Display for Report {
             wrapped(f, "! ", problem)?;
         }
         Ok(())
+    }
+}
+
+impl Report {
+    /// Why there was nothing to stop: the problems, each once. `None` of a stop that began.
+    pub(super) fn prevented_by(&self) -> Option<Vec<&str>> {
+        let Reason::Invalid(why) = self.reason() else { return None };
+        let others = self.problems().iter().filter(|problem| *problem != why);
+        Some(std::iter::once(why).chain(others).map(String::as_str).collect())
     }
 }
 
@@ -220,34 +235,9 @@ fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     wrapped(f, "", text)
 }
 
-/// `text` in lines of at most 80 columns, broken at spaces where there are any; `mark` stands before the
-/// first, and the others are indented.
+/// `text` in lines of at most 80 columns; `mark` stands before the first, and the others are indented.
 fn wrapped(f: &mut fmt::Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
     const INDENT: &str = "    ";
-    let width = WIDTH - INDENT.len();
-    let mut mark = mark;
-    for part in text.lines().map(plain) {
-        let mut current = String::new();
-        for word in part.split(' ') {
-            let fits = columns(&current) + 1 + columns(word) <= width;
-            if !current.is_empty() && !fits {
-                writeln!(f, "{mark}{current}")?;
-                mark = INDENT;
-                current.clear();
-            } else if !current.is_empty() {
-                current.push(' ');
-            }
-            for char in word.chars() {
-                if columns(&current) + column_count(char) > width {
-                    writeln!(f, "{mark}{current}")?;
-                    mark = INDENT;
-                    current.clear();
-                }
-                current.push(char);
-            }
-        }
-        writeln!(f, "{mark}{current}")?;
-        mark = INDENT;
-    }
-    Ok(())
+    let marks = std::iter::once(mark).chain(std::iter::repeat(INDENT));
+    marks.zip(broken(text, WIDTH - INDENT.len())).try_for_each(|(mark, line)| writeln!(f, "{mark}{line}"))
 }

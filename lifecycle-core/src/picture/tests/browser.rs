@@ -13,6 +13,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::samples::*;
+use crate::Report;
 
 const SIZES: [usize; 4] = [1, 8, 40, 200];
 /// A tile of the sheet that a screenshot is taken of.
@@ -37,7 +38,12 @@ impl Picture {
         let reports =
             SIZES.iter().map(|&count| new(format!("report-{count}"), false, report(count).to_svg()));
         let pages = SIZES.iter().map(|&count| new(format!("page-{count}"), true, report(count).to_html()));
+        let why =
+            format!("the shutdown plan is invalid:\n   - `a` runs before `b`: {}", "because ".repeat(40));
+        let invalid = Report::invalid(vec![why, "LIFECYCLE_停止=soon: no duration".to_owned()]);
         let nothing = [
+            new("invalid-report".to_owned(), false, invalid.to_svg()),
+            new("invalid-page".to_owned(), true, invalid.to_html()),
             new("empty-report".to_owned(), false, empty_report().to_svg()),
             new("empty-page".to_owned(), true, empty_report().to_html()),
             new("empty-plan".to_owned(), false, plan(Shape::Chain, 0).to_svg()),
@@ -71,7 +77,7 @@ fn nothing_is_over_anything_and_nothing_is_cut() {
     let lines = shown.split("MEASURED\n").nth(1).and_then(|rest| rest.split("\nEND").next());
     let (counts, found) = lines.and_then(|lines| lines.split_once("\nFOUND")).expect("the page was measured");
     assert_eq!(found, "", "{found}");
-    assert_eq!(counts.lines().count(), pictures.len() + SIZES.len() + 1, "{counts}");
+    assert_eq!(counts.lines().count(), pictures.len() + SIZES.len() + 2, "{counts}");
     for count in SIZES {
         // The drawing, its texts, its boxes, and what is in the legend.
         let of =

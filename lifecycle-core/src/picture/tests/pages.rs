@@ -39,8 +39,17 @@ fn what_did_not_start_says_why_line_by_line() {
     let report = Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`\r\nand <b>".to_owned()]);
     let page = report.to_html();
     assert!(page.contains("<h1>did not start, exit code 78</h1>"), "{page}");
+    assert!(!page.contains("<svg") && !page.contains("<h2>") && !page.contains("<p>"), "{page}");
     assert!(page.contains("<li>the plan is invalid:<br>`a` waits for `b`<br>and &lt;b&gt;</li>"), "{page}");
-    assert!(report.to_svg().contains(">the plan is invalid: `a` waits for `b`  and &lt;b&gt;</text>"));
+    let long = "word ".repeat(40) + "end";
+    let report = Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`".to_owned(), long.clone()]);
+    let svg = report.to_svg();
+    let lines: Vec<&str> =
+        svg.split("<text ").skip(1).filter_map(|text| text.split(['>', '<']).nth(1)).collect();
+    assert_eq!(lines[..4], ["x", "did not start, exit code 78", "the plan is invalid:", "`a` waits for `b`"]);
+    assert!(lines[4..].iter().all(|line| line.len() <= 130), "{lines:?}");
+    assert_eq!(lines[4..].join(" "), long);
+    assert!(!svg.contains("lc-thin\"") && !svg.contains("<rect class=\"lc-bar"), "{svg}");
 }
 
 /// A page is printed in pieces: nothing is missing, and nothing that is one is cut in two.
