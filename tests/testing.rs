@@ -219,6 +219,71 @@ async fn an_invariant_of_ones_own_is_checked() {
 }
 
 #[lifecycle::test]
+#[should_panic(expected = "seed 0 (run it alone: LIFECYCLE_EXPLORE_SEED=0): assertion failed")]
+async fn an_invariant_may_assert() {
+    let holds = std::hint::black_box(false);
+    let _ = Scenario::new()
+        .only::<(flush,)>()
+        .invariant(move |_| {
+            assert!(holds);
+            Ok(())
+        })
+        .explore(3);
+}
+
+#[lifecycle::test]
+#[should_panic(expected = "leave out what says otherwise")]
+async fn an_exploration_plays_every_part_itself() {
+    let _ = Scenario::new().hang::<flush>().explore(3);
+}
+
+#[lifecycle::test]
+#[should_panic(expected = "there is nothing to explore: ")]
+async fn an_invalid_plan_is_not_the_fault_of_a_seed() {
+    let _ = Scenario::new().plan(Plan::collect().unwrap().edge::<close, flush>()).explore(3);
+}
+
+#[lifecycle::test]
+async fn no_time_is_too_short_to_explore() {
+    for millis in [1, 2, 3, 10] {
+        let short = Config::new().grace_period(Duration::from_millis(millis));
+        let _ = every_kind_of_edge().config(short).explore(100);
+    }
+}
+
+/// What an exploration counts on for the exit codes of jobs, too.
+#[lifecycle::test]
+async fn an_exploration_of_a_job_holds() {
+    let _ = every_kind_of_edge().config(Config::new().job(true)).explore(300);
+}
+
+#[lifecycle::test]
+async fn a_script_is_over_with_its_scenario() {
+    let second = Duration::from_secs(1);
+    let first = Scenario::new()
+        .only::<()>()
+        .call_at(Duration::ZERO, &EXPORTS, 3_600 * second)
+        .call_at(10 * second, &EXPORTS, 3_600 * second)
+        .at(12 * second, async { lifecycle::shutdown("from the first") })
+        .config(Config::new().drain_timeout(second))
+        .signal_at(second, Signal::Term)
+        .run()
+        .await;
+    assert_eq!((first.drain().abandoned(), first.exit_code()), (1, 70), "{first}");
+    let then = Scenario::new().only::<()>().signal_at(20 * second, Signal::Term).run().await;
+    assert!(then.is_clean() && then.drain().sites().is_empty(), "{then}");
+    assert!(then.reason().to_string().starts_with("SIGTERM"), "{then}");
+}
+
+#[lifecycle::test]
+#[should_panic(expected = "as seen in the script")]
+async fn an_assertion_in_a_script_fails_the_test() {
+    // Nothing else ever stops this one.
+    let script = async { panic!("as seen in the script") };
+    let _ = Scenario::new().only::<()>().at(Duration::from_secs(1), script).run().await;
+}
+
+#[lifecycle::test]
 async fn hooks_that_were_unregistered_leave_their_time_to_the_drain() {
     let second = Duration::from_secs(1);
     let report = Scenario::new()

@@ -22,9 +22,18 @@ mod golden;
 mod ground;
 mod law;
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    future::poll_fn,
+    panic::resume_unwind,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::{JoinError, JoinSet},
+};
 
 use self::ground::Ground;
 pub use self::{
@@ -149,7 +158,7 @@ impl Scenario {
     /// `H` panics, at once. Nothing is printed.
     pub fn panic<H: Hook>(self) -> Self {
         async fn panics() {
-            std::panic::resume_unwind(Box::new("as the scenario asked"));
+            resume_unwind(Box::new("as the scenario asked"));
         }
         self.replace::<H>(panics)
     }
@@ -188,7 +197,8 @@ impl Scenario {
         self
     }
 
-    /// This future is spawned, so long after the beginning.
+    /// This future runs, so long after the beginning, on a task of its own. A panic in it fails the test; what is
+    /// left of it when the report is final is dropped.
     pub fn at(mut self, at: Duration, task: impl Future<Output = ()> + Send + 'static) -> Self {
         self.script.push((at, Act::Task(Box::pin(task))));
         self
@@ -228,8 +238,9 @@ impl Scenario {
         if ready {
             crate::ready();
         }
+        let mut acts = JoinSet::new();
         for (at, act) in script {
-            tokio::spawn(async move {
+            acts.spawn(async move {
                 tokio::time::sleep(at).await;
                 match act {
                     Act::Signal(signal) => {
@@ -256,12 +267,29 @@ impl Scenario {
             let _ = polled.send(());
             main.await
         };
-        run_under(config.plan(plan), main, false).await
+        let mut run = pin!(run_under(config.plan(plan), main, false));
+        let report = poll_fn(|cx| {
+            while let Poll::Ready(Some(ended)) = acts.poll_join_next(cx) {
+                fail_with(ended);
+            }
+            run.as_mut().poll(cx)
+        });
+        let report = report.await;
+        // What the script still does is this scenario's: nothing of it reaches the next on this thread.
+        acts.shutdown().await;
+        report
     }
 
     fn play_part<H: Hook>(self, part: Part) -> Self {
         self.ground.lifecycle.play_part(HookId::of::<H>(), part);
         self
+    }
+}
+
+/// An assertion that failed in a script fails the test.
+fn fail_with(ended: Result<(), JoinError>) {
+    if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+        resume_unwind(panic);
     }
 }
 

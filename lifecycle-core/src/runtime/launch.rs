@@ -240,7 +240,7 @@ fn end_of(end: HookEnd) -> End {
 }
 
 /// What a panic said.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     redact(&text.unwrap_or_else(|| "(a value that is no text)".to_owned()))

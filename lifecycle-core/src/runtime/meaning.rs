@@ -1,3 +1,6 @@
+/// What the signal did that ended the process.
+pub(crate) const LAST_RUNG: &str = "ends the process now";
+
 /// What a signal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -21,7 +24,7 @@ impl Meaning {
             Self::Merged => "came with the one before, and is one with it",
             Self::Repeated => "changes nothing: the stop is under way",
             Self::Hurries => "ends the delay and the drain now; hooks still run",
-            Self::Exits => "ends the process now",
+            Self::Exits => LAST_RUNG,
         }
     }
 

@@ -33,8 +33,10 @@ mod tests;
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     clock::Clock,
+    launch::panic_text,
     lifecycle::Lifecycle,
     machine::Input,
+    meaning::LAST_RUNG,
     run::run_under,
     stage::{Part, Stage, Standstill},
     teardown::JOIN_PATIENCE,

@@ -71,6 +71,10 @@ impl Stage {
         self.outside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn has_parts(&self) -> bool {
+        !self.parts.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(super) fn part_of(&self, hook: HookId) -> Option<Part> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(&hook)
     }
@@ -124,6 +128,8 @@ impl Lifecycle {
         }
         self.publication.publish(report);
         self.enter(State::Stopped);
+        // A main that is still there is polled no more.
+        self.drop_main.send_replace(true);
     }
 
     /// Drives the lifecycle until its report is final.
@@ -143,6 +149,11 @@ impl Lifecycle {
                 None => rung.await,
             }
         }
+    }
+
+    /// Whether a hook was given something else to do.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.stage.as_ref().is_some_and(Stage::has_parts)
     }
 
     /// Gives a hook something else to do.

@@ -1,9 +1,22 @@
 //! Many stops of one plan, each with other faults at other moments, and what has to hold of each.
 
-use std::{fmt, panic::resume_unwind, time::Duration};
+use std::{
+    fmt,
+    ops::RangeInclusive,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    time::Duration,
+};
 
 use super::{Invariant, Scenario, chaos::Chaos, law::Law};
-use crate::{Config, Plan, Reason, Report, Signal, Site, plan::PlannedHook, runtime::Part};
+use crate::{
+    Config, Plan, Reason, Report, Signal, Site,
+    plan::PlannedHook,
+    runtime::{Part, panic_text},
+    settings::{Environment, Settings},
+};
+
+/// Which seed is run alone.
+const SEED: &str = "LIFECYCLE_EXPLORE_SEED";
 
 /// What an exploration saw.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +54,8 @@ impl Scenario {
     /// Runs the plan under the configuration `seeds` times, on a paused clock of its own each time: hooks
     /// end, fail, panic, hang or block at random, calls are in flight, the stop is asked for by signal, by
     /// request or by main, and more signals come at any moment. Of every stop it checks what always has to
-    /// hold, and the scenario's own [`invariant`](Self::invariant)s. The hooks' own work is not run.
+    /// hold, and the scenario's own [`invariant`](Self::invariant)s. The hooks' own work is not run, and of the
+    /// scenario only plan, configuration and invariants count.
     ///
     /// What always has to hold:
     ///
@@ -57,12 +71,19 @@ impl Scenario {
     ///
     /// # Panics
     ///
-    /// When something does not hold, with the seed, which `LIFECYCLE_EXPLORE_SEED=n` runs alone, with what
-    /// was wrong and the report.
+    /// When something does not hold, or an invariant panics, with the seed, what was wrong and the report.
+    /// `LIFECYCLE_EXPLORE_SEED=n` runs that seed alone, so that [`runs`](Explored::runs) is 1. When the plan or the
+    /// configuration cannot run at all, and when the scenario has a main, a script or parts, which an
+    /// exploration would not play.
     pub fn explore(self, seeds: u64) -> Explored {
-        let Self { config, plan, invariants, .. } = self;
-        let only = std::env::var("LIFECYCLE_EXPLORE_SEED").ok().and_then(|seed| seed.parse().ok());
-        let range = only.map_or(0..seeds, |seed| seed..seed + 1);
+        let Self { config, plan, main, script, ready, invariants, ground } = self;
+        assert!(
+            main.is_none() && script.is_empty() && ready && !ground.lifecycle.has_parts(),
+            "an exploration has a main, signals, calls and parts of its own: leave out what says otherwise"
+        );
+        drop(ground);
+        let only = std::env::var(SEED).ok();
+        let range = range(only.as_deref(), seeds).unwrap_or_else(|wrong| panic!("{wrong}"));
         // A thread of its own, as this one may be in a runtime already.
         let explored =
             std::thread::scope(|scope| scope.spawn(|| explore(&config, &plan, &invariants, range)).join());
@@ -70,14 +91,35 @@ impl Scenario {
     }
 }
 
-fn explore(config: &Config, plan: &Plan, invariants: &[Invariant], seeds: std::ops::Range<u64>) -> Explored {
+/// All seeds below `seeds`, or the one that is asked for.
+fn range(only: Option<&str>, seeds: u64) -> Result<RangeInclusive<u64>, String> {
+    let Some(only) = only else {
+        return seeds
+            .checked_sub(1)
+            .map(|last| 0..=last)
+            .ok_or_else(|| "an exploration of no seed".to_owned());
+    };
+    let seed =
+        only.trim().parse().map_err(|error| format!("{SEED}={only}: {error}; a seed is a whole number"))?;
+    Ok(seed..=seed)
+}
+
+fn explore(config: &Config, plan: &Plan, invariants: &[Invariant], seeds: RangeInclusive<u64>) -> Explored {
+    let (_, findings) = Settings::resolve(config, &Environment::default());
+    let wrong = findings.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "there is nothing to explore: {}", wrong.join("\n"));
     let law = Law::new(config, plan);
     let mut explored = Explored::default();
     for seed in seeds {
-        let report = one_stop(config, plan, seed);
-        let own = invariants.iter().try_for_each(|invariant| invariant(&report));
+        let alone = format!("seed {seed} (run it alone: {SEED}={seed})");
+        let report = catch_unwind(AssertUnwindSafe(|| one_stop(config, plan, seed)));
+        let report = report.unwrap_or_else(|panic| panic!("{alone}: {}", panic_text(&*panic)));
+        let own = || invariants.iter().try_for_each(|invariant| invariant(&report));
+        let own = catch_unwind(AssertUnwindSafe(own));
+        let own = own.unwrap_or_else(|panic| Err(panic_text(&*panic)));
         if let Err(wrong) = law.check(&report).and(own) {
-            panic!("seed {seed} (run it alone: LIFECYCLE_EXPLORE_SEED={seed}): {wrong}\n\n{report}");
+            panic!("{alone}: {wrong}\n\n{report}");
         }
         explored.runs += 1;
         explored.clean += u64::from(report.is_clean());
@@ -156,5 +198,23 @@ fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
     match kind {
         3 => Part::Block(takes.saturating_mul(2)),
         _ => Part::Play(Box::new(move || Box::pin(play()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn a_seed_that_is_asked_for_is_run_alone() {
+        assert_eq!(range(None, 500), Ok(0..=499));
+        assert_eq!(range(Some("7"), 500), Ok(7..=7));
+        assert_eq!(range(Some(" 12\n"), 3), Ok(12..=12));
+        assert_eq!(range(Some("18446744073709551615"), 3), Ok(u64::MAX..=u64::MAX));
+        for bad in ["abc", "", "-1", "1.5"] {
+            let wrong = range(Some(bad), 3).unwrap_err();
+            assert!(wrong.starts_with(&format!("LIFECYCLE_EXPLORE_SEED={bad}: ")), "{wrong}");
+        }
+        assert!(range(None, 0).is_err());
     }
 }

@@ -3,11 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::{
-    Config, HookReport, Outcome, Plan, Report,
+    Config, HookReport, Outcome, Plan, Reason, Report, Signal,
     budget::margin,
     hook::Access,
     plan::{HookId, PlannedHook},
-    runtime::JOIN_PATIENCE,
+    runtime::{JOIN_PATIENCE, LAST_RUNG},
     settings::{Environment, Settings},
 };
 
@@ -99,10 +99,13 @@ impl Law {
     }
 
     fn check_hooks(&self, report: &Report) -> Result<(), String> {
+        let ended_early = report.exit_code() == 124 || report.exit_code() > 128;
+        if report.hooks().is_empty() && ended_early {
+            return Ok(());
+        }
         if report.hooks().len() != self.waits.len() {
             return Err(format!("{} hooks have an outcome, of {}", report.hooks().len(), self.waits.len()));
         }
-        let ended_early = report.exit_code() == 124 || report.exit_code() > 128;
         for hook in report.hooks() {
             let (took, allotted) = (hook.took(), hook.allotted());
             let wrong = match hook.outcome() {
@@ -164,28 +167,47 @@ impl Law {
             return Err(format!("it took {total:.3?}, the deadline is {deadline:.3?}"));
         }
         let holds = |hook: &HookReport| *hook.outcome() == Outcome::Stuck;
-        if report.exit_code() == 124 && !report.hooks().iter().any(holds) {
+        let is_coarse = deadline < 5 * GRAIN;
+        if report.exit_code() == 124 && !is_coarse && !report.hooks().iter().any(holds) {
             return Err(format!("the deadline passed after {total:.3?}, and nothing held the process"));
         }
         Ok(())
     }
 
+    /// The code that follows from what happened, or 124 where the deadline had come.
     fn check_code(&self, report: &Report) -> Result<(), String> {
-        let code = report.exit_code();
-        let failed = report.reason().is_failure();
-        let unclean = report.hooks().iter().any(|hook| {
+        let (code, expected) = (report.exit_code(), self.expected_code(report));
+        let deadline_came = self.deadline.is_some_and(|deadline| report.total() + GRAIN >= deadline);
+        if code == expected || code == 124 && deadline_came {
+            return Ok(());
+        }
+        Err(format!("exit code {code} is not the right one, which is {expected}"))
+    }
+
+    fn expected_code(&self, report: &Report) -> u8 {
+        let killed_by = |signal: Signal| u8::try_from(128 + signal.number()).unwrap_or(u8::MAX);
+        let says = |begin: &str| report.problems().iter().any(|problem| problem.starts_with(begin));
+        let last = report.signals().iter().find(|heard| heard.did() == LAST_RUNG);
+        if let Some(last) = last {
+            return killed_by(last.signal());
+        }
+        match report.reason() {
+            Reason::Signal { signal, .. } if self.job && says("the job was stopped") => {
+                return killed_by(*signal);
+            }
+            Reason::Requested(_) if self.job && says("the job was stopped") => return 75,
+            _ => {}
+        }
+        let is_unclean = |hook: &HookReport| {
             !matches!(hook.outcome(), Outcome::Completed | Outcome::Unregistered | Outcome::Skipped(_))
-        });
-        let abandoned = report.drain().abandoned() > 0;
-        let right = match code {
-            0 => !failed && !unclean && !abandoned,
-            1 => failed || !report.problems().is_empty(),
-            70 => unclean || abandoned,
-            75 => self.job,
-            124 => true,
-            code => code > 128,
         };
-        if right { Ok(()) } else { Err(format!("exit code {code} is not the right one")) }
+        if report.reason().is_failure() || says("main failed") || says("main panicked") {
+            1
+        } else if report.hooks().iter().any(is_unclean) || report.drain().abandoned() > 0 {
+            70
+        } else {
+            0
+        }
     }
 }
 
