@@ -112,13 +112,15 @@ async fn serve() -> Result<(), Refused> {
         tokio::spawn(work(Holds("argument")));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    // Who listens is known before the signal that readiness brings on.
+    let draining = (!ends_by_itself() && !is_at("main-drop")).then(lifecycle::draining);
     lifecycle::ready();
     if is_at("main-drop") {
         let _held = Holds("main-drop");
         return std::future::pending().await;
     }
-    if !ends_by_itself() {
-        lifecycle::draining().await;
+    if let Some(draining) = draining {
+        draining.await;
         hold_task("told-main").await;
     }
     Ok(())
