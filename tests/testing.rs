@@ -257,6 +257,32 @@ async fn an_exploration_of_a_job_holds() {
     let _ = every_kind_of_edge().config(Config::new().job(true)).explore(300);
 }
 
+#[on_shutdown(timeout = "1s")]
+async fn waits_for_a_thread() {
+    let endless = lifecycle::spawn_blocking(|| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let _: Result<(), _> = endless.await;
+}
+
+#[on_shutdown(timeout = "1s", after = [waits_for_a_thread])]
+async fn comes_after() {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+/// tokio holds the paused clock for a blocking task; the kit lets it go after 10 s of real time.
+#[lifecycle::test]
+async fn a_blocking_task_that_never_ends_does_not_hold_the_test() {
+    let began = Instant::now();
+    let report = Scenario::new().only::<(waits_for_a_thread, comes_after)>().shutdown("test").await;
+    assert_eq!(report.outcome::<waits_for_a_thread>(), Some(&Outcome::TimedOut), "{report}");
+    assert_eq!(report.outcome::<comes_after>(), Some(&Outcome::Completed), "{report}");
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    assert!((report.total().as_secs_f64() - 1.5).abs() < 0.2, "{report}");
+}
+
 #[lifecycle::test]
 async fn a_script_is_over_with_its_scenario() {
     let second = Duration::from_secs(1);

@@ -31,7 +31,7 @@ use std::{
 };
 
 use tokio::{
-    runtime::{Handle, RuntimeFlavor},
+    runtime::{Handle, Runtime, RuntimeFlavor},
     task::{JoinError, JoinSet},
 };
 
@@ -300,8 +300,19 @@ fn fail_with(ended: Result<(), JoinError>) {
 /// When no runtime can be built.
 #[doc(hidden)]
 pub fn test<F: Future>(body: F) -> F::Output {
+    /// Does not wait for threads that a test left behind.
+    struct Leaving(Option<Runtime>);
+    impl Drop for Leaving {
+        fn drop(&mut self) {
+            if let Some(runtime) = self.0.take() {
+                runtime.shutdown_background();
+            }
+        }
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}")).block_on(body)
+    let runtime = Leaving(Some(runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}"))));
+    let Some(running) = &runtime.0 else { unreachable!("it is taken at the end") };
+    running.block_on(body)
 }
 
 /// Waits for the drain; or, where main is not to become ready, for ever, as listening says that it is.

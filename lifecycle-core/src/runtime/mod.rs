@@ -16,6 +16,8 @@ mod log;
 mod machine;
 mod meaning;
 mod milestone;
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test has patience"))]
+mod patience;
 mod provide;
 mod pulse;
 mod readiness;

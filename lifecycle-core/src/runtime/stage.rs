@@ -6,7 +6,10 @@
 use std::{
     any::TypeId,
     collections::{HashMap, HashSet},
+    future::poll_fn,
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    task::Poll,
     time::Duration,
 };
 
@@ -16,15 +19,13 @@ use super::{
     launch::{Announce, HookFuture},
     lifecycle::Lifecycle,
     machine::Input,
+    patience::{PATIENCE, Patience},
     teardown::End,
 };
 use crate::{
     State,
     plan::{HookId, PlannedHook},
 };
-
-/// How long, in real time, the clock of a test stands still for a thread.
-const THREAD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the lifecycle of a test has besides.
 #[derive(Default)]
@@ -53,7 +54,7 @@ impl Standstill {
     pub(crate) fn new(runtime: &Handle) -> Self {
         let (working, over) = mpsc::channel();
         // A paused clock waits for blocking tasks.
-        runtime.spawn_blocking(move || over.recv_timeout(THREAD_PATIENCE));
+        runtime.spawn_blocking(move || over.recv_timeout(PATIENCE));
         Self { _over: working }
     }
 }
@@ -135,6 +136,7 @@ impl Lifecycle {
     /// Drives the lifecycle until its report is final.
     pub(crate) async fn drive(&'static self) {
         let Some(stage) = &self.stage else { return };
+        let mut patience = Patience::new();
         loop {
             let wake = self.turn();
             if self.has_begun_unconfirmed() {
@@ -143,11 +145,18 @@ impl Lifecycle {
             if self.report().is_some() {
                 return;
             }
-            let rung = stage.wake.notified();
-            match wake {
-                Some(wake) => drop(tokio::time::timeout(wake.saturating_sub(self.now()), rung).await),
-                None => rung.await,
-            }
+            patience.renew();
+            let mut rung = pin!(stage.wake.notified());
+            let Some(wake) = wake else {
+                rung.await;
+                continue;
+            };
+            let mut due = pin!(patience.wait(wake.saturating_sub(self.now())));
+            let woken = poll_fn(|cx| match rung.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => due.as_mut().poll(cx),
+            });
+            woken.await;
         }
     }
 
