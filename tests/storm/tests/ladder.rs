@@ -131,6 +131,10 @@ impl Case {
             }
             check_heard(&child, heard, signal, *meaning);
         }
+        if meanings.contains(&Hurries) && self.place.name != "before-run" {
+            // What is told to go now might end in the moment between the word and the deed.
+            child.wait_for("state stopping");
+        }
         child.tell("go");
         let ending = child.end();
         ending.exits(code).says_times(" heard ", heard);
