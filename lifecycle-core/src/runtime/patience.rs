@@ -49,17 +49,19 @@ impl Patience {
     /// Completes when `left` is over on the clock of the test, which from the first time on that patience was
     /// over is moved by hand.
     pub(super) async fn wait(&mut self, left: Duration) {
-        let due = Instant::now() + left;
+        // A time that no clock can tell never comes.
+        let due = Instant::now().checked_add(left);
         if !self.is_over && tokio::time::timeout(left, self.over.notified()).await.is_err() {
             return;
         }
         // A clock that runs has gone on meanwhile.
         let (at, really) = self.at;
         self.is_over |= really.elapsed() > PATIENCE / 2 && at.elapsed() < PATIENCE / 4;
-        while self.is_over && Instant::now() < due {
+        let rest = || due.map_or(STEP, |due| due.saturating_duration_since(Instant::now()));
+        while self.is_over && !rest().is_zero() {
             // Threads that do come to their end are quicker than that.
             std::thread::sleep(STEP / 10);
-            step(STEP.min(due - Instant::now())).await;
+            step(STEP.min(rest())).await;
         }
     }
 }
@@ -72,4 +74,16 @@ async fn step(step: Duration) {
 #[cfg(not(feature = "testing"))]
 async fn step(step: Duration) {
     tokio::time::sleep(step).await;
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_no_clock_can_tell_never_comes() {
+        let mut patience = Patience::new();
+        let waited = tokio::time::timeout(Duration::from_secs(3_600), patience.wait(Duration::MAX)).await;
+        assert!(waited.is_err());
+    }
 }
