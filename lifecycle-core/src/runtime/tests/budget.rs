@@ -9,27 +9,15 @@ use super::{
         machine::{Input, MainEnd},
         teardown::Moment,
     },
-    Simulator, ms,
+    PLATFORMS, ROOM, Simulator, ms,
     plans::{chain, hook, id, plan},
     simulator::{Does, Main},
 };
 use crate::{Config, Plan, Platform, Reason, Signal, State, plan::HookSpec};
 
-/// What the teardown keeps for cancelling its last hook.
-const ROOM: Duration = ms(150);
 /// What the drain keeps for the end, where the plan takes less.
 const END_ROOM: Duration = ms(250);
 const REQUESTED: Moment = ms(1_000);
-
-const PLATFORMS: [Platform; 7] = [
-    Platform::Kubernetes,
-    Platform::Ecs,
-    Platform::Systemd,
-    Platform::Nomad,
-    Platform::CloudRun,
-    Platform::Container,
-    Platform::Unknown,
-];
 
 /// One hook, chains, and a diamond beside a chain.
 fn plans() -> Vec<Plan> {

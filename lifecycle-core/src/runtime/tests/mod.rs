@@ -18,6 +18,21 @@ use std::time::Duration;
 
 use simulator::Simulator;
 
+use crate::Platform;
+
+/// What the teardown keeps for cancelling its last hook and for the report.
+const ROOM: Duration = ms(150);
+
+const PLATFORMS: [Platform; 7] = [
+    Platform::Kubernetes,
+    Platform::Ecs,
+    Platform::Systemd,
+    Platform::Nomad,
+    Platform::CloudRun,
+    Platform::Container,
+    Platform::Unknown,
+];
+
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }

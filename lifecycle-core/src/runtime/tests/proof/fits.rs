@@ -14,7 +14,7 @@ use proptest::{
 };
 
 use super::{
-    super::{ms, plans::chain, simulator::Does},
+    super::{PLATFORMS, ROOM, ms, plans::chain, simulator::Does},
     made::{Made, made},
     stop::{HANGS, NEARLY, Stop},
 };
@@ -23,20 +23,6 @@ use crate::{
     budget::{Terms, margin},
     settings::{Environment, Settings},
 };
-
-/// What the teardown keeps for cancelling its last hook and for the report, and what the drain leaves in
-/// any case.
-const ROOM: Duration = ms(150);
-
-const PLATFORMS: [Platform; 7] = [
-    Platform::Kubernetes,
-    Platform::Ecs,
-    Platform::Systemd,
-    Platform::Nomad,
-    Platform::CloudRun,
-    Platform::Container,
-    Platform::Unknown,
-];
 
 /// What is left, or missing, where a case is made to measure; in milliseconds, and a nanosecond.
 const AIMS: [i64; 12] = [
