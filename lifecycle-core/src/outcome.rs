@@ -26,6 +26,21 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// One of each kind, those that have a text with this one.
+    pub(crate) fn every(text: &str) -> [Self; 9] {
+        [
+            Self::Completed,
+            Self::Late,
+            Self::Failed(text.to_owned()),
+            Self::Panicked(text.to_owned()),
+            Self::TimedOut,
+            Self::Stuck,
+            Self::Skipped(text.to_owned()),
+            Self::NotStarted,
+            Self::Unregistered,
+        ]
+    }
+
     /// Whether it did its work in time.
     #[must_use]
     pub const fn is_completed(&self) -> bool {

@@ -50,21 +50,10 @@ fn changed(hooks: Vec<HookReport>, change: impl FnOnce(&mut Inner)) -> Report {
 }
 
 fn every_outcome() -> Vec<HookReport> {
-    let text = || "text".to_owned();
-    [
-        Outcome::Completed,
-        Outcome::Late,
-        Outcome::Failed(text()),
-        Outcome::Panicked(text()),
-        Outcome::TimedOut,
-        Outcome::Stuck,
-        Outcome::Skipped(text()),
-        Outcome::NotStarted,
-        Outcome::Unregistered,
-    ]
-    .into_iter()
-    .map(|outcome| hook(&format!("{outcome}"), outcome, Some(0), 500))
-    .collect()
+    Outcome::every("text")
+        .into_iter()
+        .map(|outcome| hook(&format!("{outcome}"), outcome, Some(0), 500))
+        .collect()
 }
 
 /// What a terminal makes of the text: wide characters take two columns, and nothing moves the cursor.

@@ -108,17 +108,7 @@ const fn tint_of(outcome: &Outcome) -> Tint {
 
 /// The signs that stand in the picture, explained.
 fn legend(f: &mut fmt::Formatter<'_>, inner: &Inner, has_chain: bool) -> fmt::Result {
-    let known = [
-        Outcome::Completed,
-        Outcome::Late,
-        Outcome::Failed(String::new()),
-        Outcome::Panicked(String::new()),
-        Outcome::TimedOut,
-        Outcome::Stuck,
-        Outcome::Skipped(String::new()),
-        Outcome::NotStarted,
-        Outcome::Unregistered,
-    ];
+    let known = Outcome::every("");
     let stands =
         |sign| drain_sign(&inner.drain) == sign || inner.hooks.iter().any(|hook| hook.outcome.sign() == sign);
     let signs = known.iter().filter(|outcome| stands(outcome.sign()));

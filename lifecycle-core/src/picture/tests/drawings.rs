@@ -59,19 +59,7 @@ fn the_same_is_drawn_the_same() {
 /// Nobody has to look up what a colour is, and colour says nothing that a sign does not.
 #[test]
 fn every_outcome_has_its_sign_its_word_and_its_colour() {
-    let text = || "text".to_owned();
-    let outcomes = [
-        Outcome::Completed,
-        Outcome::Late,
-        Outcome::Failed(text()),
-        Outcome::Panicked(text()),
-        Outcome::TimedOut,
-        Outcome::Stuck,
-        Outcome::Skipped(text()),
-        Outcome::NotStarted,
-        Outcome::Unregistered,
-    ];
-    for outcome in outcomes {
+    for outcome in Outcome::every("text") {
         let report = changed(&report(1), |inner| {
             inner.hooks[0].outcome = outcome.clone();
             inner.drain.timed_out = false;
