@@ -44,7 +44,9 @@ impl Json {
             Self::Integer(value) => write!(f, "{value}"),
             Self::Seconds(value) => seconds(f, *value),
             Self::Text(value) => text(f, value),
-            Self::List(items) => lines(f, depth, ['[', ']'], items, |f, item| item.write(f, depth + 1)),
+            Self::List(items) => {
+                lines(f, depth, ['[', ']'], items, |f, item| item.write(f, depth + 1))
+            }
             Self::Object(members) => lines(f, depth, ['{', '}'], members, |f, (name, value)| {
                 write!(f, "\"{name}\": ")?;
                 value.write(f, depth + 1)

@@ -3,68 +3,48 @@
 //! Arrows point one way: `runtime` uses `plan`, `inflight` and `resource`; those use what is declared
 //! in `hook` and `site`. `plan` and `inflight` know no runtime, no clock and no signal.
 
+mod admission;
+mod api;
 mod budget;
 mod config;
-mod context;
-mod duration;
+mod declare;
 mod event;
-mod expect;
-mod hook;
-mod inflight;
-#[cfg(feature = "json")]
-mod intern;
 mod json;
-mod location;
+mod machine;
 #[cfg(feature = "manifest")]
 mod manifest;
-mod outcome;
+mod os;
 #[cfg(feature = "pictures")]
 mod picture;
 mod plan;
-mod platform;
-mod probe;
 #[cfg(feature = "json")]
 mod read;
-mod reason;
-mod redact;
-mod refused;
 mod report;
 mod resource;
 mod runtime;
-mod settings;
-mod signal;
-mod site;
-mod state;
-mod sys;
-mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
+mod values;
 
 #[cfg(feature = "manifest")]
 pub use crate::manifest::Manifest;
 pub use crate::{
-    budget::Terms,
-    config::Config,
-    context::ShutdownContext,
-    event::{Event, Events},
-    hook::{Hook, HookResult},
-    inflight::{Admission, Guard, Scoped, SiteReport, SiteStatus, spawn, spawn_blocking},
-    location::SourceLocation,
-    outcome::Outcome,
-    plan::{Fits, HookSet, Plan, PlanError, PlanProblem, PlannedHook, Unfit},
-    platform::Platform,
-    reason::Reason,
-    refused::{FromRefused, Refused},
-    report::{DrainReport, HookReport, Report, SignalReport},
-    runtime::{
-        HookBuilder, HookHandle, MainResult, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
-        UntilDraining, UntilRequested, drained, draining, events, hold_ready, hook, install, provide, ready,
-        replace, requested, resource, run, shutdown, state, status, stopped, time_left, try_provide,
+    admission::{Admission, FromRefused, Guard, Refused, Scoped, spawn, spawn_blocking},
+    api::{
+        HookBuilder, HookHandle, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
+        UntilDraining, UntilRequested, drained, draining, events, hold_ready, hook, provide, ready,
+        replace, requested, resource, shutdown, state, status, stopped, time_left, try_provide,
         until_draining, until_requested,
     },
-    signal::{Sender, Signal},
-    site::Site,
-    state::State,
+    budget::{Fits, Terms, Unfit},
+    config::{Config, Platform},
+    declare::{Hook, HookResult, ShutdownContext, Site},
+    event::{Event, Events},
+    plan::{HookSet, Plan, PlanError, PlanProblem, PlannedHook},
+    report::{DrainReport, HookReport, Report, SignalReport},
+    runtime::{MainResult, install, run},
+    values::{Outcome, Reason, Sender, Signal, SiteReport, SiteStatus, SourceLocation, State},
 };
 
 #[cfg(feature = "json")]
@@ -79,18 +59,23 @@ pub mod __private {
     #[cfg(feature = "testing")]
     pub use crate::testing::test;
     pub use crate::{
-        config::Config,
-        hook::{Access, Body, ExpectedHook, Hook, HookDecl, HookEnd, HookEntry, HookRef, HookResult, Need},
-        inflight::{Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, ask, enter, hold},
-        location::SourceLocation,
-        probe::{
-            Answer, NotClone, Otherwise, PlainAnswer, Tag, answer_by, must_be_option, must_be_resource,
-            must_differ, never_refused, not_zero,
+        admission::{
+            Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, ask, enter, hold,
         },
-        refused::{FromRefused, Refused},
+        admission::{FromRefused, Refused},
+        config::Config,
+        declare::hook::{
+            Access, Body, ExpectedHook, Hook, HookDecl, HookEnd, HookEntry, HookRef, HookResult,
+            Need,
+        },
+        declare::site::{Drain, Policy, Site, SiteEntry},
+        declare::type_check::{
+            Answer, NotClone, Otherwise, PlainAnswer, Tag, answer_by, must_be_option,
+            must_be_resource, must_differ, never_refused, not_zero,
+        },
         resource::Binder,
         runtime::{MainExit, MainResult, main},
-        site::{Drain, Policy, Site, SiteEntry},
+        values::SourceLocation,
     };
     pub use std::{
         any::TypeId,

@@ -36,8 +36,9 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(
         format: Option<String>,
         version: Option<u64>,
     }
-    let no_json =
-        |error| JsonError::new(format!("this is no JSON of the format `{format}`: {error}; {made_by}"));
+    let no_json = |error| {
+        JsonError::new(format!("this is no JSON of the format `{format}`: {error}; {made_by}"))
+    };
     let head: Head = serde_json::from_str(text).map_err(no_json)?;
     match (head.format.as_deref(), head.version) {
         (Some(found), Some(found_version)) if found == format => {
@@ -77,20 +78,27 @@ pub(crate) fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     let moment = seconds(from)?;
     if moment > CENTURY {
-        return Err(de::Error::custom(format!("{} seconds: no stop takes a century", moment.as_secs())));
+        return Err(de::Error::custom(format!(
+            "{} seconds: no stop takes a century",
+            moment.as_secs()
+        )));
     }
     Ok(moment)
 }
 
 /// The same where there may be none.
-pub(crate) fn optional_moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+pub(crate) fn optional_moment<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Duration>, D::Error> {
     #[derive(Deserialize)]
     struct Seconds(#[serde(deserialize_with = "moment")] Duration);
     Ok(Option::<Seconds>::deserialize(from)?.map(|seconds| seconds.0))
 }
 
 /// Seconds, where there may be none.
-pub(crate) fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+pub(crate) fn optional_seconds<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Duration>, D::Error> {
     #[derive(Deserialize)]
     struct Seconds(#[serde(deserialize_with = "seconds")] Duration);
     Ok(Option::<Seconds>::deserialize(from)?.map(|seconds| seconds.0))

@@ -3,7 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::duration::display;
+use crate::values::duration::display;
 
 use super::{Terms, margin};
 
@@ -60,18 +60,21 @@ impl Grant {
             (Some(granted), Some(taken)) if taken < granted => (Some(taken), self.told_by.clone()),
             (None, taken) => (taken, self.told_by.clone()),
             (granted, _) if self.spent.is_zero() => (granted, self.setting.to_string()),
-            (granted, _) => {
-                (granted, format!("{}, less {} before the signal", self.setting, display(self.spent)))
-            }
+            (granted, _) => (
+                granted,
+                format!("{}, less {} before the signal", self.setting, display(self.spent)),
+            ),
         }
     }
 
     /// When the library takes more than is granted: what happens then.
     pub(crate) fn overdraft(&self) -> Option<String> {
-        let granted = self.granted.filter(|granted| self.taken.is_none_or(|taken| taken > *granted))?;
-        let takes = self
-            .taken
-            .map_or_else(|| "knows no limit".to_owned(), |taken| format!("takes {}", display(taken)));
+        let granted =
+            self.granted.filter(|granted| self.taken.is_none_or(|taken| taken > *granted))?;
+        let takes = self.taken.map_or_else(
+            || "knows no limit".to_owned(),
+            |taken| format!("takes {}", display(taken)),
+        );
         let granted = display(granted);
         let kill = if self.spent.is_zero() {
             format!("after {granted}")
@@ -90,7 +93,9 @@ impl Grant {
     /// What to change so that a plan fits of which the margin has to leave `work`. `others` are changes that
     /// do, each alone, where the library takes no more than is granted.
     pub(crate) fn ways(&self, work: Duration, others: Vec<String>) -> Vec<String> {
-        let told = |time: Duration| format!("`LIFECYCLE_GRACE_PERIOD={}` ({})", display(time), self.variable);
+        let told = |time: Duration| {
+            format!("`LIFECYCLE_GRACE_PERIOD={}` ({})", display(time), self.variable)
+        };
         let mut ways = Vec::new();
         let less = self.granted.filter(|_| self.overdraft().is_some());
         if let Some(granted) = less.filter(|granted| *granted - margin(*granted) >= work) {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{
     Config, Platform,
-    settings::{Environment, Settings},
+    config::settings::{Environment, Settings},
 };
 
 use super::{ASSUMED_DRAIN, Grant, margin};
@@ -51,7 +51,11 @@ impl Terms {
     }
 
     /// With this shutdown delay.
-    pub(crate) fn with_delay(mut self, delay: Duration, source: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn with_delay(
+        mut self,
+        delay: Duration,
+        source: impl Into<Cow<'static, str>>,
+    ) -> Self {
         self.delay = Term::new(delay, source);
         self
     }
@@ -112,7 +116,10 @@ impl From<&Settings> for Terms {
         let delay = if settings.job { Duration::ZERO } else { settings.delay.value };
         Self::new(grace.value, grace.source.to_string())
             .with_delay(delay, settings.delay.source.to_string())
-            .with_drain_timeout(settings.drain_timeout.value, settings.drain_timeout.source.to_string())
+            .with_drain_timeout(
+                settings.drain_timeout.value,
+                settings.drain_timeout.source.to_string(),
+            )
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) fn choose<T>(
     let named = Names::of(&left).shortest_each(&left);
     match left.pop() {
         Some(Candidate { path, what, .. }) if left.is_empty() => {
-            let said = (all.len() > 1).then(|| format!("`{}` of {}", names.shortest(&path), list(&all)));
+            let said =
+                (all.len() > 1).then(|| format!("`{}` of {}", names.shortest(&path), list(&all)));
             Ok(Chosen { path, what, said })
         }
         _ => Err(ManifestError::new(format!(
@@ -66,7 +67,8 @@ pub(super) fn choose<T>(
 fn named<T>(candidates: Vec<Candidate<T>>, wanted: &str) -> Vec<Candidate<T>> {
     let ends = |path: &[String]| (0..path.len()).any(|from| path[from..].join("/") == wanted);
     let begins = |path: &[String]| (1..path.len()).any(|to| ends(&path[..to]));
-    let (exact, rest): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| ends(&candidate.path));
+    let (exact, rest): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| ends(&candidate.path));
     if exact.is_empty() {
         rest.into_iter().filter(|candidate| begins(&candidate.path)).collect()
     } else {
@@ -104,7 +106,8 @@ fn names(path: &[String]) -> impl Iterator<Item = String> {
 /// Some of them, where there are many.
 fn list(names: &[String]) -> String {
     const MANY: usize = 10;
-    let some = names.iter().take(MANY).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let some =
+        names.iter().take(MANY).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MANY) {
         0 => some,
         more => format!("{some} and {more} more"),

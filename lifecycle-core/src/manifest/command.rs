@@ -10,7 +10,9 @@ pub(super) fn length(words: &[String]) -> Option<Duration> {
     let (program, rest) = words.split_first()?;
     match (program_name(program), rest) {
         ("busybox", rest) => length(rest),
-        ("sh" | "bash" | "ash" | "dash", [flag, script]) if only_runs(flag) => script_length(script),
+        ("sh" | "bash" | "ash" | "dash", [flag, script]) if only_runs(flag) => {
+            script_length(script)
+        }
         ("sleep" | "true" | "echo", _) => builtin(words),
         _ => None,
     }
@@ -39,9 +41,9 @@ fn script_length(script: &str) -> Option<Duration> {
 fn builtin(words: &[String]) -> Option<Duration> {
     let (program, operands) = words.split_first()?;
     match program_name(program) {
-        "sleep" if !operands.is_empty() => {
-            operands.iter().try_fold(Duration::ZERO, |total, operand| total.checked_add(sleep_time(operand)?))
-        }
+        "sleep" if !operands.is_empty() => operands
+            .iter()
+            .try_fold(Duration::ZERO, |total, operand| total.checked_add(sleep_time(operand)?)),
         "true" | "echo" | ":" => Some(Duration::ZERO),
         _ => None,
     }
@@ -49,7 +51,8 @@ fn builtin(words: &[String]) -> Option<Duration> {
 
 /// `5`, `0.5`, `5s`, `1m`, `1h`, `1d`.
 fn sleep_time(operand: &str) -> Option<Duration> {
-    let (number, unit) = operand.split_at(operand.find(char::is_alphabetic).unwrap_or(operand.len()));
+    let (number, unit) =
+        operand.split_at(operand.find(char::is_alphabetic).unwrap_or(operand.len()));
     let seconds = match unit {
         "" | "s" => 1.0,
         "m" => 60.0,

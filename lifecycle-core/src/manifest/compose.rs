@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Platform, duration::display};
+use crate::{Platform, values::duration::display};
 
 use super::{
     choose::{Candidate, Chosen, choose},
@@ -16,7 +16,8 @@ const RENDER: &str = "render it first, with `docker compose config`, and check w
 
 pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
     let mut candidates = Vec::new();
-    let services = root.get("services").map_or_else(|| Ok(Vec::new()), |services| services.entries())?;
+    let services =
+        root.get("services").map_or_else(|| Ok(Vec::new()), |services| services.entries())?;
     for (name, service) in services {
         let ours = environment(&service)?.iter().any(|(name, ..)| is_ours(name));
         candidates.push(Candidate { path: vec![name], ours, what: service });
@@ -62,8 +63,9 @@ fn environment<'d>(service: &Node<'d>) -> Result<Vec<Entry<'d>>, ManifestError> 
     if environment.is_list() {
         for item in environment.items()? {
             let text = item.text()?;
-            let (name, value) =
-                text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
+            let (name, value) = text
+                .split_once('=')
+                .map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
             entries.push((name.to_owned(), value.map(str::to_owned), item));
         }
     } else {

@@ -23,9 +23,9 @@ impl Document {
         let (roots, written) =
             load(text).map_err(|error| broken(file, text, error.marker().line(), error.info()))?;
         match roots.iter().find_map(template) {
-            Some(line) => {
-                Err(ManifestError::new(format!("{file}:{line}: `{{{{` begins a template: {RENDER}")))
-            }
+            Some(line) => Err(ManifestError::new(format!(
+                "{file}:{line}: `{{{{` begins a template: {RENDER}"
+            ))),
             None => Ok(Self { file: file.to_owned(), roots, written }),
         }
     }
@@ -47,10 +47,10 @@ const RENDER: &str = "render it first, a Helm chart with `helm template`, and ch
 
 /// What is wrong with a file as a whole.
 fn broken(file: &str, text: &str, line: usize, what: &str) -> ManifestError {
-    let template = text
-        .lines()
-        .position(|line| line.contains("{{"))
-        .map_or_else(String::new, |at| format!("; line {} has the `{{{{` of a template: {RENDER}", at + 1));
+    let template =
+        text.lines().position(|line| line.contains("{{")).map_or_else(String::new, |at| {
+            format!("; line {} has the `{{{{` of a template: {RENDER}", at + 1)
+        });
     ManifestError::new(format!("{file}:{line}: {what}{template}"))
 }
 
@@ -158,12 +158,16 @@ impl<'d> Node<'d> {
     pub(super) fn number(&self, unit: &str) -> Result<u64, ManifestError> {
         self.settled()?;
         let YamlData::Value(Scalar::Integer(number)) = self.data() else {
-            return Err(self
-                .wrong(format!("found {}, a whole number {unit} is needed, without quotes", self.found())));
+            return Err(self.wrong(format!(
+                "found {}, a whole number {unit} is needed, without quotes",
+                self.found()
+            )));
         };
         let written = self.text()?;
         if written.starts_with("0x") {
-            return Err(self.wrong(format!("found {written}, which is hexadecimal; write {number}")));
+            return Err(
+                self.wrong(format!("found {written}, which is hexadecimal; write {number}"))
+            );
         }
         if written.len() > 1 && written.starts_with('0') {
             return Err(self.wrong(format!(
@@ -217,10 +221,12 @@ impl<'d> Node<'d> {
 
     /// What `<<` merges here: a mapping, or a list of them.
     fn merged(&self) -> Vec<Self> {
-        let Some(merged) = self.data().as_mapping_get("<<").map(|yaml| self.child("<<", yaml)) else {
+        let Some(merged) = self.data().as_mapping_get("<<").map(|yaml| self.child("<<", yaml))
+        else {
             return Vec::new();
         };
-        let nodes = if merged.is_list() { merged.items().unwrap_or_default() } else { vec![merged] };
+        let nodes =
+            if merged.is_list() { merged.items().unwrap_or_default() } else { vec![merged] };
         // What is merged counts as written here.
         nodes.into_iter().map(|node| Self { path: self.path.clone(), ..node }).collect()
     }

@@ -39,7 +39,10 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
     }
     let files = container.items_at("environmentFiles")?;
     let notes = files.iter().map(|file| {
-        format!("{}: environmentFiles are not read, LIFECYCLE_* in them are not known", file.place())
+        format!(
+            "{}: environmentFiles are not read, LIFECYCLE_* in them are not known",
+            file.place()
+        )
     });
     Ok(Reading {
         chosen: said,

@@ -22,7 +22,8 @@ impl<'d> ConfigMaps<'d> {
         let maps = objects.iter().filter_map(|object| {
             let kind = object.text_at("kind").ok()??;
             let name = object.find(&["metadata", "name"])?.text().ok()?;
-            (kind == "ConfigMap").then(|| Some(((namespace(object)?, name), object.get("data")?)))?
+            (kind == "ConfigMap")
+                .then(|| Some(((namespace(object)?, name), object.get("data")?)))?
         });
         Self(maps.collect())
     }
@@ -74,16 +75,22 @@ pub(super) fn variables(
     Ok(variables)
 }
 
-fn single(variable: &Node, name: String, maps: &InSight) -> Result<Option<Variable>, ManifestError> {
+fn single(
+    variable: &Node,
+    name: String,
+    maps: &InSight,
+) -> Result<Option<Variable>, ManifestError> {
     let from = variable.get("valueFrom");
     let value = variable.get("value");
     // An empty value gives way to another source.
-    let value = value.filter(|value| from.is_none() || value.text().is_ok_and(|text| !text.is_empty()));
+    let value =
+        value.filter(|value| from.is_none() || value.text().is_ok_and(|text| !text.is_empty()));
     if let Some(value) = value {
         if !value.is_text() {
-            return Err(
-                value.wrong(format!("found {}, Kubernetes takes text only: put it in quotes", value.found()))
-            );
+            return Err(value.wrong(format!(
+                "found {}, Kubernetes takes text only: put it in quotes",
+                value.found()
+            )));
         }
         if value.text()?.contains("$(") {
             return Err(value.wrong(format!(
@@ -119,7 +126,8 @@ fn from_maps(
     let mut variables = Vec::new();
     for source in container.items_at("envFrom")? {
         let prefix = source.text_at("prefix")?.unwrap_or_default();
-        let map = source.get("configMapRef").map(|reference| maps.get(&reference)).transpose()?.flatten();
+        let map =
+            source.get("configMapRef").map(|reference| maps.get(&reference)).transpose()?.flatten();
         let Some(map) = map else {
             notes.push(format!(
                 "{}: envFrom is not in this file, LIFECYCLE_* in it are not known",

@@ -40,7 +40,8 @@ const PAIR: usize = r"\ud83d\ude00".len();
 
 /// What a pair of escapes at the begin of `text` stands for.
 fn surrogates(text: &str) -> Option<char> {
-    let unit = |at: usize| u16::from_str_radix(text.get(at..)?.strip_prefix("\\u")?.get(..4)?, 16).ok();
+    let unit =
+        |at: usize| u16::from_str_radix(text.get(at..)?.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let pair = [unit(0)?, unit(PAIR / 2)?];
     char::decode_utf16(pair).next()?.ok().filter(|char| u32::from(*char) > 0xffff)
 }

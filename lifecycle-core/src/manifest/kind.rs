@@ -23,7 +23,9 @@ pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, M
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     match extension.as_str() {
-        _ if text.trim().is_empty() => Err(ManifestError::new(format!("{file}: the file is empty"))),
+        _ if text.trim().is_empty() => {
+            Err(ManifestError::new(format!("{file}: the file is empty")))
+        }
         "service" => systemd::read(path, text, given),
         "hcl" | "nomad" if !text.trim_start().starts_with('{') => Err(ManifestError::new(format!(
             "{file}: HCL is not read; `nomad job run -output {file} > job.json` makes JSON of a job"
@@ -42,7 +44,12 @@ pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, M
     }
 }
 
-fn by_content(path: &Path, file: &str, document: &Document, given: &Given) -> Result<Reading, ManifestError> {
+fn by_content(
+    path: &Path,
+    file: &str,
+    document: &Document,
+    given: &Given,
+) -> Result<Reading, ManifestError> {
     let Some(first) = &document.roots().next() else {
         return Err(ManifestError::new(format!("{file}: it has nothing but comments")));
     };
@@ -50,8 +57,10 @@ fn by_content(path: &Path, file: &str, document: &Document, given: &Given) -> Re
     let kind = first.text_at("kind").ok().flatten();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     if stem == "kustomization" || kind.as_deref() == Some("Kustomization") {
-        let folder =
-            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or_else(|| Path::new("."));
         return Err(ManifestError::new(format!(
             "{file}: a kustomization is not a manifest: render it first, with `kustomize build {}`, and check \
              what comes out",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Platform, duration::display};
+use crate::{Platform, values::duration::display};
 
 use super::{
     choose::{Candidate, Chosen, choose},
@@ -16,7 +16,11 @@ use super::{
 
 const FIELD: &str = "terminationGracePeriodSeconds";
 
-pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn read(
+    file: &str,
+    document: &Document,
+    given: &Given,
+) -> Result<Reading, ManifestError> {
     let mut all = Vec::new();
     for root in document.roots() {
         all.extend(objects(root)?);
@@ -38,7 +42,8 @@ pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Rea
     if candidates.is_empty() {
         return Err(no_container(file, &all));
     }
-    let Chosen { path, what: (container, pod, object), said } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: (container, pod, object), said } =
+        choose(file, given.container(), candidates)?;
     let number = pod.get(FIELD);
     let grace = match &number {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
@@ -62,7 +67,9 @@ pub(super) fn read(file: &str, document: &Document, given: &Given) -> Result<Rea
         chosen: said,
         platform: Platform::Kubernetes,
         grace: Some(grace),
-        setting: setting(FIELD, number.as_ref(), &pod, |time| format!("{FIELD}: {}", time.as_secs())),
+        setting: setting(FIELD, number.as_ref(), &pod, |time| {
+            format!("{FIELD}: {}", time.as_secs())
+        }),
         spent,
         most: None,
         stop_signal: container
@@ -89,7 +96,10 @@ fn objects(root: Node) -> Result<Vec<Node>, ManifestError> {
 fn pod<'d>(object: &Node<'d>) -> Result<Option<Node<'d>>, ManifestError> {
     if let Some(version) = object.get("apiVersion").filter(|_| object.get("spec").is_some()) {
         let group = version.text()?;
-        if ["serving.knative.dev/", "run.googleapis.com/"].iter().any(|known| group.starts_with(known)) {
+        if ["serving.knative.dev/", "run.googleapis.com/"]
+            .iter()
+            .any(|known| group.starts_with(known))
+        {
             return Err(version.wrong(format!(
                 "found {group}, which does not say how long the service has: check it with \
                  `plan.fits(Platform::CloudRun)`, or for Knative with a duration"
@@ -99,7 +109,9 @@ fn pod<'d>(object: &Node<'d>) -> Result<Option<Node<'d>>, ManifestError> {
     Ok(match object.text_at("kind")?.as_deref() {
         Some("Pod") => object.get("spec"),
         Some("CronJob") => object.find(&["spec", "jobTemplate", "spec", "template", "spec"]),
-        _ => object.find(&["spec", "template", "spec"]).filter(|pod| pod.get("containers").is_some()),
+        _ => {
+            object.find(&["spec", "template", "spec"]).filter(|pod| pod.get("containers").is_some())
+        }
     })
 }
 

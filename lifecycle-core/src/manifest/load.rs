@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use saphyr::{MarkedYaml, YamlLoader};
-use saphyr_parser::{BufferedInput, Event, Parser, ScalarStyle, ScanError, Span, SpannedEventReceiver};
+use saphyr_parser::{
+    BufferedInput, Event, Parser, ScalarStyle, ScanError, Span, SpannedEventReceiver,
+};
 
 /// As deep as JSON is read as well. Nodes are cloned, compared and dropped by recursion.
 const DEEPEST: usize = 128;
@@ -63,7 +65,10 @@ impl Seen {
             }
             Event::Alias(anchor) => {
                 let Some(Anchored { levels, written }) = self.anchors.get(anchor).cloned() else {
-                    return Err(ScanError::new_str(span.start, "an alias of what is not in this document"));
+                    return Err(ScanError::new_str(
+                        span.start,
+                        "an alias of what is not in this document",
+                    ));
                 };
                 self.written.extend(written.map(|text| (span.start.index(), text)));
                 self.bound(levels, span)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Platform, duration::display};
+use crate::{Platform, values::duration::display};
 
 use super::{
     choose::{Candidate, Chosen, choose},
@@ -78,7 +78,8 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         let Some(most) = given.max_kill_timeout else {
             return Err(capped(kill.as_ref().unwrap_or(&task), grace));
         };
-        setting.place = format!("max_kill_timeout of the clients, {}; {}", display(most), setting.place);
+        setting.place =
+            format!("max_kill_timeout of the clients, {}; {}", display(most), setting.place);
     }
     Ok(Reading {
         chosen: said,
@@ -104,7 +105,8 @@ fn nanoseconds(node: &Node, write: fn(Duration) -> String) -> Result<Duration, M
     let number = node.number("of nanoseconds, or \"30s\",")?;
     if (1..1_000_000).contains(&number) {
         let meant = write(Duration::from_secs(number));
-        return Err(node.wrong(format!("found {number}, and a number is nanoseconds here: write `{meant}`")));
+        return Err(node
+            .wrong(format!("found {number}, and a number is nanoseconds here: write `{meant}`")));
     }
     not_zero(node, Duration::from_nanos(number))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::duration::display;
+use crate::values::duration::display;
 
 use super::{command, document::Node, place::ManifestError};
 
@@ -33,7 +33,8 @@ pub(super) fn spent(
 fn length(hook: &Node) -> Result<Option<Duration>, ManifestError> {
     match hook.entries()?.as_slice() {
         [(handler, sleep)] if handler == "sleep" => {
-            let seconds = sleep.get("seconds").map(|seconds| seconds.number("of seconds")).transpose()?;
+            let seconds =
+                sleep.get("seconds").map(|seconds| seconds.number("of seconds")).transpose()?;
             Ok(seconds.map(Duration::from_secs))
         }
         [(handler, exec)] if handler == "exec" => Ok(command::length(&words(exec)?)),
@@ -47,7 +48,8 @@ fn words(exec: &Node) -> Result<Vec<String>, ManifestError> {
 
 /// In doubt it is an error: whatever a preStop takes is missing at the end.
 fn unknown(hook: &Node) -> ManifestError {
-    let words = hook.get("exec").and_then(|exec| words(&exec).ok()).filter(|words| !words.is_empty());
+    let words =
+        hook.get("exec").and_then(|exec| words(&exec).ok()).filter(|words| !words.is_empty());
     let handlers = || hook.entries().ok()?.into_iter().map(|(handler, _)| handler).next();
     let what = words.map(|words| words.join(" ")).or_else(handlers);
     let what = what.map_or_else(|| "it".to_owned(), |what| format!("`{what}`"));

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Platform, budget::Setting, duration};
+use crate::{Platform, budget::Setting, values::duration};
 
 use super::{
     document::Node,
@@ -95,7 +95,10 @@ pub(super) fn setting(
 }
 
 /// The stop signal at `field`, where there is one: Nomad writes an empty one for its default.
-pub(super) fn stop_signal(node: &Node, field: &'static str) -> Result<Option<StopSignal>, ManifestError> {
+pub(super) fn stop_signal(
+    node: &Node,
+    field: &'static str,
+) -> Result<Option<StopSignal>, ManifestError> {
     let Some(signal) = node.get(field) else { return Ok(None) };
     let name = signal.text()?;
     Ok((!name.is_empty()).then(|| StopSignal { name, field, place: signal.place() }))

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use crate::{Platform, budget::Setting, duration::display};
+use crate::{Platform, budget::Setting, values::duration::display};
 
 use super::{
     given::Given,
@@ -15,7 +15,9 @@ use super::{
 pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, ManifestError> {
     let file = path.display().to_string();
     if let Some(wanted) = given.container() {
-        return Err(ManifestError::new(format!("{file}: a unit is one service; leave `#{wanted}` out")));
+        return Err(ManifestError::new(format!(
+            "{file}: a unit is one service; leave `#{wanted}` out"
+        )));
     }
     let mut all = assignments(&file, text)?;
     for drop_in in drop_ins(path)? {
@@ -23,7 +25,9 @@ pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, Ma
     }
     all.retain(|assignment| assignment.section == "Service");
     let Some(first) = all.first() else {
-        return Err(ManifestError::new(format!("{file}: it has no [Service] section that says anything")));
+        return Err(ManifestError::new(format!(
+            "{file}: it has no [Service] section that says anything"
+        )));
     };
     let mut reading = Reading {
         chosen: None,
@@ -70,29 +74,39 @@ struct Later {
 }
 
 /// What one assignment means for the stop.
-fn take(assignment: &Assignment, reading: &mut Reading, later: &mut Later) -> Result<(), ManifestError> {
+fn take(
+    assignment: &Assignment,
+    reading: &mut Reading,
+    later: &mut Later,
+) -> Result<(), ManifestError> {
     let Assignment { key, value, place, .. } = assignment;
     let place = place.clone();
     match (key.as_str(), value.as_str()) {
         ("TimeoutSec" | "TimeoutStopSec", _) => {
             reading.grace = timespan::parse(value).map_err(|why| place.wrong(key, why))?;
-            reading.setting.name = if key == "TimeoutSec" { "TimeoutSec" } else { "TimeoutStopSec" };
+            reading.setting.name =
+                if key == "TimeoutSec" { "TimeoutSec" } else { "TimeoutStopSec" };
             reading.setting.written = true;
             reading.setting.place = place.to_string();
         }
         ("Environment", "") => reading.variables.clear(),
         ("Environment", _) => {
             for word in words(value).map_err(|why| place.wrong(key, why))? {
-                if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_ours(name)) {
+                if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_ours(name))
+                {
                     let (name, value) = (name.to_owned(), value.to_owned());
                     reading.variables.push(Variable { name, value, place: place.clone() });
                 }
             }
         }
         ("UnsetEnvironment", "") => later.unset.clear(),
-        ("UnsetEnvironment", _) => later.unset.extend(words(value).map_err(|why| place.wrong(key, why))?),
+        ("UnsetEnvironment", _) => {
+            later.unset.extend(words(value).map_err(|why| place.wrong(key, why))?)
+        }
         ("EnvironmentFile", "") => later.files.clear(),
-        ("EnvironmentFile", _) => later.files.push((value.trim_start_matches('-').to_owned(), place)),
+        ("EnvironmentFile", _) => {
+            later.files.push((value.trim_start_matches('-').to_owned(), place))
+        }
         ("PassEnvironment", _) => {
             if let Some(name) = value.split_whitespace().find(|name| is_ours(name)) {
                 return Err(not_here(&place, name, "PassEnvironment"));
@@ -100,13 +114,18 @@ fn take(assignment: &Assignment, reading: &mut Reading, later: &mut Later) -> Re
         }
         ("KillSignal", "") => reading.stop_signal = None,
         ("KillSignal", _) => {
-            reading.stop_signal = Some(StopSignal { name: value.clone(), field: "KillSignal", place });
+            reading.stop_signal =
+                Some(StopSignal { name: value.clone(), field: "KillSignal", place });
         }
         ("KillMode", "none") => {
-            return Err(place.wrong(key, "with `none` nothing tells the service to stop; `mixed` does"));
+            return Err(
+                place.wrong(key, "with `none` nothing tells the service to stop; `mixed` does")
+            );
         }
         ("ExecStop", command) if !command.is_empty() => {
-            reading.notes.push(format!("{place}: ExecStop= runs before the signal, in time of its own"));
+            reading
+                .notes
+                .push(format!("{place}: ExecStop= runs before the signal, in time of its own"));
         }
         _ => {}
     }
@@ -115,7 +134,8 @@ fn take(assignment: &Assignment, reading: &mut Reading, later: &mut Later) -> Re
 
 /// Removes a variable: `NAME`, or `NAME=value` where that is its value.
 fn unset(word: &str, variables: &mut Vec<Variable>) {
-    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let (name, value) =
+        word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let in_force = variables.iter().rev().find(|variable| variable.name == name);
     if in_force.is_some_and(|variable| value.is_none_or(|value| value == variable.value)) {
         variables.retain(|variable| variable.name != name);
@@ -149,5 +169,6 @@ fn drop_ins(path: &Path) -> Result<Vec<std::path::PathBuf>, ManifestError> {
 }
 
 fn contents(path: &Path) -> Result<String, ManifestError> {
-    fs::read_to_string(path).map_err(|error| ManifestError::new(format!("{}: {error}", path.display())))
+    fs::read_to_string(path)
+        .map_err(|error| ManifestError::new(format!("{}: {error}", path.display())))
 }

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use crate::{
     Config, Plan, Platform, Signal,
     budget::{Grant, Terms},
-    duration::display,
+    config::settings::{Environment, Settings, Source},
     plan::HookTimeouts,
-    settings::{Environment, Settings, Source},
+    values::duration::display,
 };
 
 use super::{
@@ -29,7 +29,8 @@ impl Reading {
         let told = config.platform.is_some();
         let mut config = config.clone();
         config.platform = config.platform.or(Some(self.platform));
-        let (settings, mut findings) = Settings::resolve(&config, &self.environment_over(inherited));
+        let (settings, mut findings) =
+            Settings::resolve(&config, &self.environment_over(inherited));
         let unfitting = HookTimeouts(settings.hook_timeouts.clone()).apply(plan);
         findings.errors.extend(unfitting.errors);
         findings.warnings.extend(unfitting.warnings);
@@ -37,7 +38,10 @@ impl Reading {
         let mut errors: Vec<_> = findings.errors.iter().map(|text| self.with_place(text)).collect();
         errors.extend(self.stop_signal.as_ref().and_then(|signal| unheard(signal, &settings)));
         errors.extend(self.variable("LIFECYCLE_PLAN").map(|variable| {
-            format!("{}: LIFECYCLE_PLAN: the service would answer it and exit: take it out", variable.place)
+            format!(
+                "{}: LIFECYCLE_PLAN: the service would answer it and exit: take it out",
+                variable.place
+            )
         }));
         ManifestError::all(errors)?;
 
@@ -65,7 +69,8 @@ impl Reading {
         let perhaps = unsure.then(|| Platform::Unknown.grace_period());
         match (granted, taken) {
             _ if unsure => {
-                let all = granted.map_or_else(|| "none".to_owned(), |granted| display(granted).to_string());
+                let all = granted
+                    .map_or_else(|| "none".to_owned(), |granted| display(granted).to_string());
                 let [less, more] = [perhaps, taken].map(|time| display(time.unwrap_or_default()));
                 self.notes.push(format!(
                     "systemd says that it is there from version 248 on, and only to what it starts itself; without \
@@ -88,7 +93,10 @@ impl Reading {
             }
             _ => {}
         }
-        if !self.spent.is_zero() && !settings.job && matches!(settings.delay.source, Source::Platform(_)) {
+        if !self.spent.is_zero()
+            && !settings.job
+            && matches!(settings.delay.source, Source::Platform(_))
+        {
             let [slept, delay] = [self.spent, settings.delay.value].map(display);
             self.notes.push(format!(
                 "preStop takes {slept}, and then the shutdown delay keeps the service open for {delay} more: \
@@ -105,7 +113,9 @@ impl Reading {
         let mut known = HashSet::new();
         let mut variables: Vec<(String, String)> = Vec::new();
         let own = self.variables.iter().rev().map(|variable| (&variable.name, &variable.value));
-        for (name, value) in own.chain(inherited.variables.iter().map(|(name, value)| (name, value))) {
+        for (name, value) in
+            own.chain(inherited.variables.iter().map(|(name, value)| (name, value)))
+        {
             if known.insert(name) {
                 variables.push((name.clone(), value.clone()));
             }
@@ -132,8 +142,9 @@ impl Reading {
 
     /// The variable that a finding is about.
     fn about(&self, finding: &str) -> Option<&Variable> {
-        let begins =
-            |name: &str| finding.strip_prefix(name).is_some_and(|rest| rest.starts_with(['=', ':', ' ']));
+        let begins = |name: &str| {
+            finding.strip_prefix(name).is_some_and(|rest| rest.starts_with(['=', ':', ' ']))
+        };
         let names = |name: &str| finding.contains(&format!("({name})"));
         self.variables.iter().rev().find(|variable| begins(&variable.name) || names(&variable.name))
     }
@@ -151,7 +162,8 @@ fn unheard(stop: &StopSignal, settings: &Settings) -> Option<String> {
     let StopSignal { name, field, place } = stop;
     let short = name.trim().trim_start_matches("SIG");
     let is = |signal: &Signal| {
-        signal.to_string().trim_start_matches("SIG") == short || signal.number().to_string() == short
+        signal.to_string().trim_start_matches("SIG") == short
+            || signal.number().to_string() == short
     };
     // Without any, the application sees to its signals itself.
     if settings.signals.is_empty() || settings.signals.iter().any(is) {

@@ -28,14 +28,16 @@ pub(super) fn parse(text: &str) -> Result<Option<Duration>, String> {
         return Err(unreadable());
     }
     while !rest.is_empty() {
-        let number =
-            &rest[..rest.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(rest.len())];
+        let number = &rest
+            [..rest.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(rest.len())];
         rest = rest[number.len()..].trim_start();
         let unit = &rest[..rest.find(|char: char| !char.is_alphabetic()).unwrap_or(rest.len())];
         rest = rest[unit.len()..].trim_start();
-        let micros = UNITS.iter().find(|(names, _)| names.contains(&unit)).ok_or_else(unreadable)?.1;
+        let micros =
+            UNITS.iter().find(|(names, _)| names.contains(&unit)).ok_or_else(unreadable)?.1;
         let number: f64 = number.parse().map_err(|_| unreadable())?;
-        let span = Duration::try_from_secs_f64(number * micros as f64 / 1e6).map_err(|_| unreadable())?;
+        let span =
+            Duration::try_from_secs_f64(number * micros as f64 / 1e6).map_err(|_| unreadable())?;
         total = total.saturating_add(span);
     }
     Ok((!total.is_zero()).then_some(total))

@@ -29,9 +29,10 @@ pub(super) fn assignments(file: &str, text: &str) -> Result<Vec<Assignment>, Man
             continue;
         }
         let Some((key, value)) = text.split_once('=').filter(|_| !section.is_empty()) else {
-            return Err(
-                place.wrong("unit", format!("found `{text}`, a [Section] and then Key=value are needed"))
-            );
+            return Err(place.wrong(
+                "unit",
+                format!("found `{text}`, a [Section] and then Key=value are needed"),
+            ));
         };
         let [key, value] = [key, value].map(|part| part.trim().to_owned());
         assignments.push(Assignment { section: section.clone(), key, value, place });

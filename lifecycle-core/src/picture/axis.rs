@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::duration;
+use crate::values::duration;
 
 /// The steps that people count in, in milliseconds from a minute on.
-const MINUTES: [u64; 8] = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000];
+const MINUTES: [u64; 8] =
+    [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000];
 /// How far apart ticks are at least: as far as the words of one.
 const TICK: f64 = 84.0;
 
@@ -45,7 +46,10 @@ impl Axis {
             .map(|count: u32| step.saturating_mul(count))
             .take_while(|at| !self.is_beyond(*at))
             .map(|at| {
-                (self.x(at), if at.is_zero() { "0".to_owned() } else { duration::display(at).to_string() })
+                (
+                    self.x(at),
+                    if at.is_zero() { "0".to_owned() } else { duration::display(at).to_string() },
+                )
             })
             .collect()
     }
@@ -54,7 +58,8 @@ impl Axis {
     fn step(&self) -> Duration {
         let least = self.end.mul_f64(TICK / self.width);
         let decades = (0..18).flat_map(|zeros| [1, 2, 5].map(|digit| digit * 10_u64.pow(zeros)));
-        let small = decades.map(Duration::from_nanos).filter(|step| *step < Duration::from_secs(60));
+        let small =
+            decades.map(Duration::from_nanos).filter(|step| *step < Duration::from_secs(60));
         let large = MINUTES.into_iter().map(Duration::from_millis);
         let huge = (2..40).map(|power| Duration::from_secs(3_600 << power));
         let mut steps = small.chain(large).chain(huge);
@@ -84,7 +89,10 @@ mod tests {
             for end in [1, 3, 7].map(|digit| Duration::from_nanos(digit << power)) {
                 let ticks = Axis::new(0.0, 600.0, end).ticks();
                 assert!((2..=8).contains(&ticks.len()), "{end:?}: {ticks:?}");
-                assert!(ticks.windows(2).all(|pair| pair[1].0 - pair[0].0 >= TICK - 0.01), "{ticks:?}");
+                assert!(
+                    ticks.windows(2).all(|pair| pair[1].0 - pair[0].0 >= TICK - 0.01),
+                    "{ticks:?}"
+                );
             }
         }
     }

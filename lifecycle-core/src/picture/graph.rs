@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Outcome, terminal};
+use crate::{Outcome, text::terminal};
 
 use super::{
     layout::{Block, Route},
@@ -69,7 +69,8 @@ impl HookGraph {
             y += 8.0;
         }
         let bands = self.bands();
-        let label = bands.iter().map(|band| width(&band.label())).fold(0.0, f64::max) + 2.0 * PADDING;
+        let label =
+            bands.iter().map(|band| width(&band.label())).fold(0.0, f64::max) + 2.0 * PADDING;
         let inner = bands.iter().map(|band| band.block.width).fold(0.0, f64::max);
         let said = std::iter::once(&self.title).chain(&self.facts).map(|said| width(said) * 1.25);
         let band_width = said.fold(label + inner + PADDING, f64::max).max(420.0);
@@ -79,10 +80,18 @@ impl HookGraph {
                 y += BARRIER;
             }
             let height = band.block.height + 2.0 * PADDING;
-            drawing.add_divisible(y, y + height, rect("lc-band", MARGIN, y, band_width, height, 8.0));
+            drawing.add_divisible(
+                y,
+                y + height,
+                rect("lc-band", MARGIN, y, band_width, height, 8.0),
+            );
             let baseline = y + PADDING + BOX_HEIGHT / 2.0 + 4.0;
             let label_at = MARGIN + PADDING;
-            drawing.add(baseline - 12.0, baseline + 4.0, text("lc-faint", label_at, baseline, &band.label()));
+            drawing.add(
+                baseline - 12.0,
+                baseline + 4.0,
+                text("lc-faint", label_at, baseline, &band.label()),
+            );
             self.draw_band(band, &mut drawing, [MARGIN + label, y + PADDING]);
             y += height;
         }
@@ -108,7 +117,10 @@ impl HookGraph {
             by_order.entry(hook.order).or_default().push(at);
         }
         let mut place = vec![0; self.hooks.len()];
-        by_order.values().flat_map(|members| members.iter().enumerate()).for_each(|(n, &at)| place[at] = n);
+        by_order
+            .values()
+            .flat_map(|members| members.iter().enumerate())
+            .for_each(|(n, &at)| place[at] = n);
         let size = [self.box_width(self.columns()), BOX_HEIGHT];
         let band = |(order, members): (i32, Vec<usize>)| {
             // The barrier shows what waits for another order.
@@ -188,7 +200,8 @@ impl HookGraph {
     }
 
     fn legend(&self, bands: usize) -> Vec<Entry> {
-        let mut entries = legend::outcomes(self.hooks.iter().filter_map(|hook| hook.outcome.as_ref()));
+        let mut entries =
+            legend::outcomes(self.hooks.iter().filter_map(|hook| hook.outcome.as_ref()));
         let mut say = |sample: fn(f64, f64) -> String, words: &str| {
             entries.push(Entry { sample: Sample::Markup(sample), words: words.to_owned() });
         };
@@ -250,8 +263,11 @@ fn curve(route: &Route, [left, top]: [f64; 2]) -> (String, [f64; 2]) {
             d += &format!("L{}", pair(to));
         } else {
             let [x, y] = [f64::midpoint(from[0], to[0]), f64::midpoint(from[1], to[1])];
-            let bends =
-                if route.is_sideways { [[x, from[1]], [x, to[1]]] } else { [[from[0], y], [to[0], y]] };
+            let bends = if route.is_sideways {
+                [[x, from[1]], [x, to[1]]]
+            } else {
+                [[from[0], y], [to[0], y]]
+            };
             d += &format!("C{} {} {}", pair(bends[0]), pair(bends[1]), pair(to));
         }
     }

@@ -78,7 +78,8 @@ impl Layers {
     /// those of one layer.
     fn place(&self, size: [f64; 2], space: f64) -> Block {
         let count = self.layer.len();
-        let passed: usize = self.edges.iter().map(|&(from, to)| self.layer[to] - self.layer[from] - 1).sum();
+        let passed: usize =
+            self.edges.iter().map(|&(from, to)| self.layer[to] - self.layer[from] - 1).sum();
         let mut points: Vec<(u32, (f64, f64))> =
             (0..count).map(|node| (node as u32, (size[0], 1.0))).collect();
         let mut steps = Vec::new();
@@ -99,10 +100,14 @@ impl Layers {
         }
         let centres = centres(&points, &steps, space);
         let tops = self.tops(size[1]);
-        let routes = ways.into_iter().map(|way| self.route(&way, &centres, &tops, size[1])).collect();
+        let routes =
+            ways.into_iter().map(|way| self.route(&way, &centres, &tops, size[1])).collect();
         let left = |node: usize| centres[node] - size[0] / 2.0;
         Block {
-            width: (0..points.len()).map(|at| centres[at] + points[at].1.0 / 2.0).fold(0.0, f64::max).ceil(),
+            width: (0..points.len())
+                .map(|at| centres[at] + points[at].1.0 / 2.0)
+                .fold(0.0, f64::max)
+                .ceil(),
             height: tops.last().map_or(0.0, |top| top + size[1]),
             boxes: (0..count).map(|node| [left(node), tops[self.layer[node]]]).collect(),
             routes,
@@ -174,7 +179,8 @@ fn centres(points: &[(u32, (f64, f64))], steps: &[(u32, u32)], space: f64) -> Ve
     for (layout, ..) in rust_sugiyama::from_vertices_and_edges(points, steps, &config) {
         let half = |at: usize| points[at].1.0 / 2.0;
         let left = layout.iter().map(|&(at, (x, _))| x - half(at)).fold(f64::INFINITY, f64::min);
-        let right = layout.iter().map(|&(at, (x, _))| x + half(at)).fold(f64::NEG_INFINITY, f64::max);
+        let right =
+            layout.iter().map(|&(at, (x, _))| x + half(at)).fold(f64::NEG_INFINITY, f64::max);
         layout.iter().for_each(|&(at, (x, _))| centres[at] = (begin + x - left).round());
         begin += (right - left).ceil() + space;
     }

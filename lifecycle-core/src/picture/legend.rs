@@ -27,7 +27,13 @@ pub(super) enum Sample {
 }
 
 /// Draws `entries` below `top`, in lines of at most `most` from `left`, and says where they end.
-pub(super) fn draw(entries: &[Entry], drawing: &mut Drawing, left: f64, top: f64, most: f64) -> f64 {
+pub(super) fn draw(
+    entries: &[Entry],
+    drawing: &mut Drawing,
+    left: f64,
+    top: f64,
+    most: f64,
+) -> f64 {
     let (mut x, mut y) = (left, top);
     for entry in entries {
         let words = start_of(&entry.words, 60);

@@ -72,7 +72,9 @@ fn labels(moments: &[Moment], limit: Option<Duration>, axis: &Axis) -> Vec<Label
     // The further apart, the fewer.
     for apart in [0.5, 2.0, 8.0, 24.0, 80.0, 240.0, f64::INFINITY] {
         let mut labels = together(moments, axis, apart);
-        labels.extend(limit.map(|at| Label::new(axis.x(at), format!("deadline {}", short(at)), Vec::new())));
+        labels.extend(
+            limit.map(|at| Label::new(axis.x(at), format!("deadline {}", short(at)), Vec::new())),
+        );
         if place(&mut labels) || apart.is_infinite() {
             return labels;
         }
@@ -126,8 +128,10 @@ impl Label {
     }
 
     fn draw(&self, y: f64, bottom: f64) -> String {
-        let flag = format!("M{x} {}V{}", number(y + 3.0), number(bottom + 2.0), x = number(self.at));
-        let parts = [path("lc-signal", &flag), text("lc-faint", self.at + 5.0, y + 13.0, &self.words)];
+        let flag =
+            format!("M{x} {}V{}", number(y + 3.0), number(bottom + 2.0), x = number(self.at));
+        let parts =
+            [path("lc-signal", &flag), text("lc-faint", self.at + 5.0, y + 13.0, &self.words)];
         match self.explained.is_empty() {
             true => parts.concat(),
             false => explained(&self.explained, "", &parts),

@@ -61,7 +61,8 @@ fn parts(count: usize, edges: &[(usize, usize)]) -> Vec<Part> {
         }
         found += 1;
     }
-    let mut parts: Vec<Part> = (0..found).map(|_| Part { members: Vec::new(), edges: Vec::new() }).collect();
+    let mut parts: Vec<Part> =
+        (0..found).map(|_| Part { members: Vec::new(), edges: Vec::new() }).collect();
     let mut place = vec![0; count];
     for node in 0..count {
         let members = &mut parts[part_of[node]].members;

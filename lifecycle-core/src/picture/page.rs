@@ -45,7 +45,10 @@ impl Page {
         };
         let graph = match self.graph.hooks.is_empty() {
             true => String::new(),
-            false => section("Who waited for whom", &pictures("Graph of the hooks", &self.graph.draw(false))),
+            false => section(
+                "Who waited for whom",
+                &pictures("Graph of the hooks", &self.graph.draw(false)),
+            ),
         };
         let timeline = match self.timeline.has_rows() {
             true => section("Timeline", &pictures("Timeline", &self.timeline.draw(false))),
@@ -72,18 +75,21 @@ impl Table {
             return String::new();
         }
         let head = self.columns.iter();
-        let head: String =
-            head.map(|(name, column)| format!("<th scope=\"col\"{}>{name}</th>", column.class())).collect();
+        let head: String = head
+            .map(|(name, column)| format!("<th scope=\"col\"{}>{name}</th>", column.class()))
+            .collect();
         let row = |cells: &Vec<String>| {
             let cells = cells.iter().zip(&self.columns);
-            let cells =
-                cells.map(|(cell, (_, column))| format!("<td{}>{}</td>", column.class(), escaped(cell)));
+            let cells = cells
+                .map(|(cell, (_, column))| format!("<td{}>{}</td>", column.class(), escaped(cell)));
             format!("<tr>{}</tr>\n", cells.collect::<String>())
         };
         let rows: String = self.rows.iter().map(row).collect();
         section(
             self.title,
-            &format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"),
+            &format!(
+                "<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+            ),
         )
     }
 }

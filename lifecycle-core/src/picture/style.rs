@@ -32,7 +32,8 @@ pub(super) const COLOURS: [(&str, [&str; 2]); 11] = [
     ("drain", ["#4a90c8"; 2]),
 ];
 
-const FIXED: &str = "\"DejaVu Sans Mono\",ui-monospace,Menlo,Consolas,\"Liberation Mono\",monospace";
+const FIXED: &str =
+    "\"DejaVu Sans Mono\",ui-monospace,Menlo,Consolas,\"Liberation Mono\",monospace";
 
 /// The rules of the drawings.
 pub(super) fn css() -> String {
@@ -49,10 +50,11 @@ pub(super) fn css() -> String {
          .lc-area{{fill-opacity:.45}}.lc-catch{{fill-opacity:0}}"
     );
     let [light, dark] = [0, 1].map(|scheme| {
-        let rules = RULES
-            .iter()
-            .map(|(selector, property, values)| format!("{selector}{{{property}:{}}}", values[scheme]));
-        let colours = COLOURS.iter().map(|(name, values)| format!(".lc-{name}{{fill:{}}}", values[scheme]));
+        let rules = RULES.iter().map(|(selector, property, values)| {
+            format!("{selector}{{{property}:{}}}", values[scheme])
+        });
+        let colours =
+            COLOURS.iter().map(|(name, values)| format!(".lc-{name}{{fill:{}}}", values[scheme]));
         rules.chain(colours).collect::<String>()
     });
     css + &light + &format!("@media screen and (prefers-color-scheme:dark){{{dark}}}")
@@ -66,7 +68,10 @@ pub(super) fn page_css() -> String {
             GROUND[scheme], BAND[scheme], INK[scheme], FAINT[scheme], THIN[scheme]
         )
     });
-    format!("{light}@media screen and (prefers-color-scheme:dark){{{dark}}}{}", include_str!("page.css"))
+    format!(
+        "{light}@media screen and (prefers-color-scheme:dark){{{dark}}}{}",
+        include_str!("page.css")
+    )
 }
 
 const RULES: [Rule; 13] = [

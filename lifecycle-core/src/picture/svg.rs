@@ -65,7 +65,8 @@ impl Drawing {
         }
         let whole = || self.shapes.iter().filter(|shape| !shape.is_divisible);
         let is_free = |at: &f64| whole().all(|shape| shape.bottom <= *at || shape.top >= *at);
-        let ends = || whole().map(|shape| shape.bottom.ceil()).filter(|at| *at > top).filter(is_free);
+        let ends =
+            || whole().map(|shape| shape.bottom.ceil()).filter(|at| *at > top).filter(is_free);
         let within = ends().filter(|at| *at <= top + most).max_by(f64::total_cmp);
         within.or_else(|| ends().min_by(f64::total_cmp)).unwrap_or(self.height).min(self.height)
     }
@@ -98,7 +99,9 @@ impl Drawing {
 pub(super) fn rect(class: &str, x: f64, y: f64, width: f64, height: f64, round: f64) -> String {
     let round = if round > 0.0 { format!(" rx=\"{}\"", number(round)) } else { String::new() };
     let [x, y, width, height] = [x, y, width, height].map(number);
-    format!("<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"{round}/>")
+    format!(
+        "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"{round}/>"
+    )
 }
 
 /// A path.

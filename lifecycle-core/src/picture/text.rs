@@ -1,6 +1,6 @@
 //! Text of any origin in a picture: what it may contain, and how wide it gets.
 
-use crate::terminal;
+use crate::text::terminal;
 
 /// How wide a column of fixed-width text is: fonts of 12 px have 6.6 to 7.23.
 pub(super) const COLUMN: f64 = 7.25;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Outcome, terminal::broken};
+use crate::{Outcome, text::terminal::broken};
 
 use super::{
     axis::Axis,
@@ -216,14 +216,20 @@ impl Timeline {
     /// From the end of each hook of the chain to the start of the next.
     fn connect(&self, axis: &Axis, drawing: &mut Drawing, first: f64) {
         for pair in self.chain.windows(2) {
-            let [Some(from), Some(to)] = [pair[0], pair[1]].map(|at| self.rows[at].bar.as_ref()) else {
+            let [Some(from), Some(to)] = [pair[0], pair[1]].map(|at| self.rows[at].bar.as_ref())
+            else {
                 continue;
             };
             let [top, bottom] = [pair[0], pair[1]].map(|at| first + below_first(at) + ROW / 2.0);
             // Down where the next begins: it began because this one had ended.
             let [end, start] = [axis.x(from.started + from.took), axis.x(to.started)];
-            let d =
-                format!("M{} {}H{}V{}", number(end.min(start)), number(top), number(start), number(bottom));
+            let d = format!(
+                "M{} {}H{}V{}",
+                number(end.min(start)),
+                number(top),
+                number(start),
+                number(bottom)
+            );
             drawing.add_divisible(top.min(bottom), top.max(bottom), path("lc-link", &d));
         }
     }

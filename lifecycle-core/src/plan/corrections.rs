@@ -4,10 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use crate::{Hook, SourceLocation};
 
-use super::{
-    Entry, HookSet, Plan, WrittenEdge,
-    spec::{HookId, HookSpec, Uses},
-};
+use super::{Entry, HookId, HookSet, Plan, Uses, WrittenEdge, spec::HookSpec};
 
 /// Corrections make another plan, which is checked again when it is next asked. About a hook that the
 /// plan does not have they say nothing and change nothing; only an order that edges give through it stays, as
@@ -40,7 +37,9 @@ impl Plan {
     /// Gives `H` this order, as if it were written at the hook.
     #[must_use]
     pub fn order<H: Hook>(self, order: i32) -> Self {
-        self.changed(|plan| plan.with_entry(HookId::of::<H>(), |entry| entry.spec.order = Some(order)))
+        self.changed(|plan| {
+            plan.with_entry(HookId::of::<H>(), |entry| entry.spec.order = Some(order))
+        })
     }
 
     /// Lets `A` end before `B` starts.

@@ -22,11 +22,17 @@ pub(super) fn cut_cycles(edges: &mut Edges, hooks: u32) -> Vec<Vec<u32>> {
         if circular.is_empty() {
             break;
         }
-        let stand_ins: Vec<usize> =
-            circular.iter().filter(|(_, from, to)| (*from).max(*to) >= hooks).map(|(i, ..)| *i).collect();
+        let stand_ins: Vec<usize> = circular
+            .iter()
+            .filter(|(_, from, to)| (*from).max(*to) >= hooks)
+            .map(|(i, ..)| *i)
+            .collect();
         if !stand_ins.is_empty() || round >= ROUNDS {
-            let give_way =
-                if round >= ROUNDS { circular.iter().map(|(i, ..)| *i).collect() } else { stand_ins };
+            let give_way = if round >= ROUNDS {
+                circular.iter().map(|(i, ..)| *i).collect()
+            } else {
+                stand_ins
+            };
             give_way.into_iter().for_each(|i| edges.cut(i));
             continue;
         }
@@ -54,10 +60,13 @@ fn shortest_through(start: u32, edges: &Edges, component: &[u32]) -> Vec<u32> {
     let mut came_from = HashMap::new();
     let mut next = VecDeque::from([start]);
     while let Some(node) = next.pop_front() {
-        for to in edges.successors(node).filter(|&to| component[to as usize] == component[start as usize]) {
+        for to in
+            edges.successors(node).filter(|&to| component[to as usize] == component[start as usize])
+        {
             if to == start {
                 let mut cycle: Vec<u32> =
-                    std::iter::successors(Some(node), |node| came_from.get(node).copied()).collect();
+                    std::iter::successors(Some(node), |node| came_from.get(node).copied())
+                        .collect();
                 cycle.reverse();
                 return cycle;
             }
@@ -74,7 +83,8 @@ fn shortest_through(start: u32, edges: &Edges, component: &[u32]) -> Vec<u32> {
 fn components(edges: &Edges) -> Vec<u32> {
     const NONE: u32 = u32::MAX;
     let nodes = edges.nodes();
-    let successors: Vec<Vec<u32>> = (0..nodes as u32).map(|node| edges.successors(node).collect()).collect();
+    let successors: Vec<Vec<u32>> =
+        (0..nodes as u32).map(|node| edges.successors(node).collect()).collect();
     let mut component = vec![NONE; nodes];
     let mut index = vec![NONE; nodes];
     let mut low = vec![0; nodes];

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{duration::display, read::JsonError};
+use crate::{read::JsonError, values::duration::display};
 
 use super::{
     Plan,
-    document::{COMPARED, Document, DocumentHook, Relation},
+    export::document::{COMPARED, Document, DocumentHook, Relation},
 };
 
 /// How many hooks a line names.
@@ -87,7 +87,9 @@ impl fmt::Display for PlanDiff {
         }
         let [old, new] = self.worst_case;
         match new.checked_sub(old) {
-            Some(Duration::ZERO) => write!(f, "the plan changed; worst case {}, as before", display(new))?,
+            Some(Duration::ZERO) => {
+                write!(f, "the plan changed; worst case {}, as before", display(new))?
+            }
             Some(more) => {
                 let [old, new, more] = [old, new, more].map(display);
                 write!(f, "the plan changed; worst case {old} -> {new} (+{more})")?;
@@ -102,8 +104,9 @@ impl fmt::Display for PlanDiff {
         }
         let [old, new] = &self.critical_path;
         if old != new {
-            let path =
-                |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(" -> ") };
+            let path = |names: &[String]| {
+                if names.is_empty() { "none".to_owned() } else { names.join(" -> ") }
+            };
             write!(f, "\n  ~ critical path: {}\n               was: {}", path(new), path(old))?;
         }
         Ok(())
@@ -140,9 +143,13 @@ fn hook_changes(old: &DocumentHook, new: &DocumentHook) -> Vec<String> {
     if old.order != new.order {
         change(format!("order {} -> {}", old.order, new.order));
     }
-    for (verb, old, new) in [("borrows", &old.borrows, &new.borrows), ("takes", &old.takes, &new.takes)] {
+    for (verb, old, new) in
+        [("borrows", &old.borrows, &new.borrows), ("takes", &old.takes, &new.takes)]
+    {
         let lacks = |of: &[String], name: &String| !of.contains(name);
-        new.iter().filter(|name| lacks(old, name)).for_each(|name| change(format!("now {verb} `{name}`")));
+        new.iter()
+            .filter(|name| lacks(old, name))
+            .for_each(|name| change(format!("now {verb} `{name}`")));
         old.iter()
             .filter(|name| lacks(new, name))
             .for_each(|name| change(format!("no longer {verb} `{name}`")));
@@ -157,12 +164,15 @@ fn relation_changes(old: &Document, new: &Document, common: &[[&DocumentHook; 2]
     let mut pairs = BTreeSet::new();
     for plan in [old, new] {
         for hook in plan.hooks.iter().filter(|hook| both(&hook.name)) {
-            pairs.extend(plan.nearest(hook, both).into_iter().map(|before| (before, hook.name.as_str())));
+            pairs.extend(
+                plan.nearest(hook, both).into_iter().map(|before| (before, hook.name.as_str())),
+            );
         }
     }
     if common.len() <= COMPARED {
         for [_, moved] in common.iter().filter(|[old, new]| old.order != new.order) {
-            pairs.extend(common.iter().map(|[_, other]| (moved.name.as_str(), other.name.as_str())));
+            pairs
+                .extend(common.iter().map(|[_, other]| (moved.name.as_str(), other.name.as_str())));
         }
     }
     let mut told = HashSet::new();
@@ -193,7 +203,9 @@ fn relation_changes(old: &Document, new: &Document, common: &[[&DocumentHook; 2]
             (Relation::Before, Relation::Beside) => {
                 format!("~ `{who}` now ends before {whom} starts; they ran side by side")
             }
-            (Relation::Before, _) => format!("~ `{who}` now ends before {whom} starts; it ran after"),
+            (Relation::Before, _) => {
+                format!("~ `{who}` now ends before {whom} starts; it ran after")
+            }
             _ => format!("~ `{who}` no longer ends before {whom} starts: they run side by side"),
         }
     };

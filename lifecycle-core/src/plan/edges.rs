@@ -2,7 +2,7 @@
 
 use crate::SourceLocation;
 
-use super::spec::Uses;
+use crate::declare::Uses;
 
 /// `from` ends before `to` starts.
 #[derive(Debug)]
@@ -84,9 +84,14 @@ impl Edges {
     }
 
     pub(super) fn predecessors(&self, node: u32) -> impl Iterator<Item = u32> {
-        let (start, end) =
-            (self.into_starts[node as usize] as usize, self.into_starts[node as usize + 1] as usize);
-        self.into[start..end].iter().filter(|&&i| !self.cut[i as usize]).map(|&i| self.list[i as usize].from)
+        let (start, end) = (
+            self.into_starts[node as usize] as usize,
+            self.into_starts[node as usize + 1] as usize,
+        );
+        self.into[start..end]
+            .iter()
+            .filter(|&&i| !self.cut[i as usize])
+            .map(|&i| self.list[i as usize].from)
     }
 
     pub(super) fn cut(&mut self, edge: usize) {

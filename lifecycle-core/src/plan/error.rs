@@ -29,7 +29,9 @@ impl PlanError {
     pub(super) fn in_short(&self) -> String {
         match self.problems.len() {
             1 => "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how".to_owned(),
-            count => format!("invalid: {count} contradictions, and LIFECYCLE_PLAN=check names them"),
+            count => {
+                format!("invalid: {count} contradictions, and LIFECYCLE_PLAN=check names them")
+            }
         }
     }
 
@@ -82,7 +84,9 @@ impl fmt::Display for PlanError {
             [one] => write!(f, "the shutdown plan is invalid: {one}"),
             many => {
                 write!(f, "the shutdown plan is invalid, {} problems:", many.len())?;
-                many.iter().enumerate().try_for_each(|(i, problem)| write!(f, "\n{}. {problem}", i + 1))
+                many.iter()
+                    .enumerate()
+                    .try_for_each(|(i, problem)| write!(f, "\n{}. {problem}", i + 1))
             }
         }
     }

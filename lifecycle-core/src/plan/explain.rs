@@ -49,7 +49,8 @@ impl Explainer<'_> {
 
     pub(super) fn two_takers(&self, taken: &str, takers: &[u32]) -> PlanProblem {
         let taken = short(taken);
-        let mut text = format!("{} hooks take `{taken}`, but only one of them can have it:", takers.len());
+        let mut text =
+            format!("{} hooks take `{taken}`, but only one of them can have it:", takers.len());
         for &taker in takers {
             text.push_str(&format!("\n   - {} takes `{taken}`", self.hook(taker)));
         }
@@ -60,8 +61,11 @@ impl Explainer<'_> {
     }
 
     pub(super) fn equal_names(&self, hooks: &[u32]) -> PlanProblem {
-        let mut text =
-            format!("{} hooks were given the name `{}`:", hooks.len(), self.names[hooks[0] as usize]);
+        let mut text = format!(
+            "{} hooks were given the name `{}`:",
+            hooks.len(),
+            self.names[hooks[0] as usize]
+        );
         for &hook in hooks {
             text.push_str(&format!("\n   - at {}", self.specs[hook as usize].location));
         }
@@ -73,8 +77,11 @@ impl Explainer<'_> {
 
     fn chain(&self, chain: &[u32], text: &mut String) {
         for pair in chain.windows(2) {
-            let reasons: Vec<String> =
-                self.edges.reasons(pair[0], pair[1]).map(|why| self.reason(pair[0], pair[1], why)).collect();
+            let reasons: Vec<String> = self
+                .edges
+                .reasons(pair[0], pair[1])
+                .map(|why| self.reason(pair[0], pair[1], why))
+                .collect();
             text.push_str(&format!(
                 "\n   - {} runs before {}: {}",
                 self.hook(pair[0]),
@@ -95,12 +102,24 @@ impl Explainer<'_> {
                 let Owns { taken, used, used_is_taken, through } = &**owns;
                 let taken = short(taken);
                 if *used_is_taken {
-                    return format!("`{}` takes `{taken}`, which `{}` borrows", name(to), name(from));
+                    return format!(
+                        "`{}` takes `{taken}`, which `{}` borrows",
+                        name(to),
+                        name(from)
+                    );
                 }
-                let mut text =
-                    format!("`{}` takes `{taken}`, and `{}` has `{}`", name(to), name(from), short(used));
+                let mut text = format!(
+                    "`{}` takes `{taken}`, and `{}` has `{}`",
+                    name(to),
+                    name(from),
+                    short(used)
+                );
                 for uses in through {
-                    text.push_str(&format!(", which uses `{}` ({})", short(uses.used_name), uses.location));
+                    text.push_str(&format!(
+                        ", which uses `{}` ({})",
+                        short(uses.used_name),
+                        uses.location
+                    ));
                 }
                 text
             }

@@ -46,7 +46,13 @@ pub(super) fn sequence(edges: &Edges, order: &[i32], hooks: u32) -> Vec<u32> {
 
 impl Graph {
     /// From `sequence`; `time` is what each hook takes at worst, by its place among the hooks there.
-    pub(super) fn new(edges: &Edges, order: &[i32], sequence: &[u32], hooks: u32, time: &[Duration]) -> Self {
+    pub(super) fn new(
+        edges: &Edges,
+        order: &[i32],
+        sequence: &[u32],
+        hooks: u32,
+        time: &[Duration],
+    ) -> Self {
         let place = places(edges, order, sequence, hooks);
         let kept = place.iter().flatten().count() as u32;
         let mut graph = Self::empty(hooks, kept);
@@ -62,8 +68,10 @@ impl Graph {
                 before = Some(to);
             }
         }
-        let in_order: Vec<(i32, u32)> =
-            sequence.iter().filter_map(|&node| Some((order[node as usize], place[node as usize]?))).collect();
+        let in_order: Vec<(i32, u32)> = sequence
+            .iter()
+            .filter_map(|&node| Some((order[node as usize], place[node as usize]?)))
+            .collect();
         let mut topological = Vec::with_capacity(in_order.len() * 2);
         let mut last: Option<Vec<u32>> = None;
         for group in in_order.chunk_by(|a, b| a.0 == b.0) {
@@ -109,11 +117,14 @@ impl Graph {
         let longest = |nodes: &mut dyn Iterator<Item = u32>| {
             nodes.max_by_key(|&node| (self.tail[node as usize], Reverse(node)))
         };
-        let first =
-            longest(&mut (0..self.tail.len() as u32).filter(|&node| self.predecessors[node as usize] == 0));
-        std::iter::successors(first, |&node| longest(&mut self.successors[node as usize].iter().copied()))
-            .filter(|&node| node < self.hooks)
-            .collect()
+        let first = longest(
+            &mut (0..self.tail.len() as u32).filter(|&node| self.predecessors[node as usize] == 0),
+        );
+        std::iter::successors(first, |&node| {
+            longest(&mut self.successors[node as usize].iter().copied())
+        })
+        .filter(|&node| node < self.hooks)
+        .collect()
     }
 
     /// Whether an edge within one order, or a chain of them, leads from `from` to `to`.
@@ -125,7 +136,9 @@ impl Graph {
                 if node == to {
                     return true;
                 }
-                if !self.barriers.contains(&node) && !std::mem::replace(&mut seen[node as usize], true) {
+                if !self.barriers.contains(&node)
+                    && !std::mem::replace(&mut seen[node as usize], true)
+                {
                     next.push(node);
                 }
             }
@@ -145,7 +158,11 @@ impl Graph {
         let hooks_before = |node: u32| {
             let (mut found, mut next) = (Vec::new(), before[node as usize].clone());
             while let Some(node) = next.pop() {
-                if node < self.hooks { found.push(node) } else { next.extend(&before[node as usize]) }
+                if node < self.hooks {
+                    found.push(node)
+                } else {
+                    next.extend(&before[node as usize])
+                }
             }
             found.sort_unstable();
             found.dedup();
@@ -174,8 +191,9 @@ impl Graph {
     pub(super) fn has_edge_in_order(&self) -> Vec<bool> {
         let mut has = vec![false; self.successors.len()];
         for (from, successors) in (0..).zip(&self.successors) {
-            for to in
-                successors.iter().filter(|to| !self.barriers.contains(to) && !self.barriers.contains(&from))
+            for to in successors
+                .iter()
+                .filter(|to| !self.barriers.contains(to) && !self.barriers.contains(&from))
             {
                 has[from as usize] = true;
                 has[*to as usize] = true;
@@ -211,8 +229,11 @@ impl Graph {
         self.tail = vec![Duration::ZERO; self.successors.len()];
         for &node in topological.iter().rev() {
             let node = node as usize;
-            let rest =
-                self.successors[node].iter().map(|&to| self.tail[to as usize]).max().unwrap_or_default();
+            let rest = self.successors[node]
+                .iter()
+                .map(|&to| self.tail[to as usize])
+                .max()
+                .unwrap_or_default();
             self.tail[node] = time.get(node).copied().unwrap_or_default().saturating_add(rest);
         }
     }
@@ -225,8 +246,9 @@ fn places(edges: &Edges, order: &[i32], sequence: &[u32], hooks: u32) -> Vec<Opt
     let mut ahead = vec![false; edges.nodes()];
     let same = |a: u32, b: u32| order[a as usize] == order[b as usize];
     for &node in sequence {
-        behind[node as usize] =
-            edges.predecessors(node).any(|from| same(from, node) && (from < hooks || behind[from as usize]));
+        behind[node as usize] = edges
+            .predecessors(node)
+            .any(|from| same(from, node) && (from < hooks || behind[from as usize]));
     }
     for &node in sequence.iter().rev() {
         ahead[node as usize] =

@@ -1,10 +1,10 @@
 //! Hooks that were promised and are not there.
 
-use crate::{SourceLocation, hook::ExpectedHook};
+use crate::{SourceLocation, declare::hook::ExpectedHook};
 
 use super::{
+    HookId,
     error::{Kind, PlanProblem},
-    spec::HookId,
 };
 
 /// What `expect_hooks!` promised.

@@ -8,16 +8,11 @@ mod corrections;
 mod cycles;
 #[cfg(feature = "json")]
 mod diff;
-#[cfg(feature = "json")]
-mod document;
-mod dot;
 mod edges;
 mod error;
 mod explain;
-mod fits;
+mod export;
 mod graph;
-mod json;
-mod mermaid;
 mod missing;
 mod names;
 mod order;
@@ -26,9 +21,6 @@ mod planned;
 mod resolve;
 mod set;
 mod spec;
-#[cfg(feature = "pictures")]
-mod svg;
-mod table;
 #[cfg(test)]
 mod tests;
 mod timeouts;
@@ -37,7 +29,10 @@ mod written;
 
 use std::{collections::HashMap, sync::OnceLock, time::Duration};
 
-use crate::{Hook, SourceLocation, hook::ExpectedHook};
+use crate::{
+    Hook, SourceLocation,
+    declare::{HookId, Uses, hook::ExpectedHook},
+};
 
 use self::{missing::Promise, resolve::Resolved};
 
@@ -47,15 +42,10 @@ pub use self::diff::PlanDiff;
 pub(crate) use self::names::last_names;
 pub use self::{
     error::{PlanError, PlanProblem},
-    fits::{Fits, Unfit},
     planned::PlannedHook,
     set::HookSet,
 };
-pub(crate) use self::{
-    graph::Graph,
-    spec::{HookId, HookSpec, Uses},
-    timeouts::HookTimeouts,
-};
+pub(crate) use self::{graph::Graph, spec::HookSpec, timeouts::HookTimeouts};
 
 /// What a hook gets that declares no timeout, unless the configuration says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -94,7 +84,11 @@ struct WrittenEdge {
 impl Plan {
     /// The plan of these hooks, whatever their order; [`check`](Self::check) tells whether it holds.
     /// `expected` is what `expect_hooks!` promised; those that are in `specs` are no problem.
-    pub(crate) fn build(specs: Vec<HookSpec>, uses: Vec<Uses>, expected: Vec<ExpectedHook>) -> Self {
+    pub(crate) fn build(
+        specs: Vec<HookSpec>,
+        uses: Vec<Uses>,
+        expected: Vec<ExpectedHook>,
+    ) -> Self {
         let empty = Self {
             entries: Vec::with_capacity(specs.len()),
             index: HashMap::with_capacity(specs.len()),
@@ -133,7 +127,9 @@ impl Plan {
     pub fn runs_before<A: Hook, B: Hook>(&self) -> bool {
         let Resolved { hooks, place, graph, problems } = self.resolved();
         let place = |id| place.get(&id).copied();
-        let (Some(a), Some(b)) = (place(HookId::of::<A>()), place(HookId::of::<B>())) else { return false };
+        let (Some(a), Some(b)) = (place(HookId::of::<A>()), place(HookId::of::<B>())) else {
+            return false;
+        };
         let [first, second] = [a, b].map(|place| hooks[place as usize].order);
         problems.is_empty() && (first < second || first == second && graph.reaches_in_order(a, b))
     }
@@ -148,7 +144,11 @@ impl Plan {
     /// ways are as long, it is one of them, always the same.
     #[must_use]
     pub fn critical_path(&self) -> Vec<&PlannedHook> {
-        self.graph().critical_path().into_iter().map(|place| &self.hooks()[place as usize]).collect()
+        self.graph()
+            .critical_path()
+            .into_iter()
+            .map(|place| &self.hooks()[place as usize])
+            .collect()
     }
 
     /// For whoever runs the plan: node `i` is `hooks()[i]`. Of an invalid plan it lacks what contradicts.

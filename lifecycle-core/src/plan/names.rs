@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::spec::{HookId, HookSpec};
+use super::{HookId, spec::HookSpec};
 
 /// The name of each of `hooks`, which are sorted by name, and the groups that were given one name by
 /// hand.
@@ -41,7 +41,8 @@ pub(super) fn names(hooks: &[&HookSpec]) -> (Vec<Cow<'static, str>>, Vec<Vec<u32
 /// The last segment of each name that is a path, where no other has the same, else all of it: a `::`
 /// within an address or a type separates nothing.
 pub(crate) fn last_names<'n>(names: &[&'n str]) -> Vec<&'n str> {
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
     let last = |name: &'n str| match name.rsplit_once("::") {
         Some((_, last)) if name.split("::").all(is_word) => last,
         _ => name,

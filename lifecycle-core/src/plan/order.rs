@@ -49,7 +49,8 @@ fn lift_once(edges: &Edges, written: &[Option<i32>]) -> Lifted {
     }
     let order = (0..written.len())
         .map(|i| {
-            written[i].unwrap_or_else(|| 0.min(ceiling[i].unwrap_or(0)).max(floor[i].unwrap_or(i32::MIN)))
+            written[i]
+                .unwrap_or_else(|| 0.min(ceiling[i].unwrap_or(0)).max(floor[i].unwrap_or(i32::MIN)))
         })
         .collect();
 
@@ -87,7 +88,9 @@ fn chains_to(
             match written[from as usize] {
                 None => next.push_back(from),
                 Some(order) if order > own => {
-                    chains.push(std::iter::successors(Some(from), |at| leads_to.get(at).copied()).collect());
+                    chains.push(
+                        std::iter::successors(Some(from), |at| leads_to.get(at).copied()).collect(),
+                    );
                 }
                 Some(_) => {}
             }

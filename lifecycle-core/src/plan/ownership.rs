@@ -5,11 +5,12 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
 };
 
-use crate::hook::{Access, Need};
+use crate::declare::hook::{Access, Need};
 
 use super::{
+    Uses,
     edges::{Edge, Owns, Why},
-    spec::{HookSpec, Uses},
+    spec::HookSpec,
 };
 
 /// Ownership as the hooks and `uses` state it.
@@ -34,7 +35,11 @@ pub(super) fn ownership(hooks: &[&HookSpec], uses: &[Uses]) -> Ownership {
                 if taker != user.hook {
                     let (used, used_is_taken) = (user.asks_for, user.through.is_empty());
                     let owns = Owns { taken, used, used_is_taken, through: user.through.clone() };
-                    found.edges.push(Edge { from: user.hook, to: taker, why: Why::Owns(Box::new(owns)) });
+                    found.edges.push(Edge {
+                        from: user.hook,
+                        to: taker,
+                        why: Why::Owns(Box::new(owns)),
+                    });
                 }
             }
         }
@@ -78,7 +83,9 @@ impl<'s> Claims<'s> {
                     }
                     // A provided `Arc<T>` serves `&T`, so the one who takes the `Arc` waits as well.
                     Access::Borrow => {
-                        [id, arc_id].into_iter().for_each(|id| borrowers.entry(*id).or_default().push(claim));
+                        [id, arc_id]
+                            .into_iter()
+                            .for_each(|id| borrowers.entry(*id).or_default().push(claim));
                     }
                 }
             }

@@ -4,23 +4,23 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{
     SourceLocation,
-    hook::{Access, Need},
+    declare::hook::{Access, Need},
 };
 
-use super::spec::HookId;
+use crate::declare::HookId;
 
 /// A hook of a plan, with what the plan made of it.
 #[derive(Clone, Debug)]
 pub struct PlannedHook {
-    pub(super) id: HookId,
-    pub(super) name: Cow<'static, str>,
-    pub(super) location: SourceLocation,
-    pub(super) order: i32,
-    pub(super) timeout: Duration,
-    pub(super) timeout_written: bool,
-    pub(super) reserve: Duration,
-    pub(super) needs: Vec<Need>,
-    pub(super) unordered: bool,
+    pub(crate) id: HookId,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) location: SourceLocation,
+    pub(crate) order: i32,
+    pub(crate) timeout: Duration,
+    pub(crate) timeout_written: bool,
+    pub(crate) reserve: Duration,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) unordered: bool,
 }
 
 impl PlannedHook {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Plan,
+    HookId, Plan, Uses,
     cycles::cut_cycles,
     edges::{Edge, Edges, Why},
     error::PlanProblem,
@@ -16,7 +16,7 @@ use super::{
     order::lift,
     ownership::ownership,
     planned::PlannedHook,
-    spec::{HookId, HookSpec, Uses},
+    spec::HookSpec,
 };
 
 /// What follows from a plan's hooks, edges and corrections.
@@ -45,16 +45,20 @@ impl Resolved {
         let order = lifted.order;
 
         let explainer = Explainer { specs: &specs, names: &names, edges: &edges };
-        let mut problems: Vec<PlanProblem> = cycles.iter().map(|cycle| explainer.cycle(cycle)).collect();
+        let mut problems: Vec<PlanProblem> =
+            cycles.iter().map(|cycle| explainer.cycle(cycle)).collect();
         let in_cycles = cycles.iter().flat_map(|cycle| {
             let pairs = cycle.iter().zip(cycle.iter().cycle().skip(1));
             pairs.filter(|(from, to)| {
-                written[**to as usize].is_some() && written[**from as usize] > written[**to as usize]
+                written[**to as usize].is_some()
+                    && written[**from as usize] > written[**to as usize]
             })
         });
         problems.extend(in_cycles.map(|(&from, &to)| explainer.contradiction(&[from, to])));
         problems.extend(lifted.contradictions.iter().map(|chain| explainer.contradiction(chain)));
-        problems.extend(owned.contested.iter().map(|(taken, takers)| explainer.two_takers(taken, takers)));
+        problems.extend(
+            owned.contested.iter().map(|(taken, takers)| explainer.two_takers(taken, takers)),
+        );
         problems.extend(clashes.iter().map(|clash| explainer.equal_names(clash)));
         problems.extend(plan.missing().map(|missing| missing.problem()));
 
@@ -146,11 +150,23 @@ fn edges(plan: &Plan, specs: &[&HookSpec], owned: Vec<Edge>) -> Edges {
     let mut list = owned;
     for spec in writers() {
         let own = node[&spec.id];
-        list.extend(spec.after.iter().map(|other| Edge { from: node[other], to: own, why: Why::After }));
-        list.extend(spec.before.iter().map(|other| Edge { from: own, to: node[other], why: Why::Before }));
+        list.extend(spec.after.iter().map(|other| Edge {
+            from: node[other],
+            to: own,
+            why: Why::After,
+        }));
+        list.extend(spec.before.iter().map(|other| Edge {
+            from: own,
+            to: node[other],
+            why: Why::Before,
+        }));
     }
     for edge in &plan.edges {
-        list.push(Edge { from: node[&edge.before], to: node[&edge.after], why: Why::Edge(edge.location) });
+        list.push(Edge {
+            from: node[&edge.before],
+            to: node[&edge.after],
+            why: Why::Edge(edge.location),
+        });
     }
     Edges::new(node.len(), list)
 }

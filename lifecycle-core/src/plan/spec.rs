@@ -1,32 +1,14 @@
 //! What goes into a plan: hooks, from wherever they come, and what resources use one another.
 
-use std::{
-    any::{TypeId, type_name},
-    borrow::Cow,
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::TypeId, borrow::Cow, time::Duration};
 
 use crate::{
-    Hook, ShutdownContext, SourceLocation,
-    hook::{HookDecl, Need},
+    ShutdownContext, SourceLocation,
+    declare::{
+        HookId,
+        hook::{HookDecl, Need},
+    },
 };
-
-/// Who a hook is. Names are for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum HookId {
-    /// Declared by `#[on_shutdown]`: its marker type.
-    Declared(TypeId),
-    /// Registered at run time, counted by whoever registers.
-    Registered(u64),
-}
-
-impl HookId {
-    /// The hook whose marker is `H`.
-    pub(crate) fn of<H: Hook>() -> Self {
-        Self::Declared(H::declared().marker)
-    }
-}
 
 /// A hook as it was written down or registered, before anything is derived from it.
 #[derive(Clone, Debug)]
@@ -54,7 +36,7 @@ impl HookSpec {
 
 impl From<&'static HookDecl> for HookSpec {
     fn from(decl: &'static HookDecl) -> Self {
-        let ids = |hooks: &[crate::hook::HookRef]| {
+        let ids = |hooks: &[crate::declare::hook::HookRef]| {
             hooks.iter().map(|hook| HookId::Declared(hook().marker)).collect()
         };
         Self {
@@ -68,32 +50,6 @@ impl From<&'static HookDecl> for HookSpec {
             after: ids(decl.after),
             before: ids(decl.before),
             needs: decl.needs.to_vec(),
-        }
-    }
-}
-
-/// `provide(v).uses::<U>()`: who borrows or takes `of` counts as borrowing `used`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Uses {
-    pub(crate) of: TypeId,
-    pub(crate) of_name: &'static str,
-    pub(crate) used: TypeId,
-    /// `Arc<used>`, which serves `&used` too.
-    pub(crate) used_arc: TypeId,
-    pub(crate) used_name: &'static str,
-    pub(crate) location: SourceLocation,
-}
-
-impl Uses {
-    /// A provided `T` uses `U`, as said at `location`.
-    pub(crate) fn new<T: 'static, U: 'static>(location: SourceLocation) -> Self {
-        Self {
-            of: TypeId::of::<T>(),
-            of_name: type_name::<T>(),
-            used: TypeId::of::<U>(),
-            used_arc: TypeId::of::<Arc<U>>(),
-            used_name: type_name::<U>(),
-            location,
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::settings::{Findings, HOOK_TIMEOUT_OF};
+use crate::config::settings::{Findings, HOOK_TIMEOUT_OF};
 
-use super::{Plan, spec::HookId};
+use super::{HookId, Plan};
 
 /// What `LIFECYCLE_HOOK_TIMEOUT__<name>` says: names as they are written there, and times.
 #[derive(Clone, Debug)]
@@ -18,9 +18,9 @@ impl HookTimeouts {
         for (name, timeout) in &self.0 {
             match find_hook(plan, name).as_slice() {
                 [hook] => plan.set_timeout(*hook, *timeout),
-                [] => findings
-                    .warnings
-                    .push(format!("{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet")),
+                [] => findings.warnings.push(format!(
+                    "{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet"
+                )),
                 _ => findings.errors.push(format!(
                     "{HOOK_TIMEOUT_OF}{name}: several hooks end in that name; write more of it"
                 )),
@@ -34,12 +34,17 @@ impl HookTimeouts {
 /// `CLOSE_POOL` where that is one hook only.
 fn find_hook(plan: &Plan, name: &str) -> Vec<HookId> {
     let exact = |hook: &str| variable(hook) == name;
-    let whole: Vec<_> = plan.hooks().iter().filter(|hook| exact(hook.name())).map(|hook| hook.id()).collect();
+    let whole: Vec<_> =
+        plan.hooks().iter().filter(|hook| exact(hook.name())).map(|hook| hook.id()).collect();
     if !whole.is_empty() {
         return whole;
     }
     let end = format!("__{name}");
-    plan.hooks().iter().filter(|hook| variable(hook.name()).ends_with(&end)).map(|hook| hook.id()).collect()
+    plan.hooks()
+        .iter()
+        .filter(|hook| variable(hook.name()).ends_with(&end))
+        .map(|hook| hook.id())
+        .collect()
 }
 
 /// A hook's name as part of the name of a variable.

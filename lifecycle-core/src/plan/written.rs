@@ -1,6 +1,6 @@
 //! What was written down of a plan, before anything is derived from it: for whoever checks a stop against it.
 
-use super::{Plan, spec::HookId};
+use super::{HookId, Plan};
 
 impl Plan {
     /// The edges as they were written, between hooks that are in the plan: the first before the second.

@@ -15,8 +15,17 @@ impl Report {
     /// back.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let Inner { reason, shutdown_id, exit_code, total, deadline, signals, drain, hooks, problems } =
-            &*self.inner;
+        let Inner {
+            reason,
+            shutdown_id,
+            exit_code,
+            total,
+            deadline,
+            signals,
+            drain,
+            hooks,
+            problems,
+        } = &*self.inner;
         let named = |hook: &HookReport| hook_json(hook, hooks);
         Json::Object(vec![
             ("format", FORMAT.into()),
@@ -55,9 +64,12 @@ fn reason_json(reason: &Reason) -> Json {
                 Sender::Kernel => ("kernel", None),
                 Sender::Process { pid, uid } => ("process", Some((pid, uid))),
             };
-            let ids =
-                ids.map(|(pid, uid)| [("pid", Json::Count(pid.into())), ("uid", Json::Count(uid.into()))]);
-            Json::Object([("kind", kind.into())].into_iter().chain(ids.into_iter().flatten()).collect())
+            let ids = ids.map(|(pid, uid)| {
+                [("pid", Json::Count(pid.into())), ("uid", Json::Count(uid.into()))]
+            });
+            Json::Object(
+                [("kind", kind.into())].into_iter().chain(ids.into_iter().flatten()).collect(),
+            )
         });
         members.extend([("signal", signal.to_string().as_str().into()), ("sender", sender)]);
     }
@@ -73,7 +85,8 @@ fn signal_json(signal: &SignalReport) -> Json {
 }
 
 fn drain_json(drain: &DrainReport) -> Json {
-    let DrainReport { delay, took, timed_out, hurried, main_did_not_return, sites, in_flight } = drain;
+    let DrainReport { delay, took, timed_out, hurried, main_did_not_return, sites, in_flight } =
+        drain;
     let point = |(at, count): &_| {
         Json::Object(vec![("at_seconds", Json::Seconds(*at)), ("count", Json::from(*count))])
     };
@@ -123,5 +136,8 @@ fn hook_json(hook: &HookReport, hooks: &[HookReport]) -> Json {
 
 fn outcome_json(outcome: &Outcome) -> Json {
     let kind = outcome.word().replace(' ', "_");
-    Json::Object(vec![("kind", kind.as_str().into()), ("text", outcome.text().map(String::as_str).into())])
+    Json::Object(vec![
+        ("kind", kind.as_str().into()),
+        ("text", outcome.text().map(String::as_str).into()),
+    ])
 }

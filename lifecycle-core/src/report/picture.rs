@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    Outcome, Reason, SignalReport, SiteReport, duration,
+    Outcome, Reason, SignalReport, SiteReport,
     picture::{Bar, Column, Hook, HookGraph, InFlight, Moment, Page, Row, Table, Timeline, short},
     plan::last_names,
+    values::duration,
 };
 
 use super::{DrainReport, HookReport, Report, timeline::site_line};
@@ -30,7 +31,12 @@ impl Report {
                 timeline.facts.clear();
                 problems.into_iter().map(str::to_owned).collect()
             }
-            None => self.drain().main_line().into_iter().chain(self.problems().iter().cloned()).collect(),
+            None => self
+                .drain()
+                .main_line()
+                .into_iter()
+                .chain(self.problems().iter().cloned())
+                .collect(),
         };
         let page = Page { problems, timeline, graph: self.graph(), tables: self.tables() };
         page.to_html()
@@ -39,7 +45,10 @@ impl Report {
     pub(crate) fn timeline(&self) -> Timeline {
         let (hooks, drain) = (self.hooks(), self.drain());
         if let Some(problems) = self.prevented_by() {
-            return Timeline::without_rows(self.verdict(), problems.into_iter().map(str::to_owned).collect());
+            return Timeline::without_rows(
+                self.verdict(),
+                problems.into_iter().map(str::to_owned).collect(),
+            );
         }
         let signal = |signal: &SignalReport| Moment {
             at: signal.at(),
@@ -53,8 +62,10 @@ impl Report {
             total: self.total(),
             deadline: self.deadline(),
             phases: phases(drain),
-            in_flight: (drain.in_flight().iter().any(|point| point.1 > 0))
-                .then(|| InFlight { points: drain.in_flight().to_vec(), end: drain.delay() + drain.took() }),
+            in_flight: (drain.in_flight().iter().any(|point| point.1 > 0)).then(|| InFlight {
+                points: drain.in_flight().to_vec(),
+                end: drain.delay() + drain.took(),
+            }),
             rows: hooks.iter().map(|hook| self.row(hook)).collect(),
             chain: self.chain(),
             signals: self.signals().iter().map(signal).collect(),
@@ -83,7 +94,9 @@ impl Report {
         let drawn = hooks.iter().zip(last_names(&names)).map(|(hook, name)| Hook {
             name: name.to_owned(),
             detail: match hook.started() {
-                Some(_) => format!("{} of {}", short(hook.took()), duration::display(hook.timeout())),
+                Some(_) => {
+                    format!("{} of {}", short(hook.took()), duration::display(hook.timeout()))
+                }
                 None => hook.outcome().word().to_owned(),
             },
             explained: self.explain(hook),
@@ -103,8 +116,9 @@ impl Report {
 
     /// What decided how long the stop took, where that is more than one hook.
     fn chain(&self) -> Vec<usize> {
-        let place =
-            |of_chain: &&HookReport| self.hooks().iter().position(|hook| std::ptr::eq(*of_chain, hook));
+        let place = |of_chain: &&HookReport| {
+            self.hooks().iter().position(|hook| std::ptr::eq(*of_chain, hook))
+        };
         let chain: Vec<usize> = self.critical_chain().iter().filter_map(place).collect();
         if chain.len() > 1 { chain } else { Vec::new() }
     }
@@ -129,7 +143,11 @@ impl Report {
         let Some(deadline) = self.deadline() else { return "no deadline".to_owned() };
         match deadline.checked_sub(self.total()) {
             Some(left) => format!("{} before its deadline at {}", short(left), short(deadline)),
-            None => format!("{} past its deadline at {}", short(self.total() - deadline), short(deadline)),
+            None => format!(
+                "{} past its deadline at {}",
+                short(self.total() - deadline),
+                short(deadline)
+            ),
         }
     }
 
@@ -149,10 +167,15 @@ impl Report {
         if let Some(started) = hook.started() {
             lines.push(format!("started at {}, took {}", short(started), short(hook.took())));
         }
-        let share = (hook.allotted() < hook.timeout()).then(|| format!(", given {}", short(hook.allotted())));
+        let share = (hook.allotted() < hook.timeout())
+            .then(|| format!(", given {}", short(hook.allotted())));
         let slack = hook.slack().map(|slack| format!(", slack {}", short(slack)));
         let timeout = duration::display(hook.timeout());
-        lines.push(format!("timeout {timeout}{}{}", share.unwrap_or_default(), slack.unwrap_or_default()));
+        lines.push(format!(
+            "timeout {timeout}{}{}",
+            share.unwrap_or_default(),
+            slack.unwrap_or_default()
+        ));
         lines
     }
 
@@ -163,7 +186,12 @@ impl Report {
         let place = |hook: &HookReport| hook.location().to_string();
         let started = |hook: &HookReport| hook.started().map(short).unwrap_or_default();
         let step = |hook: &&HookReport| {
-            vec![format!("@{}", started(hook)), format!("+{}", short(hook.took())), name(hook), place(hook)]
+            vec![
+                format!("@{}", started(hook)),
+                format!("+{}", short(hook.took())),
+                name(hook),
+                place(hook),
+            ]
         };
         let blame = |hook: &&HookReport| {
             vec![short(hook.took()), name(hook), hook.outcome().to_string(), place(hook)]
@@ -172,7 +200,8 @@ impl Report {
             self.hooks().iter().filter(|hook| hook.slack().is_some()).collect();
         by_slack.sort_by_key(|hook| hook.slack());
         let slack = |hook: &&HookReport| {
-            let times = [hook.slack().unwrap_or_default(), hook.took(), hook.timeout(), hook.allotted()];
+            let times =
+                [hook.slack().unwrap_or_default(), hook.took(), hook.timeout(), hook.allotted()];
             times.into_iter().map(short).chain([name(hook)]).collect()
         };
         let signal = |signal: &SignalReport| {
@@ -186,12 +215,22 @@ impl Report {
         vec![
             Table {
                 title: "Critical chain",
-                columns: vec![("started", Number), ("took", Number), ("hook", Name), ("declared at", Place)],
+                columns: vec![
+                    ("started", Number),
+                    ("took", Number),
+                    ("hook", Name),
+                    ("declared at", Place),
+                ],
                 rows: self.critical_chain().iter().map(step).collect(),
             },
             Table {
                 title: "Blame",
-                columns: vec![("took", Number), ("hook", Name), ("outcome", Words), ("declared at", Place)],
+                columns: vec![
+                    ("took", Number),
+                    ("hook", Name),
+                    ("outcome", Words),
+                    ("declared at", Place),
+                ],
                 rows: self.blame().iter().map(blame).collect(),
             },
             Table {
@@ -229,7 +268,8 @@ fn phases(drain: &DrainReport) -> Vec<Row> {
         outcome,
     };
     let waited = "new work was still admitted";
-    let delay = phase("(delay)", "delay", Outcome::Completed, Duration::ZERO, drain.delay(), waited);
+    let delay =
+        phase("(delay)", "delay", Outcome::Completed, Duration::ZERO, drain.delay(), waited);
     let end = if drain.timed_out() { Outcome::TimedOut } else { Outcome::Completed };
     let refused = "new work was refused";
     let drained = phase("(drain)", "drain", end, drain.delay(), drain.took(), refused);

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::{
     Outcome, Reason, Sender, Signal, SiteReport, SourceLocation,
-    intern::intern,
     read::{JsonError, moment, optional_moment, optional_seconds, read, seconds},
+    text::intern::intern,
 };
 
 use super::{
@@ -133,7 +133,8 @@ impl ReportJson {
             self.hooks.iter().enumerate().map(|(at, hook)| (hook.name.clone(), at)).collect();
         let hooks = self.hooks.into_iter().enumerate();
         let hooks = hooks.map(|(at, hook)| hook.into_hook(at, &place)).collect::<Result<_, _>>()?;
-        let signals = self.signals.into_iter().map(SignalJson::into_signal).collect::<Result<_, _>>()?;
+        let signals =
+            self.signals.into_iter().map(SignalJson::into_signal).collect::<Result<_, _>>()?;
         Ok(Report::new(Inner {
             reason: self.reason.into_reason()?,
             shutdown_id: self.shutdown_id,
@@ -186,7 +187,11 @@ impl DrainJson {
             hurried: self.hurried,
             main_did_not_return: self.main_did_not_return,
             sites: self.sites.into_iter().map(SiteJson::into_site).collect(),
-            in_flight: self.in_flight.into_iter().map(|point| (point.at_seconds, point.count)).collect(),
+            in_flight: self
+                .in_flight
+                .into_iter()
+                .map(|point| (point.at_seconds, point.count))
+                .collect(),
         }
     }
 }
@@ -212,7 +217,10 @@ impl HookJson {
     fn into_hook(self, at: usize, place: &HashMap<String, usize>) -> Result<HookReport, JsonError> {
         let find = |name: &String| {
             place.get(name).copied().filter(|&before| before < at).ok_or_else(|| {
-                JsonError::new(format!("the hook `{}` names `{name}`, which is no hook before it", self.name))
+                JsonError::new(format!(
+                    "the hook `{}` names `{name}`, which is no hook before it",
+                    self.name
+                ))
             })
         };
         Ok(HookReport {

@@ -4,7 +4,7 @@ use super::{
     DrainReport, HookReport, Report,
     timeline::{short, site_line},
 };
-use crate::{Reason, terminal::plain};
+use crate::{Reason, text::terminal::plain};
 
 /// What the kubelet reads of a termination message.
 const LIMIT: usize = 4_096;
@@ -39,7 +39,8 @@ impl Report {
             return std::iter::once(first).chain(problems.map(str::to_owned)).collect();
         }
         let verdict = if self.is_clean() { "stopped cleanly" } else { "stopped uncleanly" };
-        let limit = self.deadline().map(|deadline| format!(" of {}", short(deadline))).unwrap_or_default();
+        let limit =
+            self.deadline().map(|deadline| format!(" of {}", short(deadline))).unwrap_or_default();
         let mut lines = vec![format!(
             "{verdict}: exit code {}, {}{limit}; {}",
             self.exit_code(),
@@ -67,7 +68,12 @@ impl Report {
     }
 }
 
-fn named(lines: &mut Vec<String>, what: &str, hooks: &[&HookReport], say: impl Fn(&&HookReport) -> String) {
+fn named(
+    lines: &mut Vec<String>,
+    what: &str,
+    hooks: &[&HookReport],
+    say: impl Fn(&&HookReport) -> String,
+) {
     if hooks.is_empty() {
         return;
     }

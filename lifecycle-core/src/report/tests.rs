@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{DrainReport, HookReport, Inner, Report};
-use crate::{Outcome, Reason, Signal, SignalReport, SiteReport, SourceLocation, plan::HookId};
+use crate::{Outcome, Reason, Signal, SignalReport, SiteReport, SourceLocation, declare::HookId};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -86,7 +86,8 @@ fn a_timeline_reads_like_this() {
     let report = changed(hooks, |inner| {
         inner.exit_code = 70;
         inner.drain = DrainReport { delay: ms(500), took: ms(500), ..DrainReport::default() };
-        inner.problems = vec!["hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms".to_owned()];
+        inner.problems =
+            vec!["hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms".to_owned()];
     });
     let expected = "\
 shutdown 1f-2e (requested: over)
@@ -110,7 +111,8 @@ fn every_outcome_has_its_sign_and_the_sign_its_word() {
     let text = assert_fits(&report);
     let rows: Vec<&str> = text.lines().filter(|line| line.contains("|=")).skip(1).collect();
     assert_eq!(rows.len(), report.hooks().len());
-    let legend = text.lines().skip_while(|line| !line.contains("|0")).skip(1).collect::<Vec<_>>().join("");
+    let legend =
+        text.lines().skip_while(|line| !line.contains("|0")).skip(1).collect::<Vec<_>>().join("");
     let mut signs = Vec::new();
     for (row, hook) in rows.iter().zip(report.hooks()) {
         let sign = row.chars().nth(2).unwrap();
@@ -144,11 +146,15 @@ fn nothing_is_wider_than_a_terminal() {
         String::new(),
     ];
     for name in &long {
-        let hooks = (0..200).map(|n| hook(name, Outcome::Failed(name.clone()), Some(n * 10), 10)).collect();
+        let hooks =
+            (0..200).map(|n| hook(name, Outcome::Failed(name.clone()), Some(n * 10), 10)).collect();
         let report = changed(hooks, |inner| {
             inner.reason = Reason::Requested(name.clone());
-            inner.drain.sites =
-                vec![SiteReport::for_tests("orders::place_order::inner", usize::MAX, ms(u64::MAX / 9))];
+            inner.drain.sites = vec![SiteReport::for_tests(
+                "orders::place_order::inner",
+                usize::MAX,
+                ms(u64::MAX / 9),
+            )];
             inner.problems = vec![
                 name.clone(),
                 format!("{} {}", name, name),
@@ -186,15 +192,19 @@ fn a_stop_that_took_no_time_has_a_timeline() {
     let hooks = vec![hook("flush", Outcome::Completed, Some(0), 0)];
     let text = assert_fits(&changed(hooks, |inner| inner.total = Duration::ZERO));
     assert!(
-        text.contains("  + flush                          |=                               |     0 us"),
+        text.contains(
+            "  + flush                          |=                               |     0 us"
+        ),
         "{text}"
     );
 }
 
 #[test]
 fn what_did_not_start_has_the_problems_and_nothing_else() {
-    let problems =
-        vec!["the plan is invalid:\n   - `a` waits".to_owned(), format!("second{}", " word".repeat(15))];
+    let problems = vec![
+        "the plan is invalid:\n   - `a` waits".to_owned(),
+        format!("second{}", " word".repeat(15)),
+    ];
     let expected = "\
 did not start, exit code 78
 ! the plan is invalid:
@@ -214,8 +224,10 @@ did not start, exit code 78
 #[test]
 fn bars_stay_within_the_picture() {
     // What is stuck runs on while the report is written.
-    let hooks =
-        vec![hook("stuck", Outcome::Stuck, Some(1_999), 90_000), hook("late", Outcome::Late, Some(9_000), 1)];
+    let hooks = vec![
+        hook("stuck", Outcome::Stuck, Some(1_999), 90_000),
+        hook("late", Outcome::Late, Some(9_000), 1),
+    ];
     let text = assert_fits(&report(hooks));
     let rows: Vec<&str> = text.lines().filter(|line| line.contains('=')).collect();
     assert_eq!(rows.len(), 3, "{text}");
@@ -233,7 +245,8 @@ fn blame_is_longest_first() {
         hook("c", Outcome::NotStarted, None, 0),
         hook("d", Outcome::Completed, Some(0), 5),
     ];
-    let names: Vec<String> = report(hooks).blame().iter().map(|hook| hook.name().to_owned()).collect();
+    let names: Vec<String> =
+        report(hooks).blame().iter().map(|hook| hook.name().to_owned()).collect();
     assert_eq!(names, ["b", "a", "d", "c"]);
 }
 
@@ -293,7 +306,8 @@ fn in_colour_it_says_the_same() {
 #[test]
 fn more_signals_than_the_first_have_a_row_and_words() {
     let report = changed(vec![hook("a", Outcome::Completed, Some(1_000), 1_000)], |inner| {
-        let signal = |signal, at, did: &str| SignalReport { signal, at: ms(at), did: did.to_owned() };
+        let signal =
+            |signal, at, did: &str| SignalReport { signal, at: ms(at), did: did.to_owned() };
         inner.signals = vec![
             signal(Signal::Term, 0, "asks for a graceful stop"),
             signal(Signal::Int, 1_000, "ends the delay and the drain now; hooks still run"),
@@ -352,7 +366,8 @@ fn a_summary_is_never_longer_than_kubernetes_reads() {
         (5_000, 1, true),
     ];
     for (problems, length, is_cut) in cases {
-        let hooks = (0..200).map(|n| hook(&format!("häßlich::{n}"), Outcome::Stuck, Some(0), n)).collect();
+        let hooks =
+            (0..200).map(|n| hook(&format!("häßlich::{n}"), Outcome::Stuck, Some(0), n)).collect();
         let report = changed(hooks, |inner| inner.problems = vec!["ü".repeat(length); problems]);
         let summary = report.summary();
         assert!(summary.len() <= 4_096, "{problems} of {length}: {}", summary.len());
@@ -379,7 +394,11 @@ mod json {
             inner.deadline = None;
             inner.total = Duration::from_nanos(1_234_567_891);
             inner.signals = vec![
-                SignalReport { signal: Signal::Int, at: ms(3), did: "asks \"politely\"".to_owned() },
+                SignalReport {
+                    signal: Signal::Int,
+                    at: ms(3),
+                    did: "asks \"politely\"".to_owned(),
+                },
                 SignalReport { signal: Signal::Term, at: ms(700), did: "nothing".to_owned() },
             ];
             inner.drain = DrainReport {
@@ -399,7 +418,10 @@ mod json {
     fn what_is_written_is_read_back() {
         let text = || "wörds".to_owned();
         let reasons = [
-            Reason::Signal { signal: Signal::Term, sender: Some(Sender::Process { pid: 1, uid: 0 }) },
+            Reason::Signal {
+                signal: Signal::Term,
+                sender: Some(Sender::Process { pid: 1, uid: 0 }),
+            },
             Reason::Signal { signal: Signal::Hup, sender: Some(Sender::Kernel) },
             Reason::Signal { signal: Signal::Quit, sender: None },
             Reason::Requested(text()),
@@ -443,17 +465,23 @@ mod json {
             Report::from_json(&changed).unwrap_err().to_string()
         };
         assert!(refused("\"version\": 1", "\"version\": 9").contains("version 9"));
-        assert!(refused("lifecycle.report", "lifecycle.plan").contains("`lifecycle.report` is wanted"));
+        assert!(
+            refused("lifecycle.report", "lifecycle.plan").contains("`lifecycle.report` is wanted")
+        );
         assert!(refused("\"timed_out\": true", "\"timed_out\": 7").contains("line "));
         assert!(refused("\"took_seconds\": 0.041", "\"took_seconds\": -1").contains("-1 seconds"));
-        assert!(refused("\"kind\": \"stuck\"", "\"kind\": \"odd\"").contains("`odd` is no outcome"));
         assert!(
-            refused("\"signal\": \"SIGINT\"", "\"signal\": \"SIGFOO\"").contains("`SIGFOO` is no signal")
+            refused("\"kind\": \"stuck\"", "\"kind\": \"odd\"").contains("`odd` is no outcome")
+        );
+        assert!(
+            refused("\"signal\": \"SIGINT\"", "\"signal\": \"SIGFOO\"")
+                .contains("`SIGFOO` is no signal")
         );
         // Sums of it would overflow.
         for time in ["total", "delay", "started", "took", "at"] {
-            let first =
-                json.lines().find_map(|line| line.trim().strip_prefix(&format!("\"{time}_seconds\": ")));
+            let first = json
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(&format!("\"{time}_seconds\": ")));
             let first = format!("\"{time}_seconds\": {}", first.unwrap());
             let long = refused(&first, &format!("\"{time}_seconds\": 1e30,"));
             assert!(long.contains("no stop takes a century"), "{time}: {long}");
@@ -468,7 +496,7 @@ mod json {
 
     #[test]
     fn a_reader_of_another_program_finds_hooks_by_place_and_name() {
-        use crate::{Hook, hook::HookDecl};
+        use crate::{Hook, declare::hook::HookDecl};
         enum Flush {}
         impl Hook for Flush {
             fn declared() -> &'static HookDecl {
@@ -490,8 +518,9 @@ mod json {
         }
         let written = report(vec![hook("orders::flush", Outcome::TimedOut, Some(0), 9)]);
         assert_eq!(written.outcome::<Flush>(), None);
-        let read =
-            |report: &Report| Report::from_json(&report.to_json()).unwrap().outcome::<Flush>().cloned();
+        let read = |report: &Report| {
+            Report::from_json(&report.to_json()).unwrap().outcome::<Flush>().cloned()
+        };
         assert_eq!(read(&written), Some(Outcome::TimedOut));
         // Of one macro, on one line.
         let other = hook("orders::flush_all", Outcome::Completed, Some(0), 9);

@@ -4,8 +4,9 @@ use std::{fmt, time::Duration};
 
 use super::{DrainReport, Inner, Report};
 use crate::{
-    Outcome, Reason, SiteReport, duration,
-    terminal::{Tint, broken, column_count, columns, plain},
+    Outcome, Reason, SiteReport,
+    text::terminal::{Tint, broken, column_count, columns, plain},
+    values::duration,
 };
 
 const WIDTH: usize = 80;
@@ -25,9 +26,12 @@ impl fmt::Display for Report {
             return problems.iter().try_for_each(|problem| wrapped(f, "! ", problem));
         }
         line(f, &format!("shutdown {} ({})", inner.shutdown_id, inner.reason))?;
-        let (verdict, tint) = if self.is_clean() { ("clean", Tint::Good) } else { ("unclean", Tint::Bad) };
-        let limit =
-            inner.deadline.map(|deadline| format!(" of {}", duration::display(deadline))).unwrap_or_default();
+        let (verdict, tint) =
+            if self.is_clean() { ("clean", Tint::Good) } else { ("unclean", Tint::Bad) };
+        let limit = inner
+            .deadline
+            .map(|deadline| format!(" of {}", duration::display(deadline)))
+            .unwrap_or_default();
         tint.paint(f, verdict)?;
         writeln!(f, ", exit code {}, {}{limit}\n", inner.exit_code, short(inner.total))?;
         let scale = Scale { total: inner.total };
@@ -52,11 +56,20 @@ impl fmt::Display for Report {
         )?;
         let chain = self.critical_chain();
         for hook in &inner.hooks {
-            let decides = chain.len() > 1 && chain.iter().any(|of_chain| std::ptr::eq(*of_chain, hook));
+            let decides =
+                chain.len() > 1 && chain.iter().any(|of_chain| std::ptr::eq(*of_chain, hook));
             let mark = if decides { CRITICAL } else { ' ' };
-            let bar = hook.started.map_or_else(String::new, |started| scale.bar(started, hook.took));
+            let bar =
+                hook.started.map_or_else(String::new, |started| scale.bar(started, hook.took));
             let sign = hook.outcome.sign();
-            row(f, &format!("{mark} {sign}"), tint_of(&hook.outcome), &hook.name, &bar, &short(hook.took))?;
+            row(
+                f,
+                &format!("{mark} {sign}"),
+                tint_of(&hook.outcome),
+                &hook.name,
+                &bar,
+                &short(hook.took),
+            )?;
         }
         writeln!(f, "    {:NAME$} |{:<BAR$}|", "", scale.ruler())?;
         legend(f, inner, chain.len() > 1)?;
@@ -109,8 +122,10 @@ const fn tint_of(outcome: &Outcome) -> Tint {
 /// The signs that stand in the picture, explained.
 fn legend(f: &mut fmt::Formatter<'_>, inner: &Inner, has_chain: bool) -> fmt::Result {
     let known = Outcome::every("");
-    let stands =
-        |sign| drain_sign(&inner.drain) == sign || inner.hooks.iter().any(|hook| hook.outcome.sign() == sign);
+    let stands = |sign| {
+        drain_sign(&inner.drain) == sign
+            || inner.hooks.iter().any(|hook| hook.outcome.sign() == sign)
+    };
     let signs = known.iter().filter(|outcome| stands(outcome.sign()));
     let signs = signs.map(|outcome| format!("  {} {}", outcome.sign(), outcome.word()));
     let chain = has_chain.then(|| format!("  {CRITICAL} decided how long it took"));
@@ -229,5 +244,7 @@ fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 fn wrapped(f: &mut fmt::Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
     const INDENT: &str = "    ";
     let marks = std::iter::once(mark).chain(std::iter::repeat(INDENT));
-    marks.zip(broken(text, WIDTH - INDENT.len())).try_for_each(|(mark, line)| writeln!(f, "{mark}{line}"))
+    marks
+        .zip(broken(text, WIDTH - INDENT.len()))
+        .try_for_each(|(mark, line)| writeln!(f, "{mark}{line}"))
 }

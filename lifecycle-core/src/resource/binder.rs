@@ -1,7 +1,7 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use super::Resources;
-use crate::{context::ShutdownContext, hook::Need, plan::HookId};
+use crate::{declare::HookId, declare::ShutdownContext, declare::hook::Need};
 
 /// Binds a hook's parameters to resources, for the code that `#[on_shutdown]` generates. The runtime
 /// has checked `HookDecl::needs` before, so `None` is rare, and the binder remembers why.
@@ -62,11 +62,15 @@ impl<'b> Binder<'b> {
             return value.downcast::<T>().ok().map(|value| *value);
         }
         // Out of the store nobody can get a new share, so a count of one stays one.
-        let alone = value.downcast_ref::<Arc<T>>().is_some_and(|share| Arc::strong_count(share) == 1);
+        let alone =
+            value.downcast_ref::<Arc<T>>().is_some_and(|share| Arc::strong_count(share) == 1);
         if alone && !in_use {
             return value.downcast::<Arc<T>>().ok().and_then(|share| Arc::try_unwrap(*share).ok());
         }
-        let held = value.downcast_ref::<Arc<T>>().map(|share| &**share).or_else(|| value.downcast_ref::<T>());
+        let held = value
+            .downcast_ref::<Arc<T>>()
+            .map(|share| &**share)
+            .or_else(|| value.downcast_ref::<T>());
         let clone = cloner.and_then(|clone| held.map(clone));
         let mut shelf = self.resources.lock();
         if clone.is_none() {

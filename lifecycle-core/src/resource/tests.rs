@@ -90,7 +90,11 @@ fn a_near_miss_is_named_with_its_place() {
     let resources = Resources::default();
     resources.provide(Arc::new(Plain(3)), HERE, true).unwrap();
     let missing = resources.missing(&[Need::take::<Plain>()]);
-    assert!(missing[0].why.contains("Arc<") && missing[0].why.contains("src/here.rs:1"), "{}", missing[0]);
+    assert!(
+        missing[0].why.contains("Arc<") && missing[0].why.contains("src/here.rs:1"),
+        "{}",
+        missing[0]
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::teardown::Moment;
-use crate::sys;
+use crate::machine::Moment;
+use crate::os;
 
 /// The clock of a lifecycle.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Clock {
 
 impl Clock {
     pub(crate) fn of_process() -> Self {
-        Self::Boot { began: sys::boot_time() }
+        Self::Boot { began: os::boot_time() }
     }
 
     #[cfg(feature = "testing")]
@@ -28,7 +28,7 @@ impl Clock {
 
     pub(crate) fn now(self) -> Moment {
         match self {
-            Self::Boot { began } => sys::boot_time().saturating_sub(began),
+            Self::Boot { began } => os::boot_time().saturating_sub(began),
             Self::Runtime { began } => began.elapsed(),
         }
     }

@@ -13,7 +13,7 @@ use super::{
     lifecycle::Lifecycle,
     run::{MainResult, Prepared, run_under},
 };
-use crate::{Config, settings::Environment, sys};
+use crate::{Config, config::settings::Environment, os};
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
 /// with the stop. Answers `LIFECYCLE_PLAN` for the hooks that the program is linked with: prints what it asks
@@ -91,7 +91,7 @@ where
     if lifecycle.now().saturating_sub(began) >= patience {
         lifecycle.say(&format!(
             "the runtime did not end within {patience:.1?} and is left behind; threads still there: {}",
-            sys::thread_names().join(", ")
+            os::thread_names().join(", ")
         ));
     }
     MainExit(report.exit_code())
@@ -104,7 +104,7 @@ pub struct MainExit(u8);
 
 impl Termination for MainExit {
     fn report(self) -> ExitCode {
-        sys::yield_to_exit();
+        os::yield_to_exit();
         ExitCode::from(self.0)
     }
 }

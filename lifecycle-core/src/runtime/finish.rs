@@ -9,18 +9,15 @@ use std::{
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{
-    lifecycle::Lifecycle,
-    machine::{ExitWhy, Machine, MainEnd},
-    pulse::SILENCE,
-    records::Records,
-    teardown::{Moment, Phase},
-};
+use super::{lifecycle::Lifecycle, watchdog::SILENCE};
+use crate::machine::{ExitWhy, Machine, MainEnd, Moment, Phase};
 use crate::{
     DrainReport, HookReport, Reason, Report, SignalReport, SiteReport,
-    plan::{HookId, PlannedHook},
-    report::Inner,
-    sys, terminal,
+    declare::HookId,
+    os,
+    plan::PlannedHook,
+    report::{Inner, files::Records},
+    text::terminal,
 };
 
 /// How long the log may hold the report back, and how long writing it to a file may.
@@ -30,23 +27,37 @@ const BREACH_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Hands the report to whoever waits: after the last line of the log, or when that takes too long.
 #[derive(Default)]
-pub(super) struct Publication {
+pub(crate) struct Publication {
     report: watch::Sender<Option<Report>>,
     pending: Mutex<Option<(Moment, Report)>>,
 }
 
 impl Publication {
-    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Report>> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Report>> {
         self.report.subscribe()
     }
 
+    /// Waits for the report.
+    pub(crate) fn published(&self) -> impl Future<Output = Report> + Send + Sync + use<> {
+        let mut reports = self.subscribe();
+        async move {
+            if let Ok(report) = reports.wait_for(Option::is_some).await
+                && let Some(report) = report.clone()
+            {
+                return report;
+            }
+            // The lifecycle is gone without a report, so there will be none.
+            std::future::pending().await
+        }
+    }
+
     /// The report, once it is published.
-    pub(super) fn get(&self) -> Option<Report> {
+    pub(crate) fn get(&self) -> Option<Report> {
         self.report.borrow().clone()
     }
 
     /// Publishes what has waited long enough; says when to ask again.
-    pub(super) fn poll(&self, now: Moment) -> Option<Moment> {
+    pub(crate) fn poll(&self, now: Moment) -> Option<Moment> {
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (due, report) = pending?;
         if now < due {
@@ -57,7 +68,7 @@ impl Publication {
     }
 
     /// The first report stands.
-    pub(super) fn publish(&self, report: Report) {
+    pub(crate) fn publish(&self, report: Report) {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.report.send_if_modified(|published| {
             let first = published.is_none();
@@ -73,7 +84,7 @@ impl Publication {
 
 impl Lifecycle {
     /// The report is final: say what is wrong, write it, hand it over.
-    pub(super) fn finish(&'static self) {
+    pub(crate) fn finish(&'static self) {
         let report = self.build_report(Vec::new());
         let records = {
             let mut machine = self.machine();
@@ -85,8 +96,8 @@ impl Lifecycle {
             self.warn(line);
         }
         self.say_all(main_line.iter().chain(report.problems()));
-        if self.stage.is_none() && sys::stderr_is_terminal() {
-            sys::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
+        if self.stage.is_none() && os::stderr_is_terminal() {
+            os::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
         }
         let patience = if records.is_some() { FILE_PATIENCE } else { LOG_PATIENCE };
         self.publication.wait(self.now() + patience, report.clone());
@@ -109,7 +120,7 @@ impl Lifecycle {
     }
 
     /// The deadline passed: name who holds the process, and end it.
-    pub(super) fn breach(&'static self) {
+    pub(crate) fn breach(&'static self) {
         let culprits = self.culprits();
         let deadline = self.machine().stop().and_then(|stop| stop.budget.deadline);
         // A job that was stopped says so even now.
@@ -127,7 +138,7 @@ impl Lifecycle {
         end_process(code)
     }
 
-    pub(super) fn exit(&'static self, code: u8, why: ExitWhy) {
+    pub(crate) fn exit(&'static self, code: u8, why: ExitWhy) {
         let first = match why {
             ExitWhy::LastRung(signal) => format!("{signal} again: exit {code} at once"),
             ExitWhy::AfterRun(signal) => {
@@ -139,11 +150,12 @@ impl Lifecycle {
                     "the report has been final for {:.1?} and the process did not end in time: exit {code}; \
                      threads still there: {}",
                     self.now().saturating_sub(finished),
-                    sys::thread_names().join(", ")
+                    os::thread_names().join(", ")
                 )
             }
         };
-        let culprits = if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
+        let culprits =
+            if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
         self.announce_exit();
         self.say_all(std::iter::once(&first).chain(&culprits));
         if self.stage.is_some() {
@@ -170,9 +182,9 @@ impl Lifecycle {
 
     /// From before the first word about how the process ends now: main may return meanwhile, and must not
     /// make that a lie.
-    pub(super) fn announce_exit(&self) {
+    pub(crate) fn announce_exit(&self) {
         if self.stage.is_none() {
-            sys::announce_exit();
+            os::announce_exit();
         }
     }
 
@@ -185,7 +197,9 @@ impl Lifecycle {
             for (hook, progress) in teardown.plan().hooks().iter().zip(teardown.progress()) {
                 let what = match progress.phase {
                     Phase::Waiting => "has not started".to_owned(),
-                    Phase::Running { .. } => format!("has been running for {:.1?}", progress.took(now)),
+                    Phase::Running { .. } => {
+                        format!("has been running for {:.1?}", progress.took(now))
+                    }
                     Phase::Aborting { .. }
                     | Phase::Reserve { .. }
                     | Phase::AbortingReserve { .. }
@@ -199,7 +213,9 @@ impl Lifecycle {
         }
         if machine.has_run() && machine.main_end().is_none() {
             let since = machine.stop().map(|stop| now.saturating_sub(stop.at)).unwrap_or_default();
-            lines.push(format!("main has not returned {since:.1?} after the request: it blocks its thread"));
+            lines.push(format!(
+                "main has not returned {since:.1?} after the request: it blocks its thread"
+            ));
         }
         if !machine.has_run() {
             lines.push("run was not reached: start-up still goes on".to_owned());
@@ -219,7 +235,7 @@ impl Lifecycle {
         lines
     }
 
-    pub(super) fn build_report(&self, culprits: Vec<String>) -> Report {
+    pub(crate) fn build_report(&self, culprits: Vec<String>) -> Report {
         let machine = self.machine();
         let now = machine.finished_at().unwrap_or_else(|| self.now());
         let sites = self.gate.report();
@@ -232,14 +248,19 @@ impl Lifecycle {
             && matches!(machine.main_end(), None | Some(MainEnd::Dropped));
         let drain = DrainReport {
             delay: drain.map_or(Duration::ZERO, |drain| since(drain.began)),
-            took: drain
-                .map_or(Duration::ZERO, |drain| drain.ended.unwrap_or(now).saturating_sub(drain.began)),
+            took: drain.map_or(Duration::ZERO, |drain| {
+                drain.ended.unwrap_or(now).saturating_sub(drain.began)
+            }),
             timed_out: drain.is_some_and(|drain| drain.timed_out),
             hurried: machine.is_hurried(),
             main_did_not_return,
             sites,
             in_flight: drain.map_or_else(Vec::new, |drain| {
-                self.gate.curve().into_iter().map(|(at, count)| (since(drain.began) + at, count)).collect()
+                self.gate
+                    .curve()
+                    .into_iter()
+                    .map(|(at, count)| (since(drain.began) + at, count))
+                    .collect()
             }),
         };
         let signals = machine.heard().iter().map(|heard| SignalReport {
@@ -278,12 +299,12 @@ impl Lifecycle {
 
 /// One function ends the process; before it does, it runs what must not be left undone. Nothing here may
 /// allocate, lock or block.
-pub(super) fn end_process(code: u8) -> ! {
+pub(crate) fn end_process(code: u8) -> ! {
     const LAST_RESORTS: [fn(); 0] = [];
     for last_resort in LAST_RESORTS {
         last_resort();
     }
-    sys::exit_now(code)
+    os::exit_now(code)
 }
 
 fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookReport> {
@@ -322,7 +343,9 @@ fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookRe
 fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec<String> {
     let mut problems = Vec::new();
     match machine.main_end() {
-        Some(MainEnd::Failed { error, interrupted: false }) => problems.push(format!("main failed: {error}")),
+        Some(MainEnd::Failed { error, interrupted: false }) => {
+            problems.push(format!("main failed: {error}"))
+        }
         Some(MainEnd::Panicked(text)) => problems.push(format!("main panicked: {text}")),
         _ => {}
     }

@@ -12,21 +12,23 @@ use std::{
 
 use tracing::Instrument;
 
-use super::{lifecycle::Lifecycle, machine::Input, pulse::Hold, registration::Action, teardown::End};
+use super::{lifecycle::Lifecycle, registry::Action, watchdog::Hold};
+use crate::machine::{End, Input};
 use crate::{
     ShutdownContext,
-    hook::{Body, HookDecl, HookEnd},
-    inflight::context,
-    plan::{HookId, PlannedHook},
-    redact::redact,
+    admission::context,
+    declare::HookId,
+    declare::hook::{Body, HookDecl, HookEnd},
+    plan::PlannedHook,
     resource::Binder,
+    text::redact::redact,
 };
 
-pub(super) type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
+pub(crate) type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
 
 impl Lifecycle {
     /// Starts `hook`, which will be cancelled after `timeout`.
-    pub(super) fn launch(&'static self, hook: &PlannedHook, timeout: Duration) {
+    pub(crate) fn launch(&'static self, hook: &PlannedHook, timeout: Duration) {
         let id = hook.id();
         if let Some(part) = self.stage.as_ref().and_then(|stage| stage.part_of(id)) {
             self.launch_part(hook, part);
@@ -41,7 +43,9 @@ impl Lifecycle {
         }
         let name = hook.name().to_owned();
         match self.registry.action(id) {
-            Some(Action::Declared(decl)) if decl.blocking => self.launch_thread(id, name, decl, timeout),
+            Some(Action::Declared(decl)) if decl.blocking => {
+                self.launch_thread(id, name, decl, timeout)
+            }
             Some(Action::Declared(decl)) => {
                 let context = self.context(timeout);
                 let bind = move || match self.bind(id, decl, &name, context) {
@@ -51,20 +55,22 @@ impl Lifecycle {
                 };
                 self.launch_task(id, hook.name(), bind);
             }
-            Some(Action::Registered(start)) => self.launch_task(id, hook.name(), move || Ok(start())),
+            Some(Action::Registered(start)) => {
+                self.launch_task(id, hook.name(), move || Ok(start()))
+            }
             None => self.hook_ended(id, End::Unregistered),
         }
     }
 
     /// Starts the second step of a hook that timed out.
-    pub(super) fn launch_reserve(&'static self, id: HookId) {
+    pub(crate) fn launch_reserve(&'static self, id: HookId) {
         match self.registry.second_step(id) {
             Some(start) => self.launch_task(id, "on_timeout", move || Ok(start())),
             None => self.hook_ended(id, End::Completed),
         }
     }
 
-    pub(super) fn launch_task(
+    pub(crate) fn launch_task(
         &'static self,
         id: HookId,
         name: &str,
@@ -82,7 +88,8 @@ impl Lifecycle {
             // Dropped after everything below, also when the task is aborted.
             let announce = announce;
             let span = self.log.hook_span(&span_name);
-            let start = || span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
+            let start =
+                || span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
             let started = hold.during(self.now(), start);
             let end = match started {
                 Ok(Ok(future)) => {
@@ -97,7 +104,13 @@ impl Lifecycle {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(id, task.abort_handle());
     }
 
-    fn launch_thread(&'static self, id: HookId, name: String, decl: &'static HookDecl, timeout: Duration) {
+    fn launch_thread(
+        &'static self,
+        id: HookId,
+        name: String,
+        decl: &'static HookDecl,
+        timeout: Duration,
+    ) {
         let context = self.context(timeout);
         let admission = self.gate.hook_admission();
         let runtime = self.runtime.get().cloned();
@@ -164,42 +177,48 @@ impl Lifecycle {
     }
 
     /// Drops what no hook took, last provided first, on a thread of its own.
-    pub(super) fn drop_resources(&'static self) {
+    pub(crate) fn drop_resources(&'static self) {
         let runtime = self.runtime.get().cloned();
         let stand_by = self.stand_by();
-        let thread = std::thread::Builder::new().name("lifecycle-drop".to_owned()).spawn(move || {
-            let _stand_by = stand_by;
-            let _gate = context::use_gate(Arc::clone(&self.gate));
-            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
-            for leftover in self.resources.leftovers() {
-                let what = format!("`{}`, provided at {}", leftover.type_name, leftover.location);
-                self.set_dropping(Some(what.clone()));
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| leftover.drop_value())) {
-                    self.say(&format!("the destructor of {what} panicked: {}", panic_text(&*panic)));
+        let thread =
+            std::thread::Builder::new().name("lifecycle-drop".to_owned()).spawn(move || {
+                let _stand_by = stand_by;
+                let _gate = context::use_gate(Arc::clone(&self.gate));
+                let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+                for leftover in self.resources.leftovers() {
+                    let what =
+                        format!("`{}`, provided at {}", leftover.type_name, leftover.location);
+                    self.set_dropping(Some(what.clone()));
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| leftover.drop_value())) {
+                        self.say(&format!(
+                            "the destructor of {what} panicked: {}",
+                            panic_text(&*panic)
+                        ));
+                    }
                 }
-            }
-            self.set_dropping(None);
-            self.post(Input::ResourcesDropped);
-        });
+                self.set_dropping(None);
+                self.post(Input::ResourcesDropped);
+            });
         if thread.is_err() {
             self.post(Input::ResourcesDropped);
         }
     }
 
     fn set_dropping(&self, what: Option<String>) {
-        *self.dropping.lock().unwrap_or_else(PoisonError::into_inner) = what.map(|what| (what, self.now()));
+        *self.dropping.lock().unwrap_or_else(PoisonError::into_inner) =
+            what.map(|what| (what, self.now()));
     }
 }
 
 /// Tells the machine how a hook ended, when it is dropped.
-pub(super) struct Announce {
-    pub(super) lifecycle: &'static Lifecycle,
-    pub(super) id: HookId,
-    pub(super) end: Option<End>,
+pub(crate) struct Announce {
+    pub(crate) lifecycle: &'static Lifecycle,
+    pub(crate) id: HookId,
+    pub(crate) end: Option<End>,
 }
 
 impl Announce {
-    pub(super) fn tell(mut self, end: End) {
+    pub(crate) fn tell(mut self, end: End) {
         self.end = Some(end);
     }
 }

@@ -17,59 +17,52 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use super::{
-    clock::Clock,
-    finish::Publication,
-    log::Log,
-    machine::{Effect, Input, Machine},
-    pulse::Pulse,
-    readiness::Readiness,
-    registration::Registry,
-    run::StartLine,
-    stage::Stage,
-    supervisor::Supervisor,
-    teardown::Moment,
+    clock::Clock, driver::Supervisor, finish::Publication, harness::Stage, log::Log,
+    readiness::Readiness, registry::Registry, run::StartLine, watchdog::Pulse,
 };
+use crate::machine::{Effect, Input, Machine, Moment};
 use crate::{
     Config, Event, Events, Plan, Reason, Report, Sender, Signal, SourceLocation, State,
+    admission::{Gate, GateObserver, context},
+    config::settings::{Environment, Settings},
+    declare::HookId,
     event::Bus,
-    inflight::{Gate, GateObserver, context},
-    plan::{HookId, HookTimeouts, PlannedHook},
+    os::{self, Call},
+    plan::{HookTimeouts, PlannedHook},
     resource::Resources,
-    settings::{Environment, Settings},
-    sys::{self, Call},
-    terminal::plain_lines,
+    text::terminal::plain_lines,
 };
 
 pub(crate) struct Lifecycle {
-    pub(super) gate: Arc<Gate>,
-    pub(super) resources: Resources,
-    pub(super) registry: Registry,
-    pub(super) readiness: Readiness,
-    pub(super) log: Log,
-    pub(super) supervisor: Supervisor,
-    pub(super) runtime: OnceLock<Handle>,
-    pub(super) tasks: Mutex<HashMap<HookId, AbortHandle>>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) resources: Resources,
+    pub(crate) registry: Registry,
+    pub(crate) readiness: Readiness,
+    pub(crate) log: Log,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) runtime: OnceLock<Handle>,
+    pub(crate) tasks: Mutex<HashMap<HookId, AbortHandle>>,
     /// The resource whose destructor runs, and since when.
-    pub(super) dropping: Mutex<Option<(String, Moment)>>,
-    pub(super) publication: Publication,
-    pub(super) pulse: Pulse,
-    pub(super) start_line: StartLine,
+    pub(crate) dropping: Mutex<Option<(String, Moment)>>,
+    pub(crate) publication: Publication,
+    pub(crate) pulse: Pulse,
+    pub(crate) start_line: StartLine,
     /// The plan that `run` was given, before what came at run time.
-    pub(super) base_plan: OnceLock<Plan>,
+    pub(crate) base_plan: OnceLock<Plan>,
     /// What the environment says of single hooks.
-    pub(super) hook_timeouts: OnceLock<HookTimeouts>,
-    pub(super) shutdown_id: OnceLock<String>,
+    pub(crate) hook_timeouts: OnceLock<HookTimeouts>,
+    pub(crate) shutdown_id: OnceLock<String>,
     /// Where those asked who listened when the drain began.
-    pub(super) told: OnceLock<Vec<SourceLocation>>,
+    pub(crate) told: OnceLock<Vec<SourceLocation>>,
     /// Where this is the lifecycle of a test.
-    pub(super) stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     clock: Clock,
     machine: Mutex<Machine>,
     inbox: Mutex<VecDeque<Work>>,
     state: watch::Sender<State>,
     /// Whether the machine has heard of `run`, and of every signal before it.
     begun: watch::Sender<bool>,
-    pub(super) drop_main: watch::Sender<bool>,
+    pub(crate) drop_main: watch::Sender<bool>,
     bus: Bus,
     claimed: AtomicBool,
 }
@@ -82,14 +75,15 @@ enum Work {
 
 impl Lifecycle {
     /// That of the process.
-    pub(super) fn process() -> &'static Self {
-        static PROCESS: LazyLock<&'static Lifecycle> =
-            LazyLock::new(|| Lifecycle::make(Arc::clone(Gate::process()), Clock::of_process(), None));
+    pub(crate) fn process() -> &'static Self {
+        static PROCESS: LazyLock<&'static Lifecycle> = LazyLock::new(|| {
+            Lifecycle::make(Arc::clone(Gate::process()), Clock::of_process(), None)
+        });
         &PROCESS
     }
 
     /// That of the scenario on this thread, else that of the process.
-    pub(super) fn current() -> &'static Self {
+    pub(crate) fn current() -> &'static Self {
         let owner = context::own_gate().and_then(|gate| gate.owner());
         owner.and_then(|owner| owner.downcast_ref()).unwrap_or_else(Self::process)
     }
@@ -135,25 +129,25 @@ impl Lifecycle {
     }
 
     /// The environment that counts.
-    pub(super) fn environment(&self) -> Environment {
+    pub(crate) fn environment(&self) -> Environment {
         environment_of(self.stage.as_ref())
     }
 
-    pub(super) fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         self.clock.now()
     }
 
     /// Whether this is the first `run`.
-    pub(super) fn claim(&self) -> bool {
+    pub(crate) fn claim(&self) -> bool {
         !self.claimed.swap(true, Ordering::AcqRel)
     }
 
     /// Whether `run` has begun and the report is not final.
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.claimed.load(Ordering::Acquire) && self.state() < State::Stopped
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         *self.state.borrow()
     }
 
@@ -162,40 +156,40 @@ impl Lifecycle {
     }
 
     /// Whether `run` has begun and waits for [`confirm_begin`](Self::confirm_begin).
-    pub(super) fn has_begun_unconfirmed(&self) -> bool {
+    pub(crate) fn has_begun_unconfirmed(&self) -> bool {
         self.machine().has_run() && !*self.begun.borrow()
     }
 
-    pub(super) fn confirm_begin(&self) {
+    pub(crate) fn confirm_begin(&self) {
         self.begun.send_replace(true);
     }
 
     /// Waits until the machine knows of `run` and of every signal that came before it.
-    pub(super) async fn begin_is_confirmed(&self) {
+    pub(crate) async fn begin_is_confirmed(&self) {
         // The sender lives as long as the process.
         let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
     }
 
-    pub(super) fn main_is_to_be_dropped(&self) -> watch::Receiver<bool> {
+    pub(crate) fn main_is_to_be_dropped(&self) -> watch::Receiver<bool> {
         self.drop_main.subscribe()
     }
 
-    pub(super) fn subscribe(&self) -> Events {
+    pub(crate) fn subscribe(&self) -> Events {
         self.bus.subscribe()
     }
 
-    pub(super) fn machine(&self) -> MutexGuard<'_, Machine> {
+    pub(crate) fn machine(&self) -> MutexGuard<'_, Machine> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the machine, from any thread, without waiting.
-    pub(super) fn post(&self, input: Input) {
+    pub(crate) fn post(&self, input: Input) {
         self.push(Work::Input(input));
         self.ring();
     }
 
     /// Has effects carried out that the machine decided outside of a turn.
-    pub(super) fn post_effects(&self, effects: Vec<Effect>) {
+    pub(crate) fn post_effects(&self, effects: Vec<Effect>) {
         for effect in effects {
             self.push(Work::Effect(effect));
         }
@@ -203,7 +197,7 @@ impl Lifecycle {
     }
 
     /// Wakes whoever drives.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         match &self.stage {
             Some(stage) => stage.ring(),
             None => self.supervisor.ring(),
@@ -211,18 +205,18 @@ impl Lifecycle {
     }
 
     /// Something woke the thread that drives.
-    pub(super) fn call(&self, call: Call) {
+    pub(crate) fn call(&self, call: Call) {
         if let Call::Signal(signal, sender) = call
             && self.supervisor.heeds(signal)
         {
             let by_key = signal == Signal::Int && !matches!(sender, Some(Sender::Process { .. }));
-            let on_terminal = by_key && sys::on_terminal();
+            let on_terminal = by_key && os::on_terminal();
             self.push(Work::Input(Input::Signal { signal, sender, on_terminal }));
         }
     }
 
     /// Works off what has been posted and what time brings; says when the next turn is due.
-    pub(super) fn turn(&'static self) -> Option<Moment> {
+    pub(crate) fn turn(&'static self) -> Option<Moment> {
         loop {
             let work = self.lock_inbox().pop_front();
             match work {
@@ -240,7 +234,7 @@ impl Lifecycle {
     }
 
     /// The plan as it is now: what `run` was given, what was registered, and who uses what.
-    pub(super) fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         let base = self.base_plan.get().cloned().unwrap_or_else(Plan::declared);
         let mut plan = base.with_hooks(self.registry.specs()).with_uses(self.resources.uses());
         if let Some(timeouts) = self.hook_timeouts.get() {
@@ -250,34 +244,35 @@ impl Lifecycle {
     }
 
     /// Tells whoever wants to know.
-    pub(super) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: Event) {
         self.bus.send(&event);
         if self.stage.is_none()
-            && sys::stderr_is_terminal()
+            && os::stderr_is_terminal()
             && let Some(line) = super::log::terminal_line(&event)
         {
-            sys::write_stderr(&format!("{line}\n"));
+            os::write_stderr(&format!("{line}\n"));
         }
         self.log.event(event);
     }
 
     /// A line on stderr, whatever subscriber is installed.
-    pub(super) fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         self.say_all([line]);
     }
 
     /// Lines on stderr, given up together where stderr blocks.
-    pub(super) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
+    pub(crate) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
         let lines = lines.into_iter().map(|line| plain_lines(line.as_ref()));
         let text: String = lines.map(|line| format!("lifecycle: {line}\n")).collect();
         if !text.is_empty() && self.stage.is_none() {
-            sys::write_stderr(&text);
+            os::write_stderr(&text);
         }
     }
 
     /// Whether a stop was asked for that the machine has not heard of.
-    pub(super) fn has_request_waiting(&self) -> bool {
-        let asks = |work: &Work| matches!(work, Work::Input(Input::Request(_) | Input::Signal { .. }));
+    pub(crate) fn has_request_waiting(&self) -> bool {
+        let asks =
+            |work: &Work| matches!(work, Work::Input(Input::Request(_) | Input::Signal { .. }));
         self.lock_inbox().iter().any(asks)
     }
 
@@ -289,7 +284,7 @@ impl Lifecycle {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn enter(&self, state: State) {
+    pub(crate) fn enter(&self, state: State) {
         if state == State::Stopping {
             self.resources.close();
         }
@@ -302,22 +297,22 @@ impl Lifecycle {
         }
     }
 
-    pub(super) fn planned(&self, hook: HookId) -> Option<PlannedHook> {
+    pub(crate) fn planned(&self, hook: HookId) -> Option<PlannedHook> {
         let machine = self.machine();
         machine.teardown()?.plan().hooks().iter().find(|planned| planned.id() == hook).cloned()
     }
 
-    pub(super) fn warn(&self, text: &str) {
+    pub(crate) fn warn(&self, text: &str) {
         self.log.warn(text);
         self.bus.send(&Event::Notice { text: text.to_owned() });
     }
 
     /// The report, once it is final.
-    pub(super) fn report(&self) -> Option<Report> {
+    pub(crate) fn report(&self) -> Option<Report> {
         self.publication.get()
     }
 
-    pub(super) fn request(&self, reason: Reason) {
+    pub(crate) fn request(&self, reason: Reason) {
         self.post(Input::Request(reason.redacted()));
     }
 }

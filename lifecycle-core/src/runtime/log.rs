@@ -16,7 +16,7 @@ const LINGER: Duration = Duration::from_millis(200);
 
 /// The queue of what is to be logged.
 #[derive(Clone)]
-pub(super) struct Log {
+pub(crate) struct Log {
     shared: Arc<Shared>,
 }
 
@@ -43,35 +43,35 @@ type Job = Box<dyn FnOnce(&Log) + Send>;
 
 impl Log {
     /// With `inline`, lines are written by the thread that has something to say.
-    pub(super) fn new(inline: bool) -> Self {
+    pub(crate) fn new(inline: bool) -> Self {
         Self { shared: Arc::new(Shared { inline, ..Shared::default() }) }
     }
 
     /// Lines go to the subscriber of the calling thread from here, if it has one; else to the global one,
     /// which main may install later.
-    pub(super) fn adopt_subscriber(&self) {
+    pub(crate) fn adopt_subscriber(&self) {
         let dispatch = dispatcher::get_default(Clone::clone);
         if !dispatch.is::<NoSubscriber>() {
             let _ = self.shared.dispatch.set(dispatch);
         }
     }
 
-    pub(super) fn event(&self, event: Event) {
+    pub(crate) fn event(&self, event: Event) {
         self.run(move |log| log.write(&event));
     }
 
-    pub(super) fn info(&self, text: &str) {
+    pub(crate) fn info(&self, text: &str) {
         let text = text.to_owned();
         self.run(move |_| info!(target: "lifecycle", "{text}"));
     }
 
-    pub(super) fn warn(&self, text: &str) {
+    pub(crate) fn warn(&self, text: &str) {
         let text = text.to_owned();
         self.run(move |_| warn!(target: "lifecycle", "{text}"));
     }
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
-    pub(super) fn run(&self, job: impl FnOnce(&Self) + Send + 'static) {
+    pub(crate) fn run(&self, job: impl FnOnce(&Self) + Send + 'static) {
         if self.shared.inline {
             job(self);
             return;
@@ -83,12 +83,13 @@ impl Log {
             return;
         }
         let log = self.clone();
-        let thread = std::thread::Builder::new().name("lifecycle-log".to_owned()).spawn(move || log.serve());
+        let thread =
+            std::thread::Builder::new().name("lifecycle-log".to_owned()).spawn(move || log.serve());
         queue.is_served = thread.is_ok();
     }
 
     /// The span of a hook, a child of the shutdown's.
-    pub(super) fn hook_span(&self, name: &str) -> Span {
+    pub(crate) fn hook_span(&self, name: &str) -> Span {
         info_span!(target: "lifecycle", parent: self.shared.shutdown.get().and_then(Span::id), "hook", name)
     }
 
@@ -132,7 +133,9 @@ impl Log {
 
 fn log_line(event: &Event) {
     match event {
-        Event::Requested { reason, .. } => info!(target: "lifecycle", "shutdown requested: {reason}"),
+        Event::Requested { reason, .. } => {
+            info!(target: "lifecycle", "shutdown requested: {reason}")
+        }
         Event::State { state, time_left: Some(left) } => {
             info!(target: "lifecycle", "{state}, {} left", coarse(*left));
         }
@@ -173,11 +176,15 @@ fn log_line(event: &Event) {
 
 /// What a person at a terminal is shown: what the next signal does in any case, the rest where no subscriber
 /// shows it.
-pub(super) fn terminal_line(event: &Event) -> Option<String> {
+pub(crate) fn terminal_line(event: &Event) -> Option<String> {
     let is_logged = dispatcher::has_been_set();
     match event {
-        Event::Requested { reason, .. } if !is_logged => Some(format!("lifecycle: stopping: {reason}")),
-        Event::Signal { signal, did, next, .. } => Some(format!("lifecycle: {signal} {did}; {next}")),
+        Event::Requested { reason, .. } if !is_logged => {
+            Some(format!("lifecycle: stopping: {reason}"))
+        }
+        Event::Signal { signal, did, next, .. } => {
+            Some(format!("lifecycle: {signal} {did}; {next}"))
+        }
         Event::Drain { .. } if !is_logged => Some(format!("lifecycle: {}", drain_line(event))),
         _ => None,
     }
@@ -189,7 +196,9 @@ fn drain_line(event: &Event) -> String {
     let mut line = format!("draining, {total} in flight");
     let parts: Vec<_> = sites
         .iter()
-        .map(|site| format!("{} {} (oldest {})", site.in_flight(), site.name(), coarse(site.oldest())))
+        .map(|site| {
+            format!("{} {} (oldest {})", site.in_flight(), site.name(), coarse(site.oldest()))
+        })
         .collect();
     if !parts.is_empty() {
         line += &format!(": {}", parts.join(", "));

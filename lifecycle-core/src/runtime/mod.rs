@@ -1,57 +1,23 @@
-//! What runs: the pure machine that decides, and the shell that carries its decisions out.
-//!
-//! `machine` and `teardown` are pure. `lifecycle` is the state of one lifecycle, `shell` carries
-//! out what the machine decides; on the
-//! process's own it is driven by a thread of the library's own (`supervisor`), which depends on nothing of
-//! the application's runtime. `launch` starts hooks, `finish` writes the end. The rest is the public face:
-//! `run`, `entry`, `milestone`, `provide`, `readiness`, `registration`, `status`.
+//! What runs: the thread that drives the pure machine, and what carries its decisions out.
 
 mod clock;
-mod collect;
+#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test has patience"))]
+mod clock_guard;
+mod driver;
+mod effects;
 mod entry;
 mod finish;
-mod launch;
-mod lifecycle;
+pub(crate) mod harness;
+pub(crate) mod launch;
+pub(crate) mod lifecycle;
 mod log;
-mod machine;
-mod meaning;
-mod milestone;
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test has patience"))]
-mod patience;
-mod provide;
-mod pulse;
-mod readiness;
-mod records;
-mod registration;
+pub(crate) mod readiness;
+pub(crate) mod registry;
 mod run;
-mod shell;
-mod stage;
-mod status;
-mod supervisor;
-mod teardown;
-#[cfg(test)]
-mod tests;
+pub(crate) mod watchdog;
 
-#[cfg(feature = "testing")]
-pub(crate) use self::{
-    clock::Clock,
-    launch::panic_text,
-    lifecycle::Lifecycle,
-    machine::Input,
-    meaning::LAST_RUNG,
-    run::run_under,
-    stage::{Part, Stage, Standstill},
-    teardown::JOIN_PATIENCE,
-};
+pub(crate) use self::{clock::Clock, lifecycle::Lifecycle, run::run_under};
 pub use self::{
     entry::{MainExit, install, main},
-    milestone::{
-        Milestone, Stopped, UntilDraining, UntilRequested, drained, draining, requested, stopped,
-        until_draining, until_requested,
-    },
-    provide::{ProvideError, Provided, provide, replace, resource, try_provide},
-    readiness::{ReadyHold, hold_ready, ready},
-    registration::{HookBuilder, HookHandle, hook},
     run::{MainResult, run},
-    status::{Status, events, shutdown, state, status, time_left},
 };

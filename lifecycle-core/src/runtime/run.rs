@@ -10,25 +10,22 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{
-    launch::panic_text,
-    lifecycle::Lifecycle,
-    log::Log,
-    machine::{Input, MainEnd},
-    records::Records,
-};
+use super::{launch::panic_text, lifecycle::Lifecycle, log::Log};
 #[cfg(feature = "manifest")]
 use crate::Manifest;
+use crate::machine::{Input, MainEnd};
 use crate::{
     Config, Fits, Plan, Report, State, Unfit,
+    admission::context,
     budget::Terms,
-    duration,
-    hook::Returns,
-    inflight::context,
+    config::settings::{Environment, Findings, PlanAnswer, Settings},
+    declare::hook::Returns,
+    os,
     plan::HookTimeouts,
-    redact::redact,
-    settings::{Environment, Findings, PlanAnswer, Settings},
-    sys, terminal,
+    report::files::Records,
+    text::redact::redact,
+    text::terminal,
+    values::duration,
 };
 
 /// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
@@ -106,7 +103,8 @@ where
 {
     let lifecycle = Lifecycle::current();
     let prepared = Prepared::new(&config, &lifecycle.environment());
-    let answer = if lifecycle.stage.is_none() { prepared.answer_of_process() } else { prepared.answer() };
+    let answer =
+        if lifecycle.stage.is_none() { prepared.answer_of_process() } else { prepared.answer() };
     if let Some(report) = answer {
         return report;
     }
@@ -116,16 +114,16 @@ where
     let mut guard = RunGuard { lifecycle, finished: false };
     let end = lifecycle.poll_main(main).await;
     lifecycle.post(Input::MainEnded(end));
-    let report = super::milestone::stopped().await;
+    let report = lifecycle.publication.published().await;
     guard.finished = true;
     report
 }
 
 /// Configuration and environment, put together and checked, with nothing done yet.
-pub(super) struct Prepared {
-    pub(super) settings: Settings,
+pub(crate) struct Prepared {
+    pub(crate) settings: Settings,
     findings: Findings,
-    pub(super) plan: Plan,
+    pub(crate) plan: Plan,
     hook_timeouts: HookTimeouts,
     /// What the plan is to be held against, and the environment that this process has.
     #[cfg(feature = "manifest")]
@@ -133,7 +131,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(config: &Config, environment: &Environment) -> Self {
+    pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
         let (settings, mut findings) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
@@ -148,7 +146,8 @@ impl Prepared {
         let manifest = settings.manifest.as_deref();
         Self {
             #[cfg(feature = "manifest")]
-            manifest: manifest.map(|path| (Manifest::from(path).config(config), environment.clone())),
+            manifest: manifest
+                .map(|path| (Manifest::from(path).config(config), environment.clone())),
             settings,
             findings,
             plan,
@@ -165,7 +164,7 @@ impl Prepared {
     }
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
-    pub(super) fn answer(&self) -> Option<Report> {
+    pub(crate) fn answer(&self) -> Option<Report> {
         if !self.findings.errors.is_empty() {
             return Some(invalid(self.findings.errors.clone()));
         }
@@ -185,12 +184,13 @@ impl Prepared {
     }
 
     /// The same, and where it is no answer but a refusal to start, it is left where a stop leaves its report.
-    pub(super) fn answer_of_process(&self) -> Option<Report> {
+    pub(crate) fn answer_of_process(&self) -> Option<Report> {
         let report = self.answer()?;
         if self.settings.plan_answer.is_none()
-            && let Some(Err(wrong)) = Records::wanted_by(&self.settings).map(|records| records.write(&report))
+            && let Some(Err(wrong)) =
+                Records::wanted_by(&self.settings).map(|records| records.write(&report))
         {
-            sys::write_stderr(&format!("lifecycle: {wrong}\n"));
+            os::write_stderr(&format!("lifecycle: {wrong}\n"));
         }
         Some(report)
     }
@@ -198,7 +198,7 @@ impl Prepared {
 
 impl Lifecycle {
     /// Everything that is done before main is polled.
-    pub(super) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
+    pub(crate) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
         let Prepared { settings, findings, plan, hook_timeouts, .. } = prepared;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
@@ -206,7 +206,8 @@ impl Lifecycle {
         })?;
         if !self.claim() {
             return Err(
-                "lifecycle::run was called twice: a process has one lifecycle, and one main".to_owned()
+                "lifecycle::run was called twice: a process has one lifecycle, and one main"
+                    .to_owned(),
             );
         }
         self.log.adopt_subscriber();
@@ -249,14 +250,16 @@ impl Lifecycle {
             }
             let Some(running) = &mut main else { return Poll::Pending };
             let poll = || context::poll_as_main(|| running.as_mut().poll(cx));
-            let polled = catch_unwind(AssertUnwindSafe(|| self.pulse.main.during(self.now(), poll)));
+            let polled =
+                catch_unwind(AssertUnwindSafe(|| self.pulse.main.during(self.now(), poll)));
             let end = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(result)) => match result.into_result() {
                     Ok(()) => MainEnd::Returned,
-                    Err(error) => {
-                        MainEnd::Failed { error: redact(&error), interrupted: self.gate.main_was_refused() }
-                    }
+                    Err(error) => MainEnd::Failed {
+                        error: redact(&error),
+                        interrupted: self.gate.main_was_refused(),
+                    },
                 },
                 Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
             };
@@ -271,7 +274,9 @@ impl Lifecycle {
 
     /// Whether a stop was asked for before main was polled; what was posted may not have been handled yet.
     fn is_stop_under_way(&self) -> bool {
-        self.state() > State::Running || self.machine().stop().is_some() || self.has_request_waiting()
+        self.state() > State::Running
+            || self.machine().stop().is_some()
+            || self.has_request_waiting()
     }
 }
 
@@ -291,7 +296,7 @@ impl Drop for RunGuard {
 
 fn invalid(problems: Vec<String>) -> Report {
     for problem in &problems {
-        sys::write_stderr(&format!("lifecycle: {}\n", terminal::plain_lines(problem)));
+        os::write_stderr(&format!("lifecycle: {}\n", terminal::plain_lines(problem)));
     }
     Report::invalid(problems)
 }
@@ -305,7 +310,7 @@ fn print(answer: &dyn Display) {
 
 /// What is said once at the start: every number with its source, and what looks wrong.
 #[derive(Default)]
-pub(super) struct StartLine {
+pub(crate) struct StartLine {
     said: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -315,7 +320,7 @@ impl StartLine {
     }
 
     /// Says it when main is ready or the stop begins: main may be what installs the subscriber.
-    pub(super) fn say(&self, log: &Log) {
+    pub(crate) fn say(&self, log: &Log) {
         let say = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(say) = say {
             log.run(move |_| say());
@@ -323,16 +328,22 @@ impl StartLine {
     }
 }
 
-fn start_line(settings: &Settings, findings: &Findings, plan: &Plan) -> impl FnOnce() + Send + 'static {
-    let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } = settings;
+fn start_line(
+    settings: &Settings,
+    findings: &Findings,
+    plan: &Plan,
+) -> impl FnOnce() + Send + 'static {
+    let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
+        settings;
     let numbers = format!(
         "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
          timeout {hook_timeout}; exit timeout {exit_timeout}"
     );
-    let (hooks, worst_case) = (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
+    let (hooks, worst_case) =
+        (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
     let mut warnings = findings.warnings.clone();
     warnings.extend(plan.fits(Terms::from(settings)).err().map(|unfit| unfit.to_string()));
-    warnings.extend(sys::shell_as_pid_1().map(|shell| {
+    warnings.extend(os::shell_as_pid_1().map(|shell| {
         format!(
             "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; start \
              the service with `exec` in the entry point"

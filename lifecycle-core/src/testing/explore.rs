@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Invariant, Scenario, chaos::Chaos, law::Law};
+use super::{Invariant, Scenario, invariants::Law, rng::Chaos};
 use crate::{
     Config, Plan, Reason, Report, Signal, Site,
+    config::settings::{Environment, Settings},
     plan::PlannedHook,
-    runtime::{Part, panic_text},
-    settings::{Environment, Settings},
+    runtime::{harness::Part, launch::panic_text},
 };
 
 /// Which seed is run alone.
@@ -85,8 +85,9 @@ impl Scenario {
         let only = std::env::var(SEED).ok();
         let range = range(only.as_deref(), seeds).unwrap_or_else(|wrong| panic!("{wrong}"));
         // A thread of its own, as this one may be in a runtime already.
-        let explored =
-            std::thread::scope(|scope| scope.spawn(|| explore(&config, &plan, &invariants, range)).join());
+        let explored = std::thread::scope(|scope| {
+            scope.spawn(|| explore(&config, &plan, &invariants, range)).join()
+        });
         explored.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
@@ -99,14 +100,22 @@ fn range(only: Option<&str>, seeds: u64) -> Result<RangeInclusive<u64>, String> 
             .map(|last| 0..=last)
             .ok_or_else(|| "an exploration of no seed".to_owned());
     };
-    let seed =
-        only.trim().parse().map_err(|error| format!("{SEED}={only}: {error}; a seed is a whole number"))?;
+    let seed = only
+        .trim()
+        .parse()
+        .map_err(|error| format!("{SEED}={only}: {error}; a seed is a whole number"))?;
     Ok(seed..=seed)
 }
 
-fn explore(config: &Config, plan: &Plan, invariants: &[Invariant], seeds: RangeInclusive<u64>) -> Explored {
+fn explore(
+    config: &Config,
+    plan: &Plan,
+    invariants: &[Invariant],
+    seeds: RangeInclusive<u64>,
+) -> Explored {
     let (_, findings) = Settings::resolve(config, &Environment::default());
-    let wrong = findings.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
+    let wrong =
+        findings.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
     let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "there is nothing to explore: {}", wrong.join("\n"));
     let law = Law::new(config, plan);
@@ -133,7 +142,8 @@ fn explore(config: &Config, plan: &Plan, invariants: &[Invariant], seeds: RangeI
 static CALL: Site = Site::new("a call of the exploration");
 
 fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}"));
     runtime.block_on(async {
         let mut chaos = Chaos::new(seed);
@@ -164,7 +174,8 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
                 scenario.main(main).run().await
             }
             2 => {
-                let request = async move { crate::shutdown(Reason::failure("the exploration's own")) };
+                let request =
+                    async move { crate::shutdown(Reason::failure("the exploration's own")) };
                 scenario.at(start, request).run().await
             }
             3 => scenario.at(start, async { crate::shutdown("the exploration's own") }).run().await,

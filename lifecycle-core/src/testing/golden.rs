@@ -35,9 +35,11 @@ fn compare(plan: &Plan, path: &Path, accept: bool) -> Result<(), String> {
     let shown = path.display();
     if accept {
         let written = fs::write(path, plan.to_json() + "\n");
-        return written.map_err(|error| format!("the golden file {shown} cannot be written: {error}"));
+        return written
+            .map_err(|error| format!("the golden file {shown} cannot be written: {error}"));
     }
-    let how = format!("to accept it, run the test with {ACCEPT}=write and review the file's changes");
+    let how =
+        format!("to accept it, run the test with {ACCEPT}=write and review the file's changes");
     let golden = fs::read_to_string(path)
         .map_err(|error| format!("the golden file {shown} cannot be read: {error}; {how}"))?;
     let diff = plan.diff(&golden).map_err(|error| format!("{shown}: {error}; {how}"))?;
@@ -54,7 +56,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::{HookId, HookSpec};
+    use crate::{declare::HookId, plan::HookSpec};
 
     fn plan(timeout: u64) -> Plan {
         let hook = HookSpec {
@@ -74,7 +76,8 @@ mod tests {
 
     #[test]
     fn a_golden_file_is_written_on_request_only_and_then_kept() {
-        let path = std::env::temp_dir().join(format!("lifecycle-golden-{}.json", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("lifecycle-golden-{}.json", std::process::id()));
         let missing = compare(&plan(2), &path, false).unwrap_err();
         assert!(
             missing.contains("cannot be read") && missing.contains("LIFECYCLE_GOLDEN=write"),
@@ -84,7 +87,9 @@ mod tests {
         compare(&plan(2), &path, false).unwrap();
         let changed = compare(&plan(6), &path, false).unwrap_err();
         assert!(
-            changed.contains("worst case 2s -> 6s (+4s)\n  ~ `close_pool` (src/db.rs:9): timeout 2s -> 6s"),
+            changed.contains(
+                "worst case 2s -> 6s (+4s)\n  ~ `close_pool` (src/db.rs:9): timeout 2s -> 6s"
+            ),
             "{changed}"
         );
         fs::write(&path, "not JSON").unwrap();

@@ -1,6 +1,6 @@
 //! For many numbers: what is advised about numbers of the manifest makes the plan fit.
 
-use crate::{Config, Fits, Plan, Unfit, settings::Environment};
+use crate::{Config, Fits, Plan, Unfit, config::settings::Environment};
 
 use super::{super::hold, hook, parsed};
 
@@ -47,12 +47,15 @@ fn each_advice_holds_on_kubernetes() {
                 said.grace,
                 said.taken
                     .iter()
-                    .map(|taken| format!("      env: [{{ name: LIFECYCLE_GRACE_PERIOD, value: {taken} }}]\n"))
+                    .map(|taken| format!(
+                        "      env: [{{ name: LIFECYCLE_GRACE_PERIOD, value: {taken} }}]\n"
+                    ))
                     .collect::<String>()
             )
         };
         let graces = ["7", "10", "18", "19", "20", "30", "45"];
-        followed += each_advice_holds("k8s.yaml", &graces, "terminationGracePeriodSeconds: ", &text);
+        followed +=
+            each_advice_holds("k8s.yaml", &graces, "terminationGracePeriodSeconds: ", &text);
     }
     assert!(followed > 800, "{followed}");
 }
@@ -64,7 +67,17 @@ fn each_advice_holds_on_other_platforms() {
         (SYSTEMD, ["3", "10500ms", "18.25", "20", "29s 500ms", "45"]),
         (COMPOSE, fractions),
         (ECS, ["3", "10", "18", "20", "29", "45"]),
-        (NOMAD, ["3000000000", "10500000000", "18250000000", "20000000000", "29500000000", "30000000000"]),
+        (
+            NOMAD,
+            [
+                "3000000000",
+                "10500000000",
+                "18250000000",
+                "20000000000",
+                "29500000000",
+                "30000000000",
+            ],
+        ),
     ] {
         let followed = each_advice_holds(file, &graces, field, &text);
         assert!(followed > 100, "{file}: {followed}");
@@ -73,8 +86,10 @@ fn each_advice_holds_on_other_platforms() {
 
 #[test]
 fn the_least_change_is_advised_where_less_than_a_second_or_the_platform_is_in_the_way() {
-    let said = |grace: &str, taken: &str| Said { grace: grace.to_owned(), taken: Some(taken.to_owned()) };
-    let advised = |unfit: Unfit| unfit.to_string().split("\nto make it fit: ").nth(1).unwrap().to_owned();
+    let said =
+        |grace: &str, taken: &str| Said { grace: grace.to_owned(), taken: Some(taken.to_owned()) };
+    let advised =
+        |unfit: Unfit| unfit.to_string().split("\nto make it fit: ").nth(1).unwrap().to_owned();
     let unfit = held("job.json", &nomad(&said("29500000000", "50s")), 22_200).unwrap_err();
     assert_eq!(
         advised(unfit),
@@ -90,7 +105,12 @@ fn the_least_change_is_advised_where_less_than_a_second_or_the_platform_is_in_th
 }
 
 /// How many ways were followed.
-fn each_advice_holds(file: &str, graces: &[&str], field: &str, text: &dyn Fn(&Said) -> String) -> usize {
+fn each_advice_holds(
+    file: &str,
+    graces: &[&str],
+    field: &str,
+    text: &dyn Fn(&Said) -> String,
+) -> usize {
     let mut followed = 0;
     for timeout in [2_000, 4_300, 9_999, 13_001] {
         for (grace, taken) in graces.iter().flat_map(|grace| TAKEN.map(|taken| (grace, taken))) {
@@ -100,16 +120,19 @@ fn each_advice_holds(file: &str, graces: &[&str], field: &str, text: &dyn Fn(&Sa
             let ways = advice.split("\nto make it fit: ").nth(1).unwrap().split("\n  or: ");
             for way in ways {
                 assert!(!way.is_empty(), "{advice}");
-                let number =
-                    |name: &str| Some(way.split(&format!("`{name}")).nth(1)?.split('`').next()?.to_owned());
+                let number = |name: &str| {
+                    Some(way.split(&format!("`{name}")).nth(1)?.split('`').next()?.to_owned())
+                };
                 let only_numbers = way.split(" and ").all(|step| {
-                    step.starts_with(&format!("`{field}")) || step.starts_with("`LIFECYCLE_GRACE_PERIOD=")
+                    step.starts_with(&format!("`{field}"))
+                        || step.starts_with("`LIFECYCLE_GRACE_PERIOD=")
                 });
                 if only_numbers {
                     let grace = number(field).unwrap_or_else(|| said.grace.clone());
                     let taken = number("LIFECYCLE_GRACE_PERIOD=").or_else(|| said.taken.clone());
-                    held(file, &text(&Said { grace, taken }), timeout)
-                        .unwrap_or_else(|still| panic!("{}\n{advice}\n{way}\n{still}", text(&said)));
+                    held(file, &text(&Said { grace, taken }), timeout).unwrap_or_else(|still| {
+                        panic!("{}\n{advice}\n{way}\n{still}", text(&said))
+                    });
                     followed += 1;
                 }
             }
@@ -127,18 +150,28 @@ fn held(file: &str, text: &str, timeout: u64) -> Result<Fits, Unfit> {
 }
 
 fn unit(said: &Said) -> String {
-    let taken = said.taken.iter().map(|taken| format!("Environment=LIFECYCLE_GRACE_PERIOD={taken}\n"));
+    let taken =
+        said.taken.iter().map(|taken| format!("Environment=LIFECYCLE_GRACE_PERIOD={taken}\n"));
     format!("[Service]\nTimeoutStopSec={}\n{}", said.grace, taken.collect::<String>())
 }
 
 fn compose(said: &Said) -> String {
-    let taken = said.taken.iter().map(|taken| format!("    environment: [LIFECYCLE_GRACE_PERIOD={taken}]\n"));
-    format!("services:\n  orders:\n    stop_grace_period: {}\n{}", said.grace, taken.collect::<String>())
+    let taken = said
+        .taken
+        .iter()
+        .map(|taken| format!("    environment: [LIFECYCLE_GRACE_PERIOD={taken}]\n"));
+    format!(
+        "services:\n  orders:\n    stop_grace_period: {}\n{}",
+        said.grace,
+        taken.collect::<String>()
+    )
 }
 
 fn ecs(said: &Said) -> String {
-    let taken =
-        said.taken.iter().map(|taken| format!(r#"{{"name": "LIFECYCLE_GRACE_PERIOD", "value": "{taken}"}}"#));
+    let taken = said
+        .taken
+        .iter()
+        .map(|taken| format!(r#"{{"name": "LIFECYCLE_GRACE_PERIOD", "value": "{taken}"}}"#));
     format!(
         r#"{{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{{"name": "orders", "stopTimeout": {}, "environment": [{}]}}]}}"#,
         said.grace,

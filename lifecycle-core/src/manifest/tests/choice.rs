@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Config, settings::Environment};
+use crate::{Config, config::settings::Environment};
 
 use super::{
     super::{Manifest, hold},
@@ -58,7 +58,10 @@ fn else_the_candidates_are_named() {
             "shop",
             "k8s.yaml: which container is the service? It has `api`, `proxy`, `settle`; name one: `k8s.yaml#api`",
         ),
-        ("Shop", "k8s.yaml: no container `Shop`; it has `shop/api`, `proxy`, `settle`, `debug/api`"),
+        (
+            "Shop",
+            "k8s.yaml: no container `Shop`; it has `shop/api`, `proxy`, `settle`, `debug/api`",
+        ),
         ("", "env of `api`, k8s.yaml:12"),
     ] {
         assert_eq!(chosen(TWO, wanted), expected, "{wanted}");
@@ -92,28 +95,39 @@ fn a_file_may_have_a_number_sign_in_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let said = |name: &str| {
         let path = dir.path().join(name).display().to_string();
-        plan().fits_manifest(path.as_str()).map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
+        plan()
+            .fits_manifest(path.as_str())
+            .map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
     };
     std::fs::write(
         dir.path().join("a#1.yaml"),
         "services: { orders: {}, worker: { stop_grace_period: 10s } }",
     )
     .unwrap();
-    assert!(said("a#1.yaml").contains("a#1.yaml: which container is the service?"), "{}", said("a#1.yaml"));
-    assert!(said("a#1.yaml#worker").contains("a#1.yaml:1 stop_grace_period"), "{}", said("a#1.yaml#worker"));
+    assert!(
+        said("a#1.yaml").contains("a#1.yaml: which container is the service?"),
+        "{}",
+        said("a#1.yaml")
+    );
+    assert!(
+        said("a#1.yaml#worker").contains("a#1.yaml:1 stop_grace_period"),
+        "{}",
+        said("a#1.yaml#worker")
+    );
     assert!(said("b#1.yaml").contains("b: No such file"), "{}", said("b#1.yaml"));
 }
 
 #[test]
 fn the_account_says_which_it_is() {
-    let services = |count: usize| (0..count).map(|n| format!("a{n}: {{}}")).collect::<Vec<_>>().join(", ");
+    let services =
+        |count: usize| (0..count).map(|n| format!("a{n}: {{}}")).collect::<Vec<_>>().join(", ");
     let said = |count, wanted: &str| {
         let text = format!(
             "services: {{ orders: {{ stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
             services(count)
         );
-        let reading =
-            parsed(&format!("compose.yaml{wanted}"), &text).unwrap_or_else(|error| panic!("{error}"));
+        let reading = parsed(&format!("compose.yaml{wanted}"), &text)
+            .unwrap_or_else(|error| panic!("{error}"));
         hold(reading, &Config::new(), &Environment::default(), plan())
             .map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Config, Fits, Plan, Platform, Unfit, settings::Environment};
+use crate::{Config, Fits, Plan, Platform, Unfit, config::settings::Environment};
 
 use super::{super::hold, hook, parsed, plan};
 
@@ -122,7 +122,8 @@ fn both_numbers_have_to_grow() {
 #[test]
 fn nothing_is_advised_that_the_platform_refuses() {
     let config = Config::new().hook_timeout(Duration::from_secs(130));
-    let text = r#"{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{"name": "orders"}]}"#;
+    let text =
+        r#"{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{"name": "orders"}]}"#;
     says(
         &held_by(&config, "task.json", text).unwrap_err(),
         "the plan does not fit: it needs 2m19s, 30s is granted, 1m49s is missing",
@@ -168,11 +169,14 @@ fn what_is_granted_and_not_taken_is_noted() {
     );
     let unfit = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "15s")])).unwrap_err();
     assert!(
-        unfit.to_string().contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=19s` (k8s.yaml:7)\n  or:"),
+        unfit
+            .to_string()
+            .contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=19s` (k8s.yaml:7)\n  or:"),
         "{unfit}"
     );
     let systemd = Config::new().platform(Platform::Systemd);
-    let endless = held_by(&systemd, "orders.service", "[Service]\nTimeoutStopSec=infinity\n").unwrap();
+    let endless =
+        held_by(&systemd, "orders.service", "[Service]\nTimeoutStopSec=infinity\n").unwrap();
     assert!(
         endless.to_string().ends_with(
             "\nnote: nobody kills the service: it ends by itself after 1m30s (the default on systemd), \
@@ -197,8 +201,12 @@ fn systemd_may_not_be_recognised() {
     assert_eq!(fits.spare(), Some(Duration::ZERO));
     let granted = "\n  granted        30s  assumed, where the platform is not recognised";
     assert!(fits.to_string().ends_with(&format!("{granted}{}", note("30s", "1m30s"))), "{fits}");
-    let endless = held_by(&hook_of(21), "orders.service", &unit("TimeoutStopSec=infinity\n")).unwrap();
-    assert!(endless.to_string().ends_with(&format!("{granted}{}", note("30s", "none"))), "{endless}");
+    let endless =
+        held_by(&hook_of(21), "orders.service", &unit("TimeoutStopSec=infinity\n")).unwrap();
+    assert!(
+        endless.to_string().ends_with(&format!("{granted}{}", note("30s", "none"))),
+        "{endless}"
+    );
 
     let unfit = held_by(&hook_of(22), "orders.service", &unit("TimeoutStopSec=90\n")).unwrap_err();
     says(
@@ -209,7 +217,10 @@ fn systemd_may_not_be_recognised() {
          or: a drain timeout of 4s (`LIFECYCLE_DRAIN_TIMEOUT`)",
     );
     let unfit = held_by(&hook_of(10), "orders.service", &unit("TimeoutStopSec=60\n")).unwrap_err();
-    assert!(unfit.to_string().starts_with("the plan does not fit: the service takes 1m30s "), "{unfit}");
+    assert!(
+        unfit.to_string().starts_with("the plan does not fit: the service takes 1m30s "),
+        "{unfit}"
+    );
 
     let told = unit("TimeoutStopSec=90\nEnvironment=LIFECYCLE_GRACE_PERIOD=90s\n");
     for (config, text) in [
@@ -245,7 +256,8 @@ fn doubtful_variables_are_noted() {
 #[test]
 fn a_variable_for_several_hooks_is_an_error() {
     let text = pod(30, &[("LIFECYCLE_HOOK_TIMEOUT__CLOSE", "3s")]);
-    let two = Plan::build(vec![hook(1, "a::close", None), hook(2, "b::close", None)], vec![], vec![]);
+    let two =
+        Plan::build(vec![hook(1, "a::close", None), hook(2, "b::close", None)], vec![], vec![]);
     let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
     let unfit = hold(reading, &Config::new(), &Environment::default(), two).unwrap_err();
     assert_eq!(
@@ -257,7 +269,8 @@ fn a_variable_for_several_hooks_is_an_error() {
 #[test]
 fn the_manifest_overrides_what_the_process_has() {
     let inherited = |variables: &[(&str, &str)]| {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let inherited = Environment { variables: variables.collect(), ..Environment::default() };
         let text = pod(30, &[("LIFECYCLE_GRACE_PERIOD", "30s")]);
         let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();

@@ -10,10 +10,7 @@ mod words;
 
 use std::{path::Path, time::Duration};
 
-use crate::{
-    Plan, SourceLocation,
-    plan::{HookId, HookSpec},
-};
+use crate::{Plan, SourceLocation, declare::HookId, plan::HookSpec};
 
 use super::{given::Given, kind, place::ManifestError, reading::Reading};
 
@@ -25,7 +22,8 @@ fn parsed(name: &str, text: &str) -> Result<Reading, ManifestError> {
 
 /// The file, and the container after `#`.
 fn given(name: &str) -> (&str, Given) {
-    let (name, wanted) = name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
+    let (name, wanted) =
+        name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
     (name, Given { container: wanted.map(str::to_owned), ..Given::default() })
 }
 
@@ -47,5 +45,9 @@ fn hook(n: usize, name: &'static str, timeout: Option<u64>) -> HookSpec {
 
 /// A plan that needs 7 s for its hooks: `flush`, then `close`, which takes the default.
 fn plan() -> Plan {
-    Plan::build(vec![hook(1, "orders::flush", Some(2)), hook(2, "orders::close", None)], vec![], vec![])
+    Plan::build(
+        vec![hook(1, "orders::flush", Some(2)), hook(2, "orders::close", None)],
+        vec![],
+        vec![],
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use crate::duration::display;
+use crate::values::duration::display;
 
 use super::{
     super::{given::Given, kind, reading::Reading},
@@ -13,13 +13,17 @@ const FIXTURES: &str = "src/manifest/tests/fixtures/";
 
 /// What was read, line by line.
 fn said(reading: &Reading) -> String {
-    let Reading { platform, grace, setting, spent, stop_signal, variables, environment, notes, .. } = reading;
+    let Reading {
+        platform, grace, setting, spent, stop_signal, variables, environment, notes, ..
+    } = reading;
     let grace = grace.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
     let mut lines = vec![format!("{platform}: {grace}, {setting}")];
     if !spent.is_zero() {
         lines.push(format!("spent: {}", display(*spent)));
     }
-    lines.extend(stop_signal.as_ref().map(|signal| format!("signal: {} {}", signal.place, signal.name)));
+    lines.extend(
+        stop_signal.as_ref().map(|signal| format!("signal: {} {}", signal.place, signal.name)),
+    );
     lines.extend(variables.iter().map(|set| format!("{} {}={}", set.place, set.name, set.value)));
     lines.push(environment.clone());
     lines.extend(notes.iter().map(|note| format!("note: {note}")));
@@ -30,7 +34,8 @@ fn said(reading: &Reading) -> String {
 fn reads(name: &str, expected: &str) {
     let (file, given) = given(name);
     let reading = kind::read(Path::new(&format!("{FIXTURES}{file}")), &given);
-    let said = reading.map_or_else(|error| error.to_string().replace(FIXTURES, ""), |reading| said(&reading));
+    let said = reading
+        .map_or_else(|error| error.to_string().replace(FIXTURES, ""), |reading| said(&reading));
     assert_eq!(said, expected);
 }
 
@@ -196,7 +201,8 @@ fn what_clients_of_nomad_grant() {
         (40, "Nomad: 40s, max_kill_timeout of the clients, 40s; nomad-hcl.json:15 kill_timeout\n"),
     ] {
         let given = Given { max_kill_timeout: Some(Duration::from_secs(most)), ..Given::default() };
-        let reading = kind::read(Path::new(&file), &given).map_err(|error| error.to_string()).unwrap();
+        let reading =
+            kind::read(Path::new(&file), &given).map_err(|error| error.to_string()).unwrap();
         assert!(said(&reading).starts_with(expected), "{}", said(&reading));
         assert_eq!(reading.most, Some(Duration::from_secs(most)));
     }
@@ -216,7 +222,8 @@ fn what_has_to_be_rendered_first() {
 
 #[test]
 fn a_file_that_is_not_there() {
-    let error = kind::read(Path::new("deploy/k8s.yaml"), &Given::default()).err().unwrap().to_string();
+    let error =
+        kind::read(Path::new("deploy/k8s.yaml"), &Given::default()).err().unwrap().to_string();
     let here = std::env::current_dir().unwrap();
     assert_eq!(
         error,
@@ -245,12 +252,16 @@ fn templates_of_nomad() {
         )
     };
     let note = ": a template is an environment, LIFECYCLE_* in it are not known";
-    assert_eq!(api(r#"{"EmbeddedTmpl": "A={{key}}", "Envvars": true}"#), format!("job.json:3{note}"));
+    assert_eq!(
+        api(r#"{"EmbeddedTmpl": "A={{key}}", "Envvars": true}"#),
+        format!("job.json:3{note}")
+    );
     assert_eq!(api(r#"{"SourcePath": "x.tpl", "Envvars": true}"#), format!("job.json:3{note}"));
     assert_eq!(hcl(r#"[{"data": "A=1", "env": "true"}]"#), format!("job.json:2{note}"));
-    for file in
-        [r#"{"EmbeddedTmpl": "LIFECYCLE_X=1", "Envvars": false}"#, r#"{"EmbeddedTmpl": "LIFECYCLE_X=1"}"#]
-    {
+    for file in [
+        r#"{"EmbeddedTmpl": "LIFECYCLE_X=1", "Envvars": false}"#,
+        r#"{"EmbeddedTmpl": "LIFECYCLE_X=1"}"#,
+    ] {
         assert_eq!(api(file), "");
     }
     let wrong = "it has LIFECYCLE_* variables, and what they come to is not known: set them in";

@@ -11,7 +11,8 @@ use super::parsed;
 /// What is said of `text` on a thread with little stack.
 fn said(text: String) -> String {
     let read = move || {
-        parsed("k8s.yaml", &text).map_or_else(|error| error.to_string(), |reading| reading.environment)
+        parsed("k8s.yaml", &text)
+            .map_or_else(|error| error.to_string(), |reading| reading.environment)
     };
     thread::Builder::new().stack_size(512 * 1_024).spawn(read).unwrap().join().unwrap()
 }
@@ -33,20 +34,27 @@ fn what_is_too_deep_is_refused_at_its_line() {
     );
     let flow = format!("kind: Pod\nspec: {}{}", "[".repeat(200), "]".repeat(200));
     assert_eq!(said(flow), format!("k8s.yaml:2: {deep}"));
-    assert_eq!(said(format!("kind: Pod\nspec:\n  {}a", "- ".repeat(10_000))), format!("k8s.yaml:3: {deep}"));
+    assert_eq!(
+        said(format!("kind: Pod\nspec:\n  {}a", "- ".repeat(10_000))),
+        format!("k8s.yaml:3: {deep}")
+    );
 }
 
 #[test]
 fn aliases_are_as_deep_as_what_they_stand_for() {
     let text = |levels: usize| {
         let mut text = "kind: Pod\na0: &a0 [x]\n".to_owned();
-        (1..levels).for_each(|level| writeln!(text, "a{level}: &a{level} [*a{}]", level - 1).unwrap());
+        (1..levels)
+            .for_each(|level| writeln!(text, "a{level}: &a{level} [*a{}]", level - 1).unwrap());
         text
     };
     assert!(said(text(127)).contains("no container in it"));
     assert_eq!(said(text(400)), "k8s.yaml:129: nested more than 128 deep, which no manifest is");
     for unknown in ["a: &a [*a]\n", "a: &a 1\n---\nb: *a\n"] {
-        assert!(said(unknown.to_owned()).ends_with("an alias of what is not in this document"), "{unknown}");
+        assert!(
+            said(unknown.to_owned()).ends_with("an alias of what is not in this document"),
+            "{unknown}"
+        );
     }
 }
 

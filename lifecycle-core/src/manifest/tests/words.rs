@@ -13,7 +13,8 @@ fn spent(hook: &str, given: Option<Duration>) -> Result<f64, String> {
         "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n"
     );
     let given = Given { pre_stop: given, ..Given::default() };
-    let reading = kind::parse(Path::new("k8s.yaml"), &text, &given).map_err(|error| error.to_string())?;
+    let reading =
+        kind::parse(Path::new("k8s.yaml"), &text, &given).map_err(|error| error.to_string())?;
     Ok(reading.spent.as_secs_f64())
 }
 
@@ -38,7 +39,11 @@ fn a_sleep_is_counted_in_the_usual_spellings() {
         ("[sh, -c, \"sleep 5\\n/bin/sleep '10'\\n\"]", 15.0),
         ("[sh, -c, 'echo \"closed; at last\"; sleep 5; true && :']", 5.0),
     ] {
-        assert_eq!(spent(&format!("{{ exec: {{ command: {command} }} }}"), None), Ok(seconds), "{command}");
+        assert_eq!(
+            spent(&format!("{{ exec: {{ command: {command} }} }}"), None),
+            Ok(seconds),
+            "{command}"
+        );
     }
     assert_eq!(spent("{ sleep: { seconds: 7 } }", None), Ok(7.0));
 }
@@ -76,13 +81,24 @@ fn what_is_not_only_a_sleep_has_to_be_told() {
         "[/stop]",
         "[]",
     ];
-    let hooks =
-        ["{ httpGet: { path: /stop, port: 80 } }", "{ tcpSocket: { port: 80 } }", "{}", "{ sleep: {} }"];
+    let hooks = [
+        "{ httpGet: { path: /stop, port: 80 } }",
+        "{ tcpSocket: { port: 80 } }",
+        "{}",
+        "{ sleep: {} }",
+    ];
     let hooks = hooks.map(str::to_owned).into_iter();
-    for hook in hooks.chain(commands.map(|command| format!("{{ exec: {{ command: {command} }} }}"))) {
+    for hook in hooks.chain(commands.map(|command| format!("{{ exec: {{ command: {command} }} }}")))
+    {
         let said = spent(&hook, None).unwrap_err();
-        assert!(said.starts_with("k8s.yaml:6: spec.containers[0].lifecycle.preStop: how long "), "{said}");
-        assert!(said.ends_with(" `Manifest::pre_stop`, or write `sleep: {seconds: n}` here"), "{said}");
+        assert!(
+            said.starts_with("k8s.yaml:6: spec.containers[0].lifecycle.preStop: how long "),
+            "{said}"
+        );
+        assert!(
+            said.ends_with(" `Manifest::pre_stop`, or write `sleep: {seconds: n}` here"),
+            "{said}"
+        );
         assert_eq!(spent(&hook, Some(Duration::from_millis(1_500))), Ok(1.5), "{hook}");
     }
     let longer = "{ sleep: { seconds: 7 } }";
@@ -92,7 +108,9 @@ fn what_is_not_only_a_sleep_has_to_be_told() {
     assert_eq!(spent("null", None), Ok(0.0));
     let too_long = spent("null", Some(Duration::from_secs(1_000_000))).unwrap_err();
     assert!(
-        too_long.starts_with("k8s.yaml:5: spec.containers[0]: preStop takes 277h46m40s of 277h46m40s: "),
+        too_long.starts_with(
+            "k8s.yaml:5: spec.containers[0]: preStop takes 277h46m40s of 277h46m40s: "
+        ),
         "{too_long}"
     );
 }
@@ -135,7 +153,8 @@ fn words_are_held_together_by_quotes_and_escapes() {
 #[test]
 fn lines_go_on_after_a_backslash() {
     let text = "# at the top\nA=1\nB=2 \\\n# in between\n; and\n  3\n\nC = \"4 5\"\nnothing\nD=6 \\\n\nE=7\n";
-    let expected = [(2, "A", "1"), (3, "B", "2 3"), (8, "C", "4 5"), (10, "D", "6"), (12, "E", "7")];
+    let expected =
+        [(2, "A", "1"), (3, "B", "2 3"), (8, "C", "4 5"), (10, "D", "6"), (12, "E", "7")];
     let expected = expected.map(|(line, name, value)| (line, name.to_owned(), value.to_owned()));
     assert_eq!(unit::variables(text), expected);
 }
@@ -147,7 +166,8 @@ fn a_byte_order_mark_is_no_text() {
         ("compose.yaml", "services: { orders: { stop_grace_period: 20s } }", 20),
         ("task.json", r#"{"containerDefinitions": [{"name": "orders", "stopTimeout": 20}]}"#, 20),
     ] {
-        let reading = parsed(name, &format!("\u{feff}{text}")).map_err(|error| error.to_string()).unwrap();
+        let reading =
+            parsed(name, &format!("\u{feff}{text}")).map_err(|error| error.to_string()).unwrap();
         assert_eq!(reading.grace, Some(Duration::from_secs(expected)), "{name}");
     }
     assert_eq!(unit::variables("\u{feff}A=1\n"), [(1, "A".to_owned(), "1".to_owned())]);
@@ -190,12 +210,17 @@ fn a_config_map_is_that_of_the_same_namespace() {
         (map(none, "9s") + &pod(none) + &map(dev, "25s"), "9s"),
     ] {
         let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
-        let values: Vec<_> = reading.variables.iter().map(|variable| variable.value.as_str()).collect();
+        let values: Vec<_> =
+            reading.variables.iter().map(|variable| variable.value.as_str()).collect();
         assert_eq!(values, [expected], "{text}");
     }
-    let reading =
-        parsed("k8s.yaml", &(map(prod, "60s") + &pod(none))).map_err(|error| error.to_string()).unwrap();
-    assert_eq!(reading.notes, ["k8s.yaml:10: envFrom is not in this file, LIFECYCLE_* in it are not known"]);
+    let reading = parsed("k8s.yaml", &(map(prod, "60s") + &pod(none)))
+        .map_err(|error| error.to_string())
+        .unwrap();
+    assert_eq!(
+        reading.notes,
+        ["k8s.yaml:10: envFrom is not in this file, LIFECYCLE_* in it are not known"]
+    );
 }
 
 #[test]
@@ -204,7 +229,9 @@ fn json_may_escape_what_yaml_does_not() {
         "environment": [{"name": "LIFECYCLE_REPORT", "value": "/\ud83d\ude00\/\\ud83d\\ude00\u00fc\"\u0041\uD83D\uDE80.txt"},
         {"name": "LIFECYCLE_DRAIN_TIMEOUT", "value": "5s"}]}]}"#;
     let reading = parsed("task.json", text).map_err(|error| error.to_string()).unwrap();
-    let [report, drain] = reading.variables.as_slice() else { panic!("{}", reading.variables.len()) };
+    let [report, drain] = reading.variables.as_slice() else {
+        panic!("{}", reading.variables.len())
+    };
     assert_eq!(report.value, "/😀/\\ud83d\\ude00ü\"A🚀.txt");
     assert_eq!(drain.place.to_string(), "task.json:3");
 }

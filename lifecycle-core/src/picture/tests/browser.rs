@@ -20,7 +20,8 @@ const SIZES: [usize; 4] = [1, 8, 40, 200];
 const TILE: [usize; 2] = [1_120, 700];
 /// A busy machine is waited for.
 const PATIENCE: Duration = Duration::from_secs(180);
-const NAMES: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+const NAMES: [&str; 5] =
+    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
 /// What a picture is called, and its text.
 struct Picture {
@@ -33,13 +34,19 @@ impl Picture {
     fn all() -> Vec<Self> {
         let new = |name: String, is_page, text| Self { name, is_page, text };
         let plans = SIZES.iter().flat_map(|&count| {
-            Shape::ALL.map(|shape| new(format!("plan-{shape:?}-{count}"), false, plan(shape, count).to_svg()))
+            Shape::ALL.map(|shape| {
+                new(format!("plan-{shape:?}-{count}"), false, plan(shape, count).to_svg())
+            })
         });
-        let reports =
-            SIZES.iter().map(|&count| new(format!("report-{count}"), false, report(count).to_svg()));
-        let pages = SIZES.iter().map(|&count| new(format!("page-{count}"), true, report(count).to_html()));
-        let why =
-            format!("the shutdown plan is invalid:\n   - `a` runs before `b`: {}", "because ".repeat(40));
+        let reports = SIZES
+            .iter()
+            .map(|&count| new(format!("report-{count}"), false, report(count).to_svg()));
+        let pages =
+            SIZES.iter().map(|&count| new(format!("page-{count}"), true, report(count).to_html()));
+        let why = format!(
+            "the shutdown plan is invalid:\n   - `a` runs before `b`: {}",
+            "because ".repeat(40)
+        );
         let invalid = Report::invalid(vec![why, "LIFECYCLE_停止=soon: no duration".to_owned()]);
         let nothing = [
             new("invalid-report".to_owned(), false, invalid.to_svg()),
@@ -71,17 +78,20 @@ fn nothing_is_over_anything_and_nothing_is_cut() {
             format!("<iframe title=\"{name}\" data-kind=\"{kind}\" width=\"{width}\" height=\"800\" srcdoc=\"{text}\"></iframe>")
         })
     }).collect();
-    let page = format!("<!DOCTYPE html><body>{frames}<script>{}</script>", include_str!("measure.js"));
+    let page =
+        format!("<!DOCTYPE html><body>{frames}<script>{}</script>", include_str!("measure.js"));
     let file = browser.write("measure.html", &page);
     let shown = browser.run(&["--dump-dom"], &file);
     let lines = shown.split("MEASURED\n").nth(1).and_then(|rest| rest.split("\nEND").next());
-    let (counts, found) = lines.and_then(|lines| lines.split_once("\nFOUND")).expect("the page was measured");
+    let (counts, found) =
+        lines.and_then(|lines| lines.split_once("\nFOUND")).expect("the page was measured");
     assert_eq!(found, "", "{found}");
     assert_eq!(counts.lines().count(), pictures.len() + SIZES.len() + 2, "{counts}");
     for count in SIZES {
         // The drawing, its texts, its boxes, and what is in the legend.
-        let of =
-            |name: &str| counts.lines().find(|line| line.starts_with(&format!("{name}-{count}@"))).unwrap();
+        let of = |name: &str| {
+            counts.lines().find(|line| line.starts_with(&format!("{name}-{count}@"))).unwrap()
+        };
         let numbers = |name: &str| {
             of(name).split(' ').skip(1).map(|word| word.parse().unwrap()).collect::<Vec<usize>>()
         };
@@ -100,13 +110,19 @@ fn it_is_seen_in_light_and_in_dark() {
         browser.write(&picture.file(), &picture.text);
     }
     let rows = SIZES.map(|count| {
-        [format!("plan-Random-{count}.svg"), format!("report-{count}.svg"), format!("page-{count}.html")]
+        [
+            format!("plan-Random-{count}.svg"),
+            format!("report-{count}.svg"),
+            format!("page-{count}.html"),
+        ]
     });
     let [width, height] = TILE;
     let frames: String = rows
         .iter()
         .flatten()
-        .map(|file| format!("<iframe src=\"{file}\" width=\"{width}\" height=\"{height}\"></iframe>"))
+        .map(|file| {
+            format!("<iframe src=\"{file}\" width=\"{width}\" height=\"{height}\"></iframe>")
+        })
         .collect();
     let page = format!(
         "<!DOCTYPE html><style>body{{margin:0;width:{}px}}iframe{{border:0;float:left}}</style>{frames}",
@@ -128,7 +144,10 @@ fn it_is_seen_in_light_and_in_dark() {
             let ground = sheet.pixel([tile[0] + 3, tile[1] + 3]);
             let is_dark = ground.iter().all(|part| *part < 50);
             let is_light = ground.iter().all(|part| *part > 230);
-            assert!(if scheme == "dark" { is_dark } else { is_light }, "{file} in {scheme}: {ground:?}");
+            assert!(
+                if scheme == "dark" { is_dark } else { is_light },
+                "{file} in {scheme}: {ground:?}"
+            );
             let colours = sheet.colours(tile, 30);
             assert!(colours >= 30, "{file} in {scheme} has {colours} colours");
         }
@@ -153,8 +172,7 @@ impl Browser {
             .chain(programs)
             .find(|file| file.is_file());
         let Some(program) = found else {
-            let line =
-                "passed over: no Chromium on PATH nor in CHROMIUM; `apt-get install chromium` to run this";
+            let line = "passed over: no Chromium on PATH nor in CHROMIUM; `apt-get install chromium` to run this";
             assert!(env::var("CI").as_deref() != Ok("true"), "{line}");
             eprintln!("{line}");
             return None;
@@ -179,8 +197,18 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let output = self.scratch.path().join("output");
         let mut browser = Command::new(&self.program)
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+            ])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .args(options)
             .arg(format!("file://{}", file.display()))
@@ -232,7 +260,8 @@ impl Sheet {
     /// How many different ones there are in the tile that begins there, counted up to `enough`.
     fn colours(&self, [left, top]: [usize; 2], enough: usize) -> usize {
         let mut seen = HashSet::new();
-        for (x, y) in (top..top + TILE[1]).flat_map(|y| (left..left + TILE[0]).map(move |x| (x, y))) {
+        for (x, y) in (top..top + TILE[1]).flat_map(|y| (left..left + TILE[0]).map(move |x| (x, y)))
+        {
             seen.insert(self.pixel([x, y]));
             if seen.len() == enough {
                 break;

@@ -18,7 +18,8 @@ fn every() -> Vec<(String, String)> {
         let report = if count == 0 { empty_report() } else { report(count) };
         every.push((format!("report of {count} as SVG"), report.to_svg()));
         every.push((format!("report of {count} as HTML"), report.to_html()));
-        let plans = Shape::ALL.map(|shape| (format!("{shape:?} of {count}"), plan(shape, count).to_svg()));
+        let plans =
+            Shape::ALL.map(|shape| (format!("{shape:?} of {count}"), plan(shape, count).to_svg()));
         every.extend(plans);
     }
     every
@@ -72,7 +73,10 @@ fn every_outcome_has_its_sign_its_word_and_its_colour() {
             // In its row and in the legend; on the page in the graph and its legend as well.
             assert!(picture.matches(&chip).count() >= 2, "{outcome}: {picture}");
             assert!(picture.contains(&sign), "{outcome}");
-            assert!(picture.matches(&format!(">{}</text>", outcome.word())).count() >= 2, "{outcome}");
+            assert!(
+                picture.matches(&format!(">{}</text>", outcome.word())).count() >= 2,
+                "{outcome}"
+            );
             assert!(picture.contains(&format!("{outcome}")), "{outcome} is not explained");
             assert!(picture.contains(&format!(".lc-{class}{{fill:#")), "{outcome} has no colour");
         }
@@ -83,9 +87,17 @@ fn every_outcome_has_its_sign_its_word_and_its_colour() {
 fn a_bar_that_took_no_time_is_seen_and_one_that_runs_on_ends_with_the_picture() {
     let bar = |change: fn(&mut HookReport)| {
         let svg = changed(&report(1), |inner| change(&mut inner.hooks[0])).to_svg();
-        let bar = svg.split("<rect class=\"lc-bar lc-completed\"").nth(1).expect("a bar").to_owned();
+        let bar =
+            svg.split("<rect class=\"lc-bar lc-completed\"").nth(1).expect("a bar").to_owned();
         let number = |name: &str| -> f64 {
-            bar.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+            bar.split(&format!(" {name}=\""))
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
         };
         (number("x"), number("width"))
     };
@@ -93,8 +105,9 @@ fn a_bar_that_took_no_time_is_seen_and_one_that_runs_on_ends_with_the_picture() 
     assert!(none >= 2.0, "{none}");
     let (x, wide) = bar(|hook| hook.took = Duration::from_secs(90));
     assert!((807.9..808.1).contains(&(x + wide)), "{x} {wide}");
-    let (x, wide) =
-        bar(|hook| (hook.started, hook.took) = (Some(Duration::from_secs(80)), Duration::from_secs(1)));
+    let (x, wide) = bar(|hook| {
+        (hook.started, hook.took) = (Some(Duration::from_secs(80)), Duration::from_secs(1))
+    });
     assert!(x + wide < 808.1 && wide >= 2.0, "{x} {wide}");
 }
 
@@ -115,7 +128,9 @@ fn text_of_any_origin_is_text() {
     for picture in [report.to_svg(), report.to_html(), plan_of(specs.collect()).to_svg()] {
         assert!(!picture.contains("<script"), "{picture}");
         assert!(picture.contains("&lt;script&gt;alert(&quot;&amp;&quot;)"), "{picture}");
-        let odd = |char: &char| char.is_control() && *char != '\n' || ['\u{ffff}', '\u{202e}'].contains(char);
+        let odd = |char: &char| {
+            char.is_control() && *char != '\n' || ['\u{ffff}', '\u{202e}'].contains(char)
+        };
         assert_eq!(picture.chars().find(odd), None);
     }
 }
@@ -183,7 +198,8 @@ fn many_signals_share_labels() {
     let none = changed(&many, |inner| inner.signals.clear());
     let height = |report: &Report| report.timeline().draw(true).height;
     assert!(height(&many) - height(&none) <= 4.0 * 18.0, "{} and {}", height(&many), height(&none));
-    let marks: HashSet<u128> = many.signals().iter().map(|signal| signal.at().as_millis() / 50).collect();
+    let marks: HashSet<u128> =
+        many.signals().iter().map(|signal| signal.at().as_millis() / 50).collect();
     assert!(many.to_svg().matches("<path class=\"lc-signal\"").count() >= marks.len());
     let two = changed(&many, |inner| inner.signals.truncate(2)).to_svg();
     assert!(two.contains(">SIGINT 0</text>") && two.contains(">SIGTERM 32 ms</text>"), "{two}");
@@ -193,7 +209,8 @@ fn many_signals_share_labels() {
 fn text_can_be_read_in_light_and_in_dark() {
     let grounds = [style::GROUND, style::BAND, style::BOX];
     for scheme in [0, 1] {
-        for (text, ground) in [style::INK, style::FAINT].iter().flat_map(|text| grounds.map(|on| (text, on)))
+        for (text, ground) in
+            [style::INK, style::FAINT].iter().flat_map(|text| grounds.map(|on| (text, on)))
         {
             let contrast = contrast(text[scheme], ground[scheme]);
             assert!(contrast >= 4.5, "{} on {}: {contrast}", text[scheme], ground[scheme]);
@@ -222,7 +239,9 @@ fn contrast(a: &str, b: &str) -> f64 {
 /// The drawings of small ones, as they were looked at. `LIFECYCLE_GOLDEN=write` accepts what is there.
 #[test]
 fn small_ones_are_as_they_were_looked_at() {
-    let small = plan_of((0..3).map(|at| HookSpec { order: Some(i32::from(at == 2)), ..spec(at) }).collect());
+    let small = plan_of(
+        (0..3).map(|at| HookSpec { order: Some(i32::from(at == 2)), ..spec(at) }).collect(),
+    );
     golden("plan.svg", &small.to_svg());
     golden("report.svg", &report(3).to_svg());
     golden("empty.svg", &Plan::build(Vec::new(), Vec::new(), Vec::new()).to_svg());
@@ -234,5 +253,9 @@ fn golden(name: &str, drawn: &str) {
         fs::write(&path, drawn).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == drawn, "{}: look at it, and accept it with LIFECYCLE_GOLDEN=write", path.display());
+    assert!(
+        kept == drawn,
+        "{}: look at it, and accept it with LIFECYCLE_GOLDEN=write",
+        path.display()
+    );
 }

@@ -7,7 +7,8 @@ use crate::Report;
 fn a_page_has_the_figures_in_tables() {
     let page = report(8).to_html();
     let table = |title: &str| {
-        let rest = page.split(&format!("<h2>{title}</h2>")).nth(1).unwrap_or_else(|| panic!("no {title}"));
+        let rest =
+            page.split(&format!("<h2>{title}</h2>")).nth(1).unwrap_or_else(|| panic!("no {title}"));
         let body = rest.split("<tbody>").nth(1).and_then(|rest| rest.split("</tbody>").next());
         let rows = body.unwrap_or_default().split("</tr>").filter(|row| !row.trim().is_empty());
         let cells = |row: &str| -> Vec<String> {
@@ -27,7 +28,8 @@ fn a_page_has_the_figures_in_tables() {
     assert_eq!(column("Calls in flight", 0), ["orders::http::place_order"]);
     assert!(column("Calls in flight", 1)[0].starts_with("8 in flight, 8 finished, 8 refused"));
     assert_eq!(table("Signals").len(), 8);
-    let problems = page.split("<ul class=\"problems\">").nth(1).unwrap().split("</ul>").next().unwrap();
+    let problems =
+        page.split("<ul class=\"problems\">").nth(1).unwrap().split("</ul>").next().unwrap();
     assert_eq!(problems.matches("<li>hook `").count(), 6, "{problems}");
     let clean = report(1).to_html();
     assert!(!clean.contains("class=\"problems\">"), "{clean}");
@@ -36,17 +38,25 @@ fn a_page_has_the_figures_in_tables() {
 
 #[test]
 fn what_did_not_start_says_why_line_by_line() {
-    let report = Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`\r\nand <b>".to_owned()]);
+    let report =
+        Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`\r\nand <b>".to_owned()]);
     let page = report.to_html();
     assert!(page.contains("<h1>did not start, exit code 78</h1>"), "{page}");
     assert!(!page.contains("<svg") && !page.contains("<h2>") && !page.contains("<p>"), "{page}");
-    assert!(page.contains("<li>the plan is invalid:<br>`a` waits for `b`<br>and &lt;b&gt;</li>"), "{page}");
+    assert!(
+        page.contains("<li>the plan is invalid:<br>`a` waits for `b`<br>and &lt;b&gt;</li>"),
+        "{page}"
+    );
     let long = "word ".repeat(40) + "end";
-    let report = Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`".to_owned(), long.clone()]);
+    let report =
+        Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`".to_owned(), long.clone()]);
     let svg = report.to_svg();
     let lines: Vec<&str> =
         svg.split("<text ").skip(1).filter_map(|text| text.split(['>', '<']).nth(1)).collect();
-    assert_eq!(lines[..4], ["x", "did not start, exit code 78", "the plan is invalid:", "`a` waits for `b`"]);
+    assert_eq!(
+        lines[..4],
+        ["x", "did not start, exit code 78", "the plan is invalid:", "`a` waits for `b`"]
+    );
     assert!(lines[4..].iter().all(|line| line.len() <= 130), "{lines:?}");
     assert_eq!(lines[4..].join(" "), long);
     assert!(!svg.contains("lc-thin\"") && !svg.contains("<rect class=\"lc-bar"), "{svg}");
@@ -66,7 +76,10 @@ fn what_is_printed_is_whole() {
                 svg.split(" height=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
             };
             assert!(pieces.iter().all(|piece| height(piece) <= 620.0), "{count}");
-            assert!((pieces.iter().map(height).sum::<f64>() - drawing.height).abs() < 0.5, "{count}");
+            assert!(
+                (pieces.iter().map(height).sum::<f64>() - drawing.height).abs() < 0.5,
+                "{count}"
+            );
         }
     }
 }
@@ -81,8 +94,13 @@ fn a_cut_goes_below_what_reaches_furthest() {
     drawing.add_divisible(0.0, 100.0, "<path/>".to_owned());
     let pieces: Vec<Vec<String>> = [60.0, 40.0].map(|most| drawing.pieces(most)).into();
     for pieces in pieces {
-        let heights: Vec<bool> = pieces.iter().map(|piece| piece.contains("height=\"50\"")).collect();
+        let heights: Vec<bool> =
+            pieces.iter().map(|piece| piece.contains("height=\"50\"")).collect();
         assert_eq!(heights, [true, true], "{pieces:?}");
-        assert!(pieces.iter().all(|piece| piece.matches("<text>").count() == 2 && piece.contains("<path/>")));
+        assert!(
+            pieces
+                .iter()
+                .all(|piece| piece.matches("<text>").count() == 2 && piece.contains("<path/>"))
+        );
     }
 }

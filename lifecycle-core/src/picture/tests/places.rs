@@ -32,7 +32,8 @@ fn no_box_is_over_another_and_no_edge_runs_through_one() {
             assert!(x >= 0.0 && x + SIZE[0] <= block.width, "{x} of {}", block.width);
             assert!(y >= 0.0 && y + SIZE[1] <= block.height, "{y} of {}", block.height);
             for &[other_x, other_y] in &block.boxes[..at] {
-                let apart = (x - other_x).abs() >= SIZE[0] + 5.0 || (y - other_y).abs() >= SIZE[1] + 5.0;
+                let apart =
+                    (x - other_x).abs() >= SIZE[0] + 5.0 || (y - other_y).abs() >= SIZE[1] + 5.0;
                 assert!(apart, "round {round}: {x} {y} and {other_x} {other_y}");
             }
         }
@@ -50,9 +51,13 @@ fn clear_of_boxes(route: &Route, boxes: &[[f64; 2]]) {
         assert!(points[0][along] <= points[1][along], "an edge turns back: {route:?}");
         for step in 0..=20 {
             let share = f64::from(step) / 20.0;
-            let [x, y] = [0, 1].map(|axis| points[0][axis] * (1.0 - share) + points[1][axis] * share);
+            let [x, y] =
+                [0, 1].map(|axis| points[0][axis] * (1.0 - share) + points[1][axis] * share);
             let within = |&[left, top]: &[f64; 2]| {
-                x > left + 0.6 && x < left + SIZE[0] - 0.6 && y > top + 0.6 && y < top + SIZE[1] - 0.6
+                x > left + 0.6
+                    && x < left + SIZE[0] - 0.6
+                    && y > top + 0.6
+                    && y < top + SIZE[1] - 0.6
             };
             assert_eq!(boxes.iter().position(within), None, "{x} {y} of {route:?}");
         }
@@ -84,7 +89,12 @@ fn what_is_too_wide_goes_to_the_right_and_what_has_no_edge_into_rows() {
     let narrow = packed(4, &fan_of(3), SIZE, 1_000.0);
     assert!(!narrow.routes[0].is_sideways);
     let alone = packed(200, &[], SIZE, 1_000.0);
-    assert!(alone.width <= 1_000.0 && alone.height < 60.0 * 50.0, "{} by {}", alone.width, alone.height);
+    assert!(
+        alone.width <= 1_000.0 && alone.height < 60.0 * 50.0,
+        "{} by {}",
+        alone.width,
+        alone.height
+    );
 }
 
 fn fan_of(count: usize) -> Vec<(usize, usize)> {
@@ -104,6 +114,7 @@ fn thousands_are_drawn() {
     let mut chance = Chance(5);
     let block = packed(3_000, &edges(3_000, 1_500, &mut chance), SIZE, 1_000.0);
     assert_eq!(block.boxes.len(), 3_000);
-    let layered: Vec<(usize, usize)> = (0..2_000).flat_map(|at| [(at, at + 1), (at, 2_001)]).collect();
+    let layered: Vec<(usize, usize)> =
+        (0..2_000).flat_map(|at| [(at, at + 1), (at, 2_001)]).collect();
     assert_eq!(packed(2_002, &layered, SIZE, 1_000.0).routes.len(), 4_000);
 }

@@ -4,7 +4,8 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{
     Outcome, Reason, Sender, Signal, SiteReport, SourceLocation,
-    plan::{HookId, HookSpec, Plan},
+    declare::HookId,
+    plan::{HookSpec, Plan},
     report::{DrainReport, HookReport, Inner, Report, SignalReport},
 };
 
@@ -38,14 +39,26 @@ impl Chance {
     }
 }
 
-const VERBS: [&str; 9] = ["flush", "close", "drain", "release", "stop", "commit", "publish", "join", "seal"];
-const THINGS: [&str; 9] =
-    ["outbox", "pool", "telemetry", "lease", "consumer_group", "cache", "sessions", "wal", "uploads"];
+const VERBS: [&str; 9] =
+    ["flush", "close", "drain", "release", "stop", "commit", "publish", "join", "seal"];
+const THINGS: [&str; 9] = [
+    "outbox",
+    "pool",
+    "telemetry",
+    "lease",
+    "consumer_group",
+    "cache",
+    "sessions",
+    "wal",
+    "uploads",
+];
 
 pub(super) fn name(at: usize) -> String {
     let (verb, thing) = (VERBS[at % 9], THINGS[at / 9 % 9]);
     match at % 13 {
-        5 => format!("orders::persistence::outbox::dispatcher::{verb}_everything_of_the_{thing}_{at}"),
+        5 => format!(
+            "orders::persistence::outbox::dispatcher::{verb}_everything_of_the_{thing}_{at}"
+        ),
         7 => format!("billing::<T & \"U\">::{verb}_{thing}_{at}"),
         11 => format!("停止する::{verb}_名前_{at}"),
         _ => format!("orders::{thing}::{verb}_{thing}_{at}"),
@@ -83,12 +96,16 @@ pub(super) fn plan(shape: Shape, count: usize) -> Plan {
             Shape::Random => {
                 spec.order = Some((at * 3 / count) as i32);
                 spec.after.extend(
-                    (0..chance.below(3)).map(|_| id(chance.below(at + 1))).filter(|of| *of != id(at)),
+                    (0..chance.below(3))
+                        .map(|_| id(chance.below(at + 1)))
+                        .filter(|of| *of != id(at)),
                 );
             }
             Shape::Tangle => {
                 spec.after.extend(
-                    (0..chance.below(4)).map(|_| id(chance.below(at + 1))).filter(|of| *of != id(at)),
+                    (0..chance.below(4))
+                        .map(|_| id(chance.below(at + 1)))
+                        .filter(|of| *of != id(at)),
                 );
             }
             _ => {}
@@ -167,10 +184,14 @@ pub(super) fn report(count: usize) -> Report {
     if let Some(first) = signals.first_mut() {
         first.at = Duration::ZERO;
     }
-    let in_flight = (0..30_u64).map(|step| (ms(1_000 + step * 80), (37 - step as usize).max(8))).collect();
+    let in_flight =
+        (0..30_u64).map(|step| (ms(1_000 + step * 80), (37 - step as usize).max(8))).collect();
     let is_clean = count == 1;
     Report::new(Inner {
-        reason: Reason::Signal { signal: Signal::Term, sender: Some(Sender::Process { pid: 1, uid: 0 }) },
+        reason: Reason::Signal {
+            signal: Signal::Term,
+            sender: Some(Sender::Process { pid: 1, uid: 0 }),
+        },
         shutdown_id: "18c2f-1f".to_owned(),
         exit_code: if is_clean { 0 } else { 70 },
         total: ended.unwrap_or_default().max(ms(3_600)),

@@ -1,4 +1,4 @@
-use crate::{SourceLocation, hook::Need, plan::Plan};
+use crate::{SourceLocation, declare::hook::Need, plan::Plan};
 
 use super::support::*;
 
@@ -69,9 +69,14 @@ fn sequential_runs_one_after_the_other_in_the_same_order() {
 
 #[test]
 fn what_came_at_run_time_joins() {
-    let plan = plan([hook::<A>().needs([Need::take::<R<0>>()]), hook::<B>().needs([Need::borrow::<R<1>>()])]);
+    let plan = plan([
+        hook::<A>().needs([Need::take::<R<0>>()]),
+        hook::<B>().needs([Need::borrow::<R<1>>()]),
+    ]);
     assert!(!plan.runs_before::<B, A>());
-    let plan = plan.with_uses(vec![uses::<R<1>, R<0>>(3)]).with_hooks(vec![numbered(7).after([id::<A>()])]);
+    let plan = plan
+        .with_uses(vec![uses::<R<1>, R<0>>(3)])
+        .with_hooks(vec![numbered(7).after([id::<A>()])]);
     assert_eq!(names(&plan), ["b", "a", "hook07"]);
     let replaced = plan.with_hooks(vec![numbered(7).before([id::<B>()])]);
     assert_eq!(names(&replaced), ["hook07", "b", "a"]);

@@ -1,8 +1,5 @@
 use super::support::{A, B, C, D, hook, id, numbered, plan};
-use crate::{
-    hook::Need,
-    plan::{HookId, Plan},
-};
+use crate::{declare::HookId, declare::hook::Need, plan::Plan};
 
 /// What `new` says of `old`.
 fn changes(old: &Plan, new: &Plan) -> String {
@@ -38,14 +35,18 @@ the plan changed; worst case 7s -> 11s (+4s)
   ~ critical path: a -> b
                was: b"
     );
-    assert!(changes(&new, &old).contains("~ `a` no longer ends before `b` starts: they run side by side"));
+    assert!(
+        changes(&new, &old)
+            .contains("~ `a` no longer ends before `b` starts: they run side by side")
+    );
 }
 
 /// What docs/json.md shows.
 #[test]
 fn the_documentation_shows_what_is_said() {
     struct Pool;
-    let outbox = || hook::<A>().name("orders::flush_outbox").timeout(5).needs([Need::borrow::<Pool>()]);
+    let outbox =
+        || hook::<A>().name("orders::flush_outbox").timeout(5).needs([Need::borrow::<Pool>()]);
     let pool = || hook::<B>().name("orders::close_pool").timeout(2).needs([Need::take::<Pool>()]);
     let metrics = || hook::<C>().name("orders::flush_metrics");
     let old = plan([outbox(), pool(), metrics().order(10).timeout(1)]);
@@ -57,8 +58,18 @@ fn the_documentation_shows_what_is_said() {
 
 #[test]
 fn a_hook_that_moves_to_another_order_passes_those_between() {
-    let old = plan([hook::<A>().order(1), hook::<B>().order(2), hook::<C>().order(3), hook::<D>().order(4)]);
-    let new = plan([hook::<A>().order(1), hook::<B>().order(2), hook::<C>().order(3), hook::<D>().order(2)]);
+    let old = plan([
+        hook::<A>().order(1),
+        hook::<B>().order(2),
+        hook::<C>().order(3),
+        hook::<D>().order(4),
+    ]);
+    let new = plan([
+        hook::<A>().order(1),
+        hook::<B>().order(2),
+        hook::<C>().order(3),
+        hook::<D>().order(2),
+    ]);
     assert_eq!(
         changes(&old, &new),
         "\
@@ -88,7 +99,11 @@ the plan changed; worst case 10s, as before
 #[test]
 fn an_edge_that_was_there_by_another_way_is_no_change() {
     let old = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>()])]);
-    let new = plan([hook::<A>(), hook::<B>().after([id::<A>()]), hook::<C>().after([id::<B>(), id::<A>()])]);
+    let new = plan([
+        hook::<A>(),
+        hook::<B>().after([id::<A>()]),
+        hook::<C>().after([id::<B>(), id::<A>()]),
+    ]);
     assert_eq!(changes(&old, &new), "the plan is unchanged");
 }
 
@@ -105,7 +120,10 @@ the plan changed; worst case 15s -> 5s (-10s)
   ~ critical path: a
                was: a -> b -> c"
     );
-    assert!(changes(&without, &with).contains("~ `a` now ends before `c` starts; they ran side by side"));
+    assert!(
+        changes(&without, &with)
+            .contains("~ `a` now ends before `c` starts; they ran side by side")
+    );
 }
 
 #[test]
@@ -121,14 +139,14 @@ fn an_invalid_plan_says_so() {
 fn many_hooks_that_move_are_compared_in_no_time() {
     let began = std::time::Instant::now();
     let chain = |order: i32| {
-        plan(
-            (0..1_000)
-                .map(|n| numbered(n).order(order).after((n > 0).then(|| HookId::Registered(n as u64 - 1)))),
-        )
+        plan((0..1_000).map(|n| {
+            numbered(n).order(order).after((n > 0).then(|| HookId::Registered(n as u64 - 1)))
+        }))
     };
     let moved = chain(1).diff(&chain(0).to_json()).unwrap();
     assert_eq!(moved.changes().len(), 1_000, "{moved}");
-    let in_turn = |turn: fn(i32) -> i32| plan((0..1_000).map(|n| numbered(n).order(turn(n as i32))));
+    let in_turn =
+        |turn: fn(i32) -> i32| plan((0..1_000).map(|n| numbered(n).order(turn(n as i32))));
     let reversed = in_turn(|n| -n).diff(&in_turn(|n| n).to_json()).unwrap();
     // Each but the last now ends before some that ran before it, and hook 0 stays in order 0.
     assert_eq!(reversed.changes().len(), 999 + 999, "{reversed}");
@@ -140,7 +158,8 @@ fn a_large_plan_is_compared_where_it_changed() {
     let began = std::time::Instant::now();
     let chain = |broken: Option<usize>| {
         plan((0..8_000).map(|n| {
-            numbered(n).after((n > 0 && broken != Some(n)).then(|| HookId::Registered(n as u64 - 1)))
+            numbered(n)
+                .after((n > 0 && broken != Some(n)).then(|| HookId::Registered(n as u64 - 1)))
         }))
     };
     let diff = chain(Some(4_000)).diff(&chain(None).to_json()).unwrap();
@@ -155,11 +174,16 @@ fn what_is_no_plan_is_refused_with_the_reason() {
     assert!(refused("{").contains("line 1 column 1"), "{}", refused("{"));
     assert!(refused("{}").contains("lacks `format` and `version`"));
     assert!(
-        refused(r#"{"format": "lifecycle.report", "version": 1}"#).contains("`lifecycle.plan` is wanted")
+        refused(r#"{"format": "lifecycle.report", "version": 1}"#)
+            .contains("`lifecycle.plan` is wanted")
     );
     let newer = plan([]).to_json().replace("\"version\": 1", "\"version\": 2");
     assert!(refused(&newer).contains("version 2, and this library reads up to version 1"));
     let broken = plan([hook::<A>().after([]), hook::<B>().after([id::<A>()])]).to_json();
     let broken = broken.replace("\"name\": \"a\"", "\"name\": \"x\"");
-    assert!(refused(&broken).contains("`b` waits for `a`, which is no hook"), "{}", refused(&broken));
+    assert!(
+        refused(&broken).contains("`b` waits for `a`, which is no hook"),
+        "{}",
+        refused(&broken)
+    );
 }

@@ -1,6 +1,6 @@
 use crate::{
     SourceLocation,
-    hook::{ExpectedHook, Hook, Need},
+    declare::hook::{ExpectedHook, Hook, Need},
     plan::{Plan, PlanError},
 };
 
@@ -37,7 +37,9 @@ fn every_reason_of_an_edge_is_told() {
     ]);
     let text = problems(&plan);
     assert!(
-        text.contains("`b` says `after` at src/hooks.rs:2; and `a` says `before` at src/hooks.rs:1"),
+        text.contains(
+            "`b` says `after` at src/hooks.rs:2; and `a` says `before` at src/hooks.rs:1"
+        ),
         "{text}"
     );
 }
@@ -102,8 +104,10 @@ fn equal_written_names_are_told() {
 
 #[test]
 fn promised_hooks_that_are_not_linked_are_told() {
-    let promise =
-        |line| ExpectedHook { hook: B::declared, location: SourceLocation::new("src/main.rs", line) };
+    let promise = |line| ExpectedHook {
+        hook: B::declared,
+        location: SourceLocation::new("src/main.rs", line),
+    };
     let broken = Plan::build(vec![hook::<A>()], Vec::new(), vec![promise(3)]);
     let error = broken.check().unwrap_err();
     assert!(error.is_missing_hook());
@@ -125,10 +129,14 @@ fn all_problems_are_told_at_once_with_numbers() {
         hook::<C>().after([id::<D>()]),
         hook::<D>().after([id::<C>()]),
     ];
-    let promise = ExpectedHook { hook: E::declared, location: SourceLocation::new("src/main.rs", 3) };
+    let promise =
+        ExpectedHook { hook: E::declared, location: SourceLocation::new("src/main.rs", 3) };
     let error = Plan::build(specs, Vec::new(), vec![promise]).check().unwrap_err();
     assert!(
-        error.is_cycle() && error.is_order_contradiction() && error.is_two_takers() && error.is_equal_names()
+        error.is_cycle()
+            && error.is_order_contradiction()
+            && error.is_two_takers()
+            && error.is_equal_names()
     );
     assert!(error.is_missing_hook() && !error.is_too_late());
     assert_eq!(error.problems().len(), 5);
@@ -149,7 +157,8 @@ fn two_circles_that_share_a_hook_are_both_told() {
 
 #[test]
 fn an_edge_of_a_circle_against_two_orders_is_told_too() {
-    let plan = plan([hook::<A>().order(2).after([id::<B>()]), hook::<B>().order(1).after([id::<A>()])]);
+    let plan =
+        plan([hook::<A>().order(2).after([id::<B>()]), hook::<B>().order(1).after([id::<A>()])]);
     let error = plan.check().unwrap_err();
     assert!(error.is_cycle() && error.is_order_contradiction());
     assert_eq!(error.problems().len(), 2);
@@ -157,7 +166,8 @@ fn an_edge_of_a_circle_against_two_orders_is_told_too() {
 
 #[test]
 fn what_came_too_late_is_told() {
-    let error = PlanError::too_late("conn", SourceLocation::new("src/a.rs", 4), "its order has begun");
+    let error =
+        PlanError::too_late("conn", SourceLocation::new("src/a.rs", 4), "its order has begun");
     assert!(error.is_too_late());
     assert_eq!(
         error.to_string(),

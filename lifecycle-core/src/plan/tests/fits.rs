@@ -54,7 +54,7 @@ fn each_advice_holds() {
         let Err(unfit) = plan().fits(seconds(grace)) else { panic!("{timeout}s fit {grace}s") };
         let text = unfit.to_string();
         let granted = text.split("a grace period of ").nth(1).unwrap().split(' ').next().unwrap();
-        let granted = crate::duration::parse(granted).unwrap();
+        let granted = crate::values::duration::parse(granted).unwrap();
         plan().fits(granted).unwrap();
         plan().fits(granted - seconds(1)).expect_err("it is the least");
     }
@@ -62,7 +62,8 @@ fn each_advice_holds() {
 
 #[test]
 fn the_configuration_has_its_say() {
-    let terms = || Terms::new(Some(seconds(20)), "code").with_drain_timeout(Some(seconds(1)), "code");
+    let terms =
+        || Terms::new(Some(seconds(20)), "code").with_drain_timeout(Some(seconds(1)), "code");
     assert_eq!(plan([hook::<A>()]).fits(terms()).unwrap().spare(), Some(seconds(12)));
     let unfit = plan([hook::<A>()]).fits(terms().with_hook_timeout(seconds(18))).unwrap_err();
     assert_eq!(unfit.missing(), Some(seconds(1)));
@@ -73,7 +74,10 @@ fn the_configuration_has_its_say() {
         "{unfit}"
     );
     let late = plan([hook::<A>()]).fits(terms().with_delay(seconds(13), "code")).unwrap_err();
-    assert!(late.to_string().contains("a shutdown delay of 12s (`LIFECYCLE_SHUTDOWN_DELAY`)"), "{late}");
+    assert!(
+        late.to_string().contains("a shutdown delay of 12s (`LIFECYCLE_SHUTDOWN_DELAY`)"),
+        "{late}"
+    );
 }
 
 #[test]
@@ -105,7 +109,10 @@ fn it_fits_to_the_last_second() {
 #[test]
 fn one_timeout_is_advised_only_where_it_is_enough() {
     let beside = slow().timeout::<C>(seconds(25)).fits(seconds(30)).unwrap_err();
-    assert!(beside.to_string().contains("shorter timeouts of several hooks, such as `c`"), "{beside}");
+    assert!(
+        beside.to_string().contains("shorter timeouts of several hooks, such as `c`"),
+        "{beside}"
+    );
     let alone = slow().timeout::<C>(seconds(23)).fits(seconds(30)).unwrap_err();
     assert!(alone.to_string().contains("`timeout = \"18s\"` at `orders::flush_outbox`"), "{alone}");
     slow().timeout::<A>(seconds(18)).timeout::<C>(seconds(23)).fits(seconds(30)).unwrap();

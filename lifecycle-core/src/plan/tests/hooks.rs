@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     ShutdownContext,
-    hook::Need,
+    declare::hook::Need,
     plan::{Graph, HookId, Plan},
 };
 
@@ -19,7 +19,8 @@ fn without_edges_hooks_are_parallel_and_sorted_by_name_and_marked() {
 
 #[test]
 fn a_hook_alone_in_its_order_is_not_marked() {
-    let plan = plan([hook::<A>().order(1), hook::<B>(), hook::<C>().after([id::<B>()]), hook::<D>()]);
+    let plan =
+        plan([hook::<A>().order(1), hook::<B>(), hook::<C>().after([id::<B>()]), hook::<D>()]);
     let marked: Vec<_> =
         plan.hooks().iter().filter(|hook| hook.is_unordered()).map(|hook| hook.name()).collect();
     assert_eq!(marked, ["d"]);
@@ -30,7 +31,9 @@ fn an_edge_comes_before_the_name() {
     let plan = plan([hook::<A>().after([id::<C>()]), hook::<B>().before([id::<C>()]), hook::<C>()]);
     assert_eq!(names(&plan), ["b", "c", "a"]);
     assert!(plan.runs_before::<B, A>() && plan.runs_before::<B, C>() && plan.runs_before::<C, A>());
-    assert!(!plan.runs_before::<A, B>() && !plan.runs_before::<A, A>() && !plan.runs_before::<A, D>());
+    assert!(
+        !plan.runs_before::<A, B>() && !plan.runs_before::<A, A>() && !plan.runs_before::<A, D>()
+    );
 }
 
 #[test]
@@ -46,7 +49,9 @@ fn a_smaller_order_ends_before_a_larger_one_starts() {
     assert_eq!(successors.as_slice(), [vec![4], vec![4], vec![], vec![], vec![2, 3]]);
     assert_eq!(predecessors.as_slice(), [0, 0, 1, 1, 2]);
     assert_eq!(tail.as_slice(), [6, 7, 1, 4, 4].map(seconds));
-    assert!(plan.runs_before::<C, A>() && plan.runs_before::<D, B>() && !plan.runs_before::<A, B>());
+    assert!(
+        plan.runs_before::<C, A>() && plan.runs_before::<D, B>() && !plan.runs_before::<A, B>()
+    );
     assert_eq!(plan.critical_path().iter().map(|hook| hook.name()).collect::<Vec<_>>(), ["d", "b"]);
     assert_eq!(plan.worst_case(), seconds(7));
 }
@@ -60,7 +65,9 @@ fn who_takes_runs_after_who_borrows() {
         hook::<D>().needs([Need::borrow::<R<1>>()]),
     ]);
     assert_eq!(names(&plan), ["b", "c", "a", "d"]);
-    assert!(plan.runs_before::<B, A>() && plan.runs_before::<C, A>() && !plan.runs_before::<B, C>());
+    assert!(
+        plan.runs_before::<B, A>() && plan.runs_before::<C, A>() && !plan.runs_before::<B, C>()
+    );
     assert!(!plan.runs_before::<D, A>() && plan.hooks()[3].is_unordered());
 }
 
@@ -73,7 +80,9 @@ fn who_takes_the_arc_runs_after_who_borrows_what_is_in_it() {
         hook::<D>().needs([Need::take::<R<0>>()]),
     ]);
     assert!(plan.runs_before::<B, A>() && plan.runs_before::<C, A>() && plan.runs_before::<B, D>());
-    assert!(!plan.runs_before::<D, A>() && !plan.runs_before::<A, D>() && !plan.runs_before::<C, D>());
+    assert!(
+        !plan.runs_before::<D, A>() && !plan.runs_before::<A, D>() && !plan.runs_before::<C, D>()
+    );
 }
 
 #[test]
@@ -88,13 +97,17 @@ fn uses_counts_as_borrowing_at_any_depth_and_through_an_arc() {
     };
     let without = plan(specs());
     assert!(!without.runs_before::<B, A>() && !without.runs_before::<C, A>());
-    let with =
-        without.with_uses(vec![uses::<R<2>, R<1>>(1), uses::<Arc<R<1>>, R<9>>(2), uses::<R<1>, R<0>>(3)]);
+    let with = without.with_uses(vec![
+        uses::<R<2>, R<1>>(1),
+        uses::<Arc<R<1>>, R<9>>(2),
+        uses::<R<1>, R<0>>(3),
+    ]);
     with.check().unwrap();
     assert!(with.runs_before::<B, C>() && with.runs_before::<C, A>() && with.runs_before::<B, A>());
     assert!(!with.runs_before::<D, A>());
 
-    let through_arc = plan(specs()).with_uses(vec![uses::<R<3>, R<5>>(1), uses::<Arc<R<5>>, R<0>>(2)]);
+    let through_arc =
+        plan(specs()).with_uses(vec![uses::<R<3>, R<5>>(1), uses::<Arc<R<5>>, R<0>>(2)]);
     assert!(through_arc.runs_before::<D, A>());
 }
 
@@ -185,5 +198,9 @@ fn no_hooks_are_a_plan() {
     let plan = Plan::build(Vec::new(), Vec::new(), Vec::new());
     plan.check().unwrap();
     assert_eq!(plan.worst_case(), Duration::ZERO);
-    assert!(plan.hooks().is_empty() && plan.critical_path().is_empty() && plan.graph().successors.is_empty());
+    assert!(
+        plan.hooks().is_empty()
+            && plan.critical_path().is_empty()
+            && plan.graph().successors.is_empty()
+    );
 }

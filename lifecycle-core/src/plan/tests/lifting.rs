@@ -79,7 +79,8 @@ fn each_contradiction_is_told() {
         hook::<D>().order(1).after([id::<C>(), id::<A>()]),
     ]);
     let error = plan.check().unwrap_err();
-    let chains: Vec<Vec<_>> = error.problems().iter().map(|problem| problem.hooks().collect()).collect();
+    let chains: Vec<Vec<_>> =
+        error.problems().iter().map(|problem| problem.hooks().collect()).collect();
     assert_eq!(chains, [vec!["a", "d"], vec!["b", "c", "d"]]);
 }
 

@@ -11,7 +11,7 @@ use proptest::{
 };
 
 use crate::{
-    hook::{Access, Need},
+    declare::hook::{Access, Need},
     plan::{Entry, HookId, HookSpec, Plan, Uses},
 };
 
@@ -33,32 +33,40 @@ fn given(most: usize, orders: Vec<i32>, forward: bool) -> impl Strategy<Value = 
         let edge = (0..count, 0..count, prop::bool::ANY);
         let uses = vec(select(every_uses()), 0..4);
         let names = Just((0..count).collect::<Vec<_>>()).prop_shuffle();
-        (vec(hook, count), vec(edge, 0..=count), uses, names).prop_map(move |(hooks, edges, uses, names)| {
-            let mut specs: Vec<HookSpec> = Vec::new();
-            for (n, (order, timeout, reserve, needs)) in hooks.into_iter().enumerate() {
-                let mut spec = numbered(n).timeout(timeout).needs(needs);
-                spec.name = format!("name{:02}", names[n]).into();
-                spec.order = order;
-                spec.reserve = seconds(reserve);
-                specs.push(spec);
-            }
-            for (a, b, after) in edges {
-                let (from, to) = if forward { (a.min(b), a.max(b)) } else { (a, b) };
-                if forward && from == to {
-                    continue;
+        (vec(hook, count), vec(edge, 0..=count), uses, names).prop_map(
+            move |(hooks, edges, uses, names)| {
+                let mut specs: Vec<HookSpec> = Vec::new();
+                for (n, (order, timeout, reserve, needs)) in hooks.into_iter().enumerate() {
+                    let mut spec = numbered(n).timeout(timeout).needs(needs);
+                    spec.name = format!("name{:02}", names[n]).into();
+                    spec.order = order;
+                    spec.reserve = seconds(reserve);
+                    specs.push(spec);
                 }
-                let [from_id, to_id] = [specs[from].id, specs[to].id];
-                if after { specs[to].after.push(from_id) } else { specs[from].before.push(to_id) }
-            }
-            // One taker a type, and nobody borrows what it takes: others are errors of their own.
-            let mut taken = BTreeSet::new();
-            for spec in &mut specs {
-                spec.needs.retain(|need| need.access == Access::Borrow || taken.insert(need.id));
-                let takes: Vec<_> = spec.takes().map(|need| need.id).collect();
-                spec.needs.retain(|need| need.access == Access::Take || !takes.contains(&need.id));
-            }
-            Given { specs, uses }
-        })
+                for (a, b, after) in edges {
+                    let (from, to) = if forward { (a.min(b), a.max(b)) } else { (a, b) };
+                    if forward && from == to {
+                        continue;
+                    }
+                    let [from_id, to_id] = [specs[from].id, specs[to].id];
+                    if after {
+                        specs[to].after.push(from_id)
+                    } else {
+                        specs[from].before.push(to_id)
+                    }
+                }
+                // One taker a type, and nobody borrows what it takes: others are errors of their own.
+                let mut taken = BTreeSet::new();
+                for spec in &mut specs {
+                    spec.needs
+                        .retain(|need| need.access == Access::Borrow || taken.insert(need.id));
+                    let takes: Vec<_> = spec.takes().map(|need| need.id).collect();
+                    spec.needs
+                        .retain(|need| need.access == Access::Take || !takes.contains(&need.id));
+                }
+                Given { specs, uses }
+            },
+        )
     })
 }
 
@@ -126,8 +134,12 @@ impl Given {
     fn owned(&self) -> Relation {
         let mut relation = none(self.count());
         for (user, spec) in self.specs.iter().enumerate() {
-            let mut borrowed: BTreeSet<_> =
-                spec.needs.iter().filter(|need| need.access == Access::Borrow).map(|need| need.id).collect();
+            let mut borrowed: BTreeSet<_> = spec
+                .needs
+                .iter()
+                .filter(|need| need.access == Access::Borrow)
+                .map(|need| need.id)
+                .collect();
             loop {
                 let known = borrowed.len();
                 for uses in &self.uses {
@@ -148,7 +160,11 @@ impl Given {
 
     fn direct(&self) -> Relation {
         let (mut relation, owned) = (self.written(), self.owned());
-        relation.iter_mut().flatten().zip(owned.iter().flatten()).for_each(|(edge, owned)| *edge |= owned);
+        relation
+            .iter_mut()
+            .flatten()
+            .zip(owned.iter().flatten())
+            .for_each(|(edge, owned)| *edge |= owned);
         relation
     }
 
@@ -207,8 +223,10 @@ fn longest(
     if let Some(known) = known[from] {
         return known;
     }
-    let rest =
-        (0..time.len()).filter(|&to| relation[from][to]).map(|to| longest(to, relation, time, known)).max();
+    let rest = (0..time.len())
+        .filter(|&to| relation[from][to])
+        .map(|to| longest(to, relation, time, known))
+        .max();
     let all = time[from] + rest.unwrap_or_default();
     known[from] = Some(all);
     all

@@ -1,9 +1,14 @@
-use crate::{hook::Need, plan::Plan};
+use crate::{declare::hook::Need, plan::Plan};
 
 use super::support::*;
 
 fn chain() -> Plan {
-    plan([hook::<A>().before([id::<B>()]), hook::<B>(), hook::<C>().after([id::<B>()]), hook::<D>()])
+    plan([
+        hook::<A>().before([id::<B>()]),
+        hook::<B>(),
+        hook::<C>().after([id::<B>()]),
+        hook::<D>(),
+    ])
 }
 
 #[test]
@@ -13,7 +18,9 @@ fn the_order_through_a_hook_outlives_it() {
     assert_eq!(names(&plan), ["a", "c", "d"]);
     assert_eq!(plan.worst_case(), seconds(10));
     assert!(
-        !plan.hooks()[0].is_unordered() && !plan.hooks()[1].is_unordered() && plan.hooks()[2].is_unordered()
+        !plan.hooks()[0].is_unordered()
+            && !plan.hooks()[1].is_unordered()
+            && plan.hooks()[2].is_unordered()
     );
 }
 

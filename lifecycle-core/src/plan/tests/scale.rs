@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    hook::Need,
+    declare::hook::Need,
     plan::{HookSpec, Plan},
 };
 
@@ -119,7 +119,9 @@ fn many_before_and_many_after_a_hook_that_was_left_out() {
 #[ignore = "it measures time: run it alone, in release, with --nocapture"]
 fn figures() {
     const ROUNDS: u32 = 5;
-    println!("| shape | hooks | edges a hook | build | check | worst case | critical path | all, a hook |");
+    println!(
+        "| shape | hooks | edges a hook | build | check | worst case | critical path | all, a hook |"
+    );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|");
     for (name, shape) in SHAPES {
         for count in SIZES {

@@ -4,8 +4,9 @@ use std::{any::TypeId, borrow::Cow, time::Duration};
 
 use crate::{
     Hook, SourceLocation,
-    hook::{Body, HookDecl, Need},
-    plan::{HookId, HookSpec, Plan, Uses},
+    declare::HookId,
+    declare::hook::{Body, HookDecl, Need},
+    plan::{HookSpec, Plan, Uses},
 };
 
 /// The marker of hook `N`.

@@ -26,9 +26,11 @@ worst case 11s: telemetry 5s -> a 1s -> b 5s"
 fn no_line_is_wider_than_a_terminal() {
     for count in [1, 8, 40, 300] {
         let long = (0..count).map(|n| {
-            let mut spec = numbered(n).after((0..n).filter(|m| m % 3 == n % 3).map(|m| numbered(m).id));
+            let mut spec =
+                numbered(n).after((0..n).filter(|m| m % 3 == n % 3).map(|m| numbered(m).id));
             let width = 5 + n;
-            spec.name = format!("a_crate_of_some_length::with::modules::nested::deep::{n:0>width$}").into();
+            spec.name =
+                format!("a_crate_of_some_length::with::modules::nested::deep::{n:0>width$}").into();
             spec.order((n / 100) as i32)
         });
         let text = plan(long).to_string();
@@ -84,7 +86,8 @@ fn in_colour_it_says_the_same() {
     let first = parts.next().unwrap_or_default().to_owned();
     let plain = parts.fold(first, |text, part| text + part.split_once('m').unwrap().1);
     assert_eq!(plain, plan.to_string());
-    for painted in ["\x1b[1mb          9s\x1b[0m", "\x1b[2msrc/hooks.rs:1\x1b[0m", "\x1b[33munordered\x1b[0m"]
+    for painted in
+        ["\x1b[1mb          9s\x1b[0m", "\x1b[2msrc/hooks.rs:1\x1b[0m", "\x1b[33munordered\x1b[0m"]
     {
         assert!(coloured.contains(painted), "{painted:?} in {coloured:?}");
     }

@@ -85,7 +85,10 @@ fn what_is_critical_and_unordered_is_shown_as_both() {
     let mermaid = both.to_mermaid();
     assert!(mermaid.contains("a<br/>5s\"]:::unordered\n"), "{mermaid}");
     assert!(mermaid.contains("b<br/>9s\"]:::both\n"), "{mermaid}");
-    assert!(mermaid.ends_with("  classDef both stroke-width:4px,stroke-dasharray:5 4\n"), "{mermaid}");
+    assert!(
+        mermaid.ends_with("  classDef both stroke-width:4px,stroke-dasharray:5 4\n"),
+        "{mermaid}"
+    );
     assert!(!mermaid.contains("classDef critical"), "{mermaid}");
     let dot = both.to_dot();
     assert!(dot.contains("b\\n9s\" tooltip=\"src/hooks.rs:2\" style=\"bold,dashed\"]"), "{dot}");
@@ -94,8 +97,10 @@ fn what_is_critical_and_unordered_is_shown_as_both() {
 /// Who comes first to the registry depends on the linker.
 #[test]
 fn the_same_hooks_in_any_order_are_the_same_text() {
-    let specs =
-        || (0..30).map(|n| numbered(n).after((0..n).filter(|m| n % 5 == m % 7).map(|m| numbered(m).id)));
+    let specs = || {
+        (0..30)
+            .map(|n| numbered(n).after((0..n).filter(|m| n % 5 == m % 7).map(|m| numbered(m).id)))
+    };
     let (forwards, backwards) = (plan(specs()), plan(specs().rev()));
     assert_eq!(forwards.to_mermaid(), backwards.to_mermaid());
     assert_eq!(forwards.to_dot(), backwards.to_dot());
@@ -105,7 +110,10 @@ fn the_same_hooks_in_any_order_are_the_same_text() {
 fn a_plan_without_hooks_and_one_that_contradicts_itself_are_written() {
     let empty = plan([]);
     assert_eq!(empty.to_mermaid(), "flowchart TB\n");
-    assert_eq!(empty.to_dot(), "digraph plan {\n  labeljust=l\n  node [shape=box fontname=monospace]\n}\n");
+    assert_eq!(
+        empty.to_dot(),
+        "digraph plan {\n  labeljust=l\n  node [shape=box fontname=monospace]\n}\n"
+    );
     let broken = plan([hook::<A>().after([id::<B>()]), hook::<B>().after([id::<A>()])]);
     let invalid = "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how";
     let hooks = "  subgraph o0[\"order 0\"]

@@ -1,0 +1,49 @@
+//! The gate: who is let in, what is in flight, and what inherits its admission.
+//!
+//! [`Gate`] decides and counts; a [`Call`](call::Call) is one admitted call and ends when its last
+//! holder lets go; [`context`] knows which call the running code belongs to. Everything else wraps
+//! user code so that the three stay in step. Nothing here knows a signal, a hook or a plan.
+//!
+//! **Invariants**
+//! 1. A call is counted from the moment it is admitted until its `Call` is dropped, never longer.
+//! 2. After `Gate::close` no fresh call is counted, `admit = always` apart: both are decided under the
+//!    one lock, so a call is either seen by the drain or refused.
+//! 3. No code of an application, and no observer, runs under that lock.
+//! 4. What a thread's context gained during a poll or a closure it has lost when that ends, also by a
+//!    panic.
+
+mod admission;
+mod call;
+mod cancellable;
+pub(crate) mod context;
+mod counters;
+mod entered;
+mod gate;
+mod guard;
+mod held;
+mod listener;
+mod pull;
+mod refused;
+mod samples;
+mod spawn;
+#[cfg(test)]
+mod tests;
+mod track;
+mod tracked;
+
+#[cfg(feature = "testing")]
+pub(crate) use self::context::UseGate;
+pub use self::{
+    admission::{Admission, Scoped},
+    cancellable::Cancellable,
+    entered::{Entered, enter},
+    guard::Guard,
+    held::{Held, HeldFuture, HeldStream, hold},
+    refused::{FromRefused, Refused},
+    spawn::{spawn, spawn_blocking},
+    tracked::{Tracked, ask},
+};
+pub(crate) use self::{
+    gate::{Gate, GateObserver},
+    listener::Listener,
+};

@@ -1,0 +1,136 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use pin_project_lite::pin_project;
+
+use super::{
+    call::Call,
+    context::{self, NoQuestion},
+};
+use crate::{Refused, Site};
+
+/// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller for
+/// the first time. The first statement of a tracked coroutine.
+///
+/// # Errors
+/// The call is fresh and the service is draining.
+///
+/// # Panics
+/// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
+pub fn ask(site: &'static Site) -> Result<(), Refused> {
+    let call = Call::admit(site)?;
+    if let Err(NoQuestion) = context::answer(call) {
+        let (name, location) = (site.name(), site.location());
+        panic!(
+            "`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body"
+        );
+    }
+    Ok(())
+}
+
+pin_project! {
+    /// Polls and drops a future as a part of its call, and holds the call for as long as it takes.
+    ///
+    /// The order of the fields is the order in which they are dropped.
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Tracked<F> {
+        first: EnterOnDrop,
+        #[pin]
+        future: F,
+        last: LeaveOnDrop,
+    }
+}
+
+impl<F> Tracked<F> {
+    /// Of a coroutine whose first statement is [`ask`].
+    pub const fn new(future: F) -> Self {
+        Self {
+            first: EnterOnDrop { call: None, asks: true },
+            future,
+            last: LeaveOnDrop { entered: false },
+        }
+    }
+
+    /// Of work that was admitted before; with `None` the future is on its own.
+    pub(super) const fn of(call: Option<Arc<Call>>, future: F) -> Self {
+        let entered = call.is_some();
+        Self { first: EnterOnDrop { call, asks: false }, future, last: LeaveOnDrop { entered } }
+    }
+
+    pub(super) const fn get(&self) -> &F {
+        &self.future
+    }
+
+    pub(super) const fn call(&self) -> Option<&Arc<Call>> {
+        self.first.call.as_ref()
+    }
+
+    /// Runs one `step` of the future as part of the call, which is over when the step says so.
+    pub(super) fn step<R>(
+        self: Pin<&mut Self>,
+        step: impl FnOnce(Pin<&mut F>) -> R,
+        is_over: impl FnOnce(&R) -> bool,
+    ) -> R {
+        let this = self.project();
+        let EnterOnDrop { call, asks } = this.first;
+        if call.is_none() && !*asks {
+            return step(this.future);
+        }
+        *asks = false;
+        // Until the step has ended, and for good when it panics, the call is the frame's.
+        this.last.entered = false;
+        let frame = context::push(call.take());
+        let result = step(this.future);
+        let held = frame.pop();
+        if !is_over(&result) {
+            this.last.entered = held.is_some();
+            *call = held;
+        }
+        result
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.step(|future| future.poll(cx), Poll::is_ready)
+    }
+}
+
+impl<F> fmt::Debug for Tracked<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracked").field("call", &self.first.call).finish_non_exhaustive()
+    }
+}
+
+struct EnterOnDrop {
+    call: Option<Arc<Call>>,
+    /// Whether the future will [`ask`] when it is polled.
+    asks: bool,
+}
+
+impl Drop for EnterOnDrop {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            context::push_for_drop(call);
+        }
+    }
+}
+
+struct LeaveOnDrop {
+    entered: bool,
+}
+
+impl Drop for LeaveOnDrop {
+    fn drop(&mut self) {
+        if self.entered {
+            context::pop_for_drop();
+        }
+    }
+}

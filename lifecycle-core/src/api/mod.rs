@@ -1,0 +1,19 @@
+//! What a user calls, from anywhere. Each function finds the lifecycle that it belongs to and delegates.
+
+mod milestone;
+mod provide;
+mod readiness;
+mod registration;
+mod registry;
+mod status;
+
+pub use self::{
+    milestone::{
+        Milestone, Stopped, UntilDraining, UntilRequested, drained, draining, requested, stopped,
+        until_draining, until_requested,
+    },
+    provide::{ProvideError, Provided, provide, replace, resource, try_provide},
+    readiness::{ReadyHold, hold_ready, ready},
+    registration::{HookBuilder, HookHandle, hook},
+    status::{Status, events, shutdown, state, status, time_left},
+};

@@ -1,0 +1,313 @@
+//! Whether a plan is over before the platform kills: the proof, or what is missing and where.
+
+use std::{borrow::Cow, error::Error, fmt, time::Duration};
+
+#[cfg(feature = "manifest")]
+use crate::manifest::ManifestError;
+use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::display};
+
+use super::{Grant, Terms};
+
+impl Plan {
+    /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
+    /// of `terms`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its defaults, or a
+    /// configuration. Without a limit for the drain, 5 s are counted for it. Without a grace period all
+    /// plans fit.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit, with the account and which numbers to change; when the plan is invalid.
+    pub fn fits(&self, terms: impl Into<Terms>) -> Result<Fits, Unfit> {
+        let terms = terms.into();
+        self.check().map_err(|error| Unfit { why: Why::Invalid(error) })?;
+        let account = match terms.hook_timeout {
+            Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), terms),
+            None => Account::new(self, terms),
+        };
+        if account.holds() {
+            Ok(Fits { account })
+        } else {
+            Err(Unfit { why: Why::Short(Box::new(account)) })
+        }
+    }
+}
+
+/// The proof that a plan fits. `Display` and `Debug` both show the account, line by line.
+#[derive(Clone)]
+pub struct Fits {
+    account: Account,
+}
+
+impl Fits {
+    /// What is left of the grace period when everything takes as long as it may; `None` without one.
+    #[must_use]
+    pub fn spare(&self) -> Option<Duration> {
+        Some(self.account.terms.grace.value? - self.account.needed())
+    }
+}
+
+impl fmt::Display for Fits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let needed = display(self.account.needed());
+        match (self.account.terms.grace.value, self.spare()) {
+            (Some(grace), Some(spare)) => {
+                writeln!(
+                    f,
+                    "the plan fits: it needs {needed} of {}, {} to spare",
+                    display(grace),
+                    display(spare)
+                )?;
+            }
+            _ => writeln!(f, "the plan fits: it needs {needed}, and there is no grace period")?,
+        }
+        self.account.fmt(f)?;
+        self.account.notes(f)
+    }
+}
+
+impl fmt::Debug for Fits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is missing,
+/// and which numbers to change.
+#[derive(Clone)]
+pub struct Unfit {
+    why: Why,
+}
+
+#[derive(Clone)]
+enum Why {
+    Invalid(PlanError),
+    #[cfg(feature = "manifest")]
+    Manifest(ManifestError),
+    Short(Box<Account>),
+}
+
+#[cfg(feature = "manifest")]
+impl From<ManifestError> for Unfit {
+    fn from(error: ManifestError) -> Self {
+        Self { why: Why::Manifest(error) }
+    }
+}
+
+impl Unfit {
+    /// How much longer the grace period would have to be if nothing else changed and the margin stayed;
+    /// `None` when the plan or the manifest is invalid, so that nothing can be said.
+    #[must_use]
+    pub fn missing(&self) -> Option<Duration> {
+        match &self.why {
+            Why::Invalid(_) => None,
+            #[cfg(feature = "manifest")]
+            Why::Manifest(_) => None,
+            Why::Short(account) => Some(account.missing()),
+        }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Why::Invalid(error) => write!(f, "whether the plan fits cannot be said: {error}"),
+            #[cfg(feature = "manifest")]
+            Why::Manifest(error) => error.fmt(f),
+            Why::Short(account) => {
+                writeln!(f, "the plan does not fit: {}", account.verdict().join("\nand "))?;
+                account.fmt(f)?;
+                account.notes(f)?;
+                write!(f, "\nto make it fit: {}", account.advice().join("\n  or: "))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Unfit {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.why {
+            Why::Invalid(error) => Some(error),
+            #[cfg(feature = "manifest")]
+            Why::Manifest(error) => Some(error),
+            Why::Short(_) => None,
+        }
+    }
+}
+
+/// What is spent, and on what.
+#[derive(Clone)]
+struct Account {
+    terms: Terms,
+    worst_case: Duration,
+    path: Vec<Step>,
+    /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is shorter by
+    /// what is missing.
+    slowest: Option<(usize, bool)>,
+}
+
+/// A hook of the critical path.
+#[derive(Clone)]
+struct Step {
+    name: Cow<'static, str>,
+    location: SourceLocation,
+    time: Duration,
+    timeout: Duration,
+    timeout_written: bool,
+}
+
+impl Account {
+    fn new(plan: &Plan, terms: Terms) -> Self {
+        let step = |hook: &PlannedHook| Step {
+            name: hook.name.clone(),
+            location: hook.location,
+            time: hook.longest(),
+            timeout: hook.timeout,
+            timeout_written: hook.timeout_written,
+        };
+        let worst_case = plan.worst_case();
+        let path = plan.critical_path();
+        let steps = path.iter().copied().map(step).collect();
+        let mut account = Self { terms, worst_case, path: steps, slowest: None };
+        let missing = account.short();
+        if !missing.is_zero() {
+            account.slowest =
+                path.iter().enumerate().max_by_key(|(_, hook)| hook.timeout).map(|(at, hook)| {
+                    // Another way may be as long: only trying tells whether one hook is enough.
+                    let mut shorter = plan.clone();
+                    shorter.set_timeout(hook.id, hook.timeout.saturating_sub(missing));
+                    let gained = worst_case.saturating_sub(shorter.worst_case());
+                    (at, hook.timeout > missing && gained >= missing)
+                });
+        }
+        account
+    }
+
+    /// Delay, drain and teardown: what the margin has to leave.
+    fn work(&self) -> Duration {
+        self.terms
+            .delay
+            .value
+            .saturating_add(self.terms.drain_timeout.value)
+            .saturating_add(self.worst_case)
+    }
+
+    fn needed(&self) -> Duration {
+        self.work().saturating_add(self.terms.margin.value)
+    }
+
+    /// What the plan needs over what it has.
+    fn short(&self) -> Duration {
+        self.terms.grace.value.map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
+    }
+
+    fn missing(&self) -> Duration {
+        let overdrawn = self.terms.grant.as_ref().map_or(Duration::ZERO, Grant::overdrawn);
+        self.short().max(overdrawn)
+    }
+
+    /// When the library takes more than is granted, it is no help that the plan needs less.
+    fn overdraft(&self) -> Option<String> {
+        self.terms.grant.as_ref()?.overdraft()
+    }
+
+    fn holds(&self) -> bool {
+        self.short().is_zero() && self.overdraft().is_none()
+    }
+
+    /// Why it does not hold.
+    fn verdict(&self) -> Vec<String> {
+        let granted = self.terms.grace.value.unwrap_or_default();
+        let [needed, granted, missing] = [self.needed(), granted, self.short()].map(display);
+        let short = (!self.short().is_zero())
+            .then(|| format!("it needs {needed}, {granted} is granted, {missing} is missing"));
+        short.into_iter().chain(self.overdraft()).collect()
+    }
+
+    /// The numbers to change, each of which does alone, where one can.
+    fn advice(&self) -> Vec<String> {
+        match &self.terms.grant {
+            Some(grant) => grant.ways(self.work(), self.savings()),
+            None => {
+                let least = display(Terms::least_grace(self.work()));
+                let source = &self.terms.grace.source;
+                let mut advice = vec![format!("a grace period of {least} or more ({source})")];
+                advice.extend(self.savings());
+                advice
+            }
+        }
+    }
+
+    /// What could take less time, each with what then would be enough.
+    fn savings(&self) -> Vec<String> {
+        let short = self.short();
+        if short.is_zero() {
+            return Vec::new();
+        }
+        let mut savings = Vec::new();
+        if let Some((at, enough)) = self.slowest {
+            let Step { name, location, timeout, timeout_written, .. } = &self.path[at];
+            let default = if *timeout_written { "" } else { ", which takes the default" };
+            savings.push(if enough {
+                let rest = display(timeout.saturating_sub(short));
+                format!("`timeout = \"{rest}\"` at `{name}` ({location}){default}")
+            } else {
+                format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")
+            });
+        }
+        let Terms { drain_timeout, delay, .. } = &self.terms;
+        for (what, variable, value) in [
+            ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", drain_timeout.value),
+            ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", delay.value),
+        ] {
+            if value > short {
+                savings.push(format!("a {what} of {} (`{variable}`)", display(value - short)));
+            }
+        }
+        savings
+    }
+
+    fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let notes = self.terms.grant.iter().flat_map(|grant| &grant.notes);
+        notes.into_iter().try_for_each(|note| write!(f, "\nnote: {note}"))
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Terms { grace, delay, margin, drain_timeout, grant, .. } = &self.terms;
+        if let Some(chosen) = grant.as_ref().and_then(|grant| grant.chosen.as_ref()) {
+            writeln!(f, "  {:<10}{chosen}", "service")?;
+        }
+        let mut line = |what: &str, time: Duration, source: &str| {
+            writeln!(f, "  {what:<10}{:>8}  {source}", display(time))
+        };
+        let hooks =
+            if self.path.is_empty() { "there are none" } else { "at worst, one after the other:" };
+        line("delay", delay.value, &delay.source)?;
+        line("drain", drain_timeout.value, &drain_timeout.source)?;
+        line("hooks", self.worst_case, hooks)?;
+        let width = self
+            .path
+            .iter()
+            .map(|step| step.name.chars().count())
+            .max()
+            .unwrap_or_default()
+            .min(44);
+        for Step { name, location, time, timeout_written, .. } in &self.path {
+            let default = if *timeout_written { "" } else { " (default timeout)" };
+            writeln!(f, "    {:>6}  {name:<width$}  {location}{default}", display(*time))?;
+        }
+        let granted =
+            grace.value.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
+        let [own, needed] = [margin.value, self.needed()].map(display);
+        writeln!(f, "  {:<10}{own:>8}  {}", "margin", margin.source)?;
+        writeln!(f, "  {:<10}{needed:>8}", "needed")?;
+        write!(f, "  {:<10}{granted:>8}  {}", "granted", grace.source)
+    }
+}

@@ -1,0 +1,82 @@
+use std::{fmt, time::Duration};
+
+/// What runs the process, as far as a shutdown is concerned: it grants the grace period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Platform {
+    /// A Kubernetes pod: `terminationGracePeriodSeconds`, 30 s.
+    Kubernetes,
+    /// An ECS task: `stopTimeout`, 30 s.
+    Ecs,
+    /// A systemd unit: `TimeoutStopSec`, 90 s.
+    Systemd,
+    /// A Nomad task: `kill_timeout`, 5 s.
+    Nomad,
+    /// A Cloud Run service: 10 s, fixed.
+    CloudRun,
+    /// A container of Docker, Podman or Compose with nothing above it: `stop_grace_period`, 10 s.
+    Container,
+    /// Nothing known: 30 s is assumed, and said to be assumed.
+    Unknown,
+}
+
+impl Platform {
+    /// From the shutdown request to the kill, where nobody configured anything else.
+    #[must_use]
+    pub const fn grace_period(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Kubernetes | Self::Ecs | Self::Unknown => 30,
+            Self::Systemd => 90,
+            Self::Nomad => 5,
+            Self::CloudRun | Self::Container => 10,
+        })
+    }
+
+    /// How long the service stays open after the request, so that load balancers learn of the stop.
+    #[must_use]
+    pub const fn shutdown_delay(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Kubernetes => 5,
+            _ => 0,
+        })
+    }
+
+    /// What this process runs on, from `env` (a look-up in its environment), whether it is PID 1 or in
+    /// a container, and its own pid (systemd names it).
+    pub(crate) fn detect(
+        env: impl Fn(&str) -> Option<String>,
+        in_container: bool,
+        pid: u32,
+    ) -> Self {
+        let has = |name| env(name).is_some_and(|value| !value.is_empty());
+        if has("NOMAD_ALLOC_ID") {
+            Self::Nomad
+        } else if has("ECS_CONTAINER_METADATA_URI_V4") || has("ECS_CONTAINER_METADATA_URI") {
+            Self::Ecs
+        } else if has("K_SERVICE") || has("CLOUD_RUN_JOB") {
+            Self::CloudRun
+        } else if has("KUBERNETES_SERVICE_HOST") {
+            Self::Kubernetes
+        } else if env("SYSTEMD_EXEC_PID").is_some_and(|owner| owner == pid.to_string()) {
+            Self::Systemd
+        } else if in_container {
+            Self::Container
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Kubernetes => "Kubernetes",
+            Self::Ecs => "ECS",
+            Self::Systemd => "systemd",
+            Self::Nomad => "Nomad",
+            Self::CloudRun => "Cloud Run",
+            Self::Container => "a container",
+            Self::Unknown => "an unknown platform",
+        })
+    }
+}

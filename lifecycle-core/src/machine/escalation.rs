@@ -1,0 +1,76 @@
+//! The ladder: the first signal asks for a stop; an interrupt after it ends the delay and the drain; one more
+//! ends the process. Signals within `MERGE` of the last one that counted are that one.
+
+use std::time::Duration;
+
+use super::{Effect, ExitWhy, Machine, exit_code::exit_code_of};
+use crate::{
+    Reason, Sender, Signal,
+    machine::{Meaning, Moment},
+};
+
+/// Signals this close to the last counted one are one with it.
+pub(crate) const MERGE: Duration = Duration::from_millis(500);
+/// How many signals the report tells of.
+const HEARD: usize = 64;
+
+/// A signal that was heard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) signal: Signal,
+    pub(crate) at: Moment,
+    pub(crate) meaning: Meaning,
+}
+
+impl Machine {
+    /// The signals that were heard, the first ones.
+    pub(crate) fn heard(&self) -> &[Heard] {
+        &self.heard
+    }
+
+    pub(crate) fn signal(
+        &mut self,
+        now: Moment,
+        signal: Signal,
+        sender: Option<Sender>,
+        on_terminal: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let climbs =
+            signal == Signal::Int || (signal == Signal::Term && self.settings.escalate_on_term);
+        let merged = self.last_counted.is_some_and(|last| now.saturating_sub(last) < MERGE);
+        let meaning = if merged {
+            Meaning::Merged
+        } else if self.finished.is_some() {
+            Meaning::Exits
+        } else if self.stop.is_none() {
+            Meaning::Stops
+        } else if !climbs {
+            Meaning::Repeated
+        } else if self.hurried {
+            Meaning::Exits
+        } else {
+            Meaning::Hurries
+        };
+        effects.push(Effect::Heard { signal, sender, meaning });
+        if self.heard.len() < HEARD {
+            self.heard.push(Heard { signal, at: now, meaning });
+        }
+        match meaning {
+            Meaning::Merged | Meaning::Repeated => return,
+            Meaning::Stops => {
+                self.request(now, Reason::Signal { signal, sender }, on_terminal, effects)
+            }
+            Meaning::Hurries => self.hurried = true,
+            Meaning::Exits => {
+                let why = if self.finished.is_some() {
+                    ExitWhy::AfterRun(signal)
+                } else {
+                    ExitWhy::LastRung(signal)
+                };
+                effects.push(Effect::Exit { code: exit_code_of(signal), why });
+            }
+        }
+        self.last_counted = Some(now);
+    }
+}

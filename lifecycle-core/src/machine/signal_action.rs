@@ -1,0 +1,42 @@
+/// What the signal did that ended the process.
+pub(crate) const LAST_RUNG: &str = "ends the process now";
+
+/// What a signal did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It asked for the stop.
+    Stops,
+    /// It came with the one before.
+    Merged,
+    /// A repeated request to stop changes nothing.
+    Repeated,
+    /// The delay and the drain end now.
+    Hurries,
+    /// The process ends now.
+    Exits,
+}
+
+impl Meaning {
+    /// What it did, in words.
+    pub(crate) const fn did(self) -> &'static str {
+        match self {
+            Self::Stops => "asks for a graceful stop",
+            Self::Merged => "came with the one before, and is one with it",
+            Self::Repeated => "changes nothing: the stop is under way",
+            Self::Hurries => "ends the delay and the drain now; hooks still run",
+            Self::Exits => LAST_RUNG,
+        }
+    }
+
+    /// What the next one would do.
+    pub(crate) const fn next(self) -> &'static str {
+        match self {
+            Self::Stops => "Ctrl-C again to end the drain now",
+            Self::Merged | Self::Repeated => {
+                "Ctrl-C climbs: it ends the drain, and then the process"
+            }
+            Self::Hurries => "Ctrl-C again to exit at once",
+            Self::Exits => "",
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! A machine, and around it what the shell does, without threads, tasks or time of its own: the clock
+//! jumps to whatever is due next.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    super::{Effect, End, Facts, Input, Machine, MainEnd, Moment, Step, teardown::Progress},
+    ms,
+    resources::{Store, Supply},
+};
+use crate::{
+    Config, Plan, Reason, Signal, State,
+    config::settings::{Environment, Settings},
+    declare::HookId,
+};
+
+/// What a hook does once it has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Does {
+    Completes(Moment),
+    Fails(Moment),
+    Panics(Moment),
+    /// Waits for ever, and needs this long to go when it is cancelled.
+    Hangs {
+        goes: Moment,
+    },
+    /// Cannot be cancelled; ends by itself after this time, if ever.
+    Blocks(Option<Moment>),
+}
+
+impl Does {
+    fn ends_after(self) -> Option<(Moment, End)> {
+        match self {
+            Self::Completes(after) => Some((after, End::Completed)),
+            Self::Fails(after) => Some((after, End::Failed("no".to_owned()))),
+            Self::Panics(after) => Some((after, End::Panicked("boom".to_owned()))),
+            Self::Blocks(after) => after.map(|after| (after, End::Completed)),
+            Self::Hangs { .. } => None,
+        }
+    }
+
+    /// How long it needs to go when it is cancelled; `None`: it does not.
+    const fn goes(self) -> Option<Moment> {
+        match self {
+            Self::Hangs { goes } => Some(goes),
+            Self::Blocks(_) => None,
+            _ => Some(Moment::ZERO),
+        }
+    }
+}
+
+/// What main does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Main {
+    /// How many ask for `draining()`.
+    pub(super) listeners: usize,
+    /// When it returns, from the beginning of the drain.
+    pub(super) returns: Option<Moment>,
+    /// How long dropping it takes; `None`: it blocks.
+    pub(super) drop_takes: Option<Moment>,
+}
+
+impl Main {
+    /// Returns as soon as the drain begins.
+    pub(super) const PROMPT: Self =
+        Self { listeners: 1, returns: Some(Moment::ZERO), drop_takes: Some(Moment::ZERO) };
+    /// Knows nothing of the drain.
+    pub(super) const DEAF: Self =
+        Self { listeners: 0, returns: None, drop_takes: Some(Moment::ZERO) };
+    /// Asked for `draining()` and does not return.
+    pub(super) const SLOW: Self =
+        Self { listeners: 1, returns: None, drop_takes: Some(Moment::ZERO) };
+}
+
+/// What happens by itself.
+#[derive(Clone, Debug)]
+enum Due {
+    Input(Input),
+    CallEnds,
+    Hook { hook: HookId, run: usize, end: End },
+}
+
+pub(super) struct Simulator {
+    pub(super) machine: Machine,
+    pub(super) now: Moment,
+    pub(super) in_flight: usize,
+    pub(super) trace: Vec<(Moment, Effect)>,
+    pub(super) main: Main,
+    pub(super) plan: Plan,
+    /// What hooks do; those that are not here complete at once.
+    pub(super) does: HashMap<HookId, Does>,
+    /// What second steps do.
+    pub(super) does_second: HashMap<HookId, Does>,
+    pub(super) store: Store,
+    /// How long destructors take; `None`: for ever.
+    pub(super) dropping_takes: Option<Moment>,
+    due: BTreeMap<(Moment, u64), Due>,
+    next: u64,
+    /// The current run of each hook: what an earlier one was to do is void.
+    runs: HashMap<HookId, (usize, Does)>,
+}
+
+pub(super) fn settings(config: &Config) -> Settings {
+    Settings::resolve(config, &Environment::default()).0
+}
+
+impl Simulator {
+    /// Before `run`, as `#[lifecycle::main]` or `install` leave it.
+    pub(super) fn before_run(plan: Plan) -> Self {
+        Self {
+            machine: Machine::new(settings(&Config::new())),
+            now: Moment::ZERO,
+            in_flight: 0,
+            trace: Vec::new(),
+            main: Main::PROMPT,
+            plan,
+            does: HashMap::new(),
+            does_second: HashMap::new(),
+            store: Store::new(&Supply::Everything),
+            dropping_takes: Some(Moment::ZERO),
+            due: BTreeMap::new(),
+            next: 0,
+            runs: HashMap::new(),
+        }
+    }
+
+    /// Main is polled, and not ready.
+    pub(super) fn starting(config: &Config, plan: Plan) -> Self {
+        let mut simulator = Self::before_run(plan);
+        simulator.begin_run(config);
+        simulator
+    }
+
+    pub(super) fn running(config: &Config, plan: Plan) -> Self {
+        let mut simulator = Self::starting(config, plan);
+        simulator.handle(Input::Ready);
+        simulator
+    }
+
+    pub(super) fn begin_run(&mut self, config: &Config) {
+        self.begin_run_under(config, false);
+    }
+
+    pub(super) fn begin_run_under(&mut self, config: &Config, under_main: bool) {
+        let settings = Box::new(settings(config));
+        let worst_case = self.plan.worst_case();
+        let not_run = self.machine.stop().is_some();
+        self.handle(Input::RunBegan { settings, worst_case, under_main });
+        if not_run {
+            self.handle(Input::MainEnded(MainEnd::NotRun));
+        }
+    }
+
+    pub(super) fn at(&mut self, moment: Moment, input: Input) {
+        self.schedule(moment, Due::Input(input));
+    }
+
+    pub(super) fn signal_at(&mut self, moment: Moment, signal: Signal) {
+        self.at(moment, Input::Signal { signal, sender: None, on_terminal: false });
+    }
+
+    /// A call is in flight until then.
+    pub(super) fn call_until(&mut self, moment: Moment) {
+        self.in_flight += 1;
+        self.schedule(moment, Due::CallEnds);
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) {
+        self.handle(Input::Signal { signal, sender: None, on_terminal: false });
+    }
+
+    pub(super) fn request(&mut self, reason: impl Into<Reason>) {
+        self.handle(Input::Request(reason.into()));
+    }
+
+    /// Lets time pass until nothing is due any more, or the process would have ended.
+    pub(super) fn run(&mut self) {
+        self.run_until(Moment::MAX);
+    }
+
+    /// Lets time pass; what is due at `limit` is done.
+    pub(super) fn run_until(&mut self, limit: Moment) {
+        while !self.has_ended() {
+            let scripted = self.due.first_key_value().map(|((moment, _), _)| *moment);
+            let wake = self.machine.next_wake();
+            let Some(next) =
+                [scripted, wake].into_iter().flatten().min().filter(|next| *next <= limit)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if scripted == Some(next)
+                && let Some((_, due)) = self.due.pop_first()
+            {
+                self.happen(due);
+            } else {
+                self.handle(Input::Tick);
+            }
+        }
+        if limit != Moment::MAX {
+            self.now = self.now.max(limit);
+        }
+    }
+
+    /// As the shell does it: the answer to an effect is handled before the effect after it.
+    pub(super) fn handle(&mut self, input: Input) {
+        let tick = matches!(input, Input::Tick);
+        let facts = Facts { now: self.now, in_flight: self.in_flight };
+        let effects = self.machine.handle(facts, input);
+        if tick && effects.is_empty() {
+            let wake = self.machine.next_wake();
+            assert!(
+                wake.is_none_or(|wake| wake > self.now),
+                "at {:?} in {:?} it wants to be woken at {wake:?}, and has nothing to do",
+                self.now,
+                self.machine.state(),
+            );
+        }
+        self.carry_out(effects);
+    }
+
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if self.has_ended() {
+                break;
+            }
+            if let Effect::Enter(state) = effect {
+                assert!(self.states().last().is_none_or(|last| *last < state), "back to {state}");
+            }
+            self.trace.push((self.now, effect.clone()));
+            match effect {
+                Effect::CloseGate => {
+                    self.handle(Input::GateClosed { listeners: self.main.listeners });
+                }
+                Effect::Enter(State::Draining) => {
+                    let polled = self.machine.has_run() && self.machine.main_end().is_none();
+                    if let (true, true, Some(after)) =
+                        (polled, self.main.listeners > 0, self.main.returns)
+                    {
+                        self.at(self.now + after, Input::MainEnded(MainEnd::Returned));
+                    }
+                }
+                Effect::DropMain => {
+                    if let Some(takes) = self.main.drop_takes {
+                        self.at(self.now + takes, Input::MainEnded(MainEnd::Dropped));
+                    }
+                }
+                Effect::PlanTeardown => self.handle(Input::Planned(Box::new(self.plan.clone()))),
+                Effect::Step(step) => self.step(&step),
+                Effect::DropResources => {
+                    if let Some(takes) = self.dropping_takes {
+                        self.at(self.now + takes, Input::ResourcesDropped);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Start { hook, .. } => {
+                let does = self.does.get(hook).copied().unwrap_or(Does::Completes(Moment::ZERO));
+                let planned = self.plan.hooks().iter().find(|planned| planned.id() == *hook);
+                let bound = planned.map_or(Ok(()), |planned| self.store.start(planned));
+                match bound {
+                    Ok(()) => self.start(*hook, does),
+                    Err(why) => {
+                        let run = self.begin(*hook, does);
+                        self.schedule(
+                            self.now,
+                            Due::Hook { hook: *hook, run, end: End::Skipped(why) },
+                        );
+                    }
+                }
+            }
+            Step::Reserve { hook, .. } => {
+                let does =
+                    self.does_second.get(hook).copied().unwrap_or(Does::Completes(Moment::ZERO));
+                self.start(*hook, does);
+            }
+            Step::Abort { hook } => {
+                let Some((_, does)) = self.runs.get(hook).copied() else { return };
+                if let Some(goes) = does.goes() {
+                    let run = self.begin(*hook, does);
+                    self.schedule(
+                        self.now + goes,
+                        Due::Hook { hook: *hook, run, end: End::Cancelled },
+                    );
+                }
+            }
+            Step::Stuck { .. } | Step::Ended { .. } => {}
+        }
+    }
+
+    fn start(&mut self, hook: HookId, does: Does) {
+        let run = self.begin(hook, does);
+        if let Some((after, end)) = does.ends_after() {
+            self.schedule(self.now + after, Due::Hook { hook, run, end });
+        }
+    }
+
+    fn begin(&mut self, hook: HookId, does: Does) -> usize {
+        let run = self.runs.get(&hook).map_or(0, |(run, _)| run + 1);
+        self.runs.insert(hook, (run, does));
+        run
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Input(input) => self.handle(input),
+            Due::CallEnds => {
+                self.in_flight -= 1;
+                self.handle(Input::Tick);
+            }
+            Due::Hook { hook, run, end } => {
+                if self.runs.get(&hook).is_some_and(|(current, _)| *current == run) {
+                    self.store.ended(hook);
+                    self.handle(Input::HookEnded { hook, end });
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, moment: Moment, due: Due) {
+        self.next += 1;
+        self.due.insert((moment.max(self.now), self.next), due);
+    }
+
+    /// Whether the process would be gone.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.trace.last(), Some((_, Effect::Breach | Effect::Exit { .. })))
+    }
+
+    /// When the effect was carried out first.
+    pub(super) fn when(&self, wanted: impl Fn(&Effect) -> bool) -> Option<Moment> {
+        self.trace.iter().find(|(_, effect)| wanted(effect)).map(|(moment, _)| *moment)
+    }
+
+    pub(super) fn count(&self, wanted: impl Fn(&Effect) -> bool) -> usize {
+        self.trace.iter().filter(|(_, effect)| wanted(effect)).count()
+    }
+
+    pub(super) fn entered(&self, state: State) -> Option<Moment> {
+        self.when(|effect| *effect == Effect::Enter(state))
+    }
+
+    /// The states in the order in which everybody was told of them.
+    pub(super) fn states(&self) -> Vec<State> {
+        let state = |(_, effect): &(Moment, Effect)| match effect {
+            Effect::Enter(state) => Some(*state),
+            _ => None,
+        };
+        self.trace.iter().filter_map(state).collect()
+    }
+
+    pub(super) fn finished(&self) -> Option<Moment> {
+        self.when(|effect| *effect == Effect::Finish)
+    }
+
+    pub(super) fn breached(&self) -> Option<Moment> {
+        self.when(|effect| *effect == Effect::Breach)
+    }
+
+    pub(super) fn exited(&self) -> Option<(Moment, u8)> {
+        self.trace.iter().find_map(|(moment, effect)| match effect {
+            Effect::Exit { code, .. } => Some((*moment, *code)),
+            _ => None,
+        })
+    }
+
+    /// What the teardown knows of the hook.
+    pub(super) fn progress(&self, hook: HookId) -> &Progress {
+        let teardown = self.machine.teardown().expect("the teardown has begun");
+        let at = teardown.plan().hooks().iter().position(|planned| planned.id() == hook);
+        &teardown.progress()[at.expect("the hook is in the plan")]
+    }
+}
+
+#[test]
+fn the_simulator_stops_a_service() {
+    let mut simulator = Simulator::running(
+        &Config::new().grace_period(ms(30_000)),
+        Plan::build(vec![], vec![], vec![]),
+    );
+    simulator.call_until(ms(1_700));
+    simulator.signal_at(ms(1_000), Signal::Term);
+    simulator.run();
+    assert_eq!(
+        simulator.states(),
+        [State::Running, State::Draining, State::Stopping, State::Stopped]
+    );
+    assert_eq!(simulator.entered(State::Draining), Some(ms(1_000)));
+    assert_eq!(simulator.entered(State::Stopping), Some(ms(1_700)));
+    assert_eq!(simulator.finished(), Some(ms(1_700)));
+}

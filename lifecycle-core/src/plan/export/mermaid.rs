@@ -1,0 +1,86 @@
+//! The plan as a Mermaid flowchart, which many forges draw where they find it in a text.
+
+use std::{collections::HashSet, fmt::Write};
+
+use crate::text::terminal::plain;
+
+use super::{
+    super::{Plan, PlannedHook},
+    table::times,
+};
+
+impl Plan {
+    /// The plan as a Mermaid flowchart: a subgraph for each order, who waits for whom, and the critical path
+    /// in thick lines, its hooks marked `▸`. Of an invalid plan it has what does not contradict, and a note
+    /// that says so. The same plan gives the same text.
+    #[must_use]
+    pub fn to_mermaid(&self) -> String {
+        let path = self.graph().critical_path();
+        let critical: HashSet<u32> = path.iter().copied().collect();
+        let steps: HashSet<(u32, u32)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let waits = self.graph().waits();
+        let mut text = "flowchart TB\n".to_owned();
+        if let Err(error) = self.check() {
+            let note = error.in_short();
+            let _ = writeln!(text, "  %% {note}\n  invalid[\"{}\"]", escaped(&note));
+        }
+        let mut first = 0;
+        for (band, hooks) in self.hooks().chunk_by(|a, b| a.order == b.order).enumerate() {
+            let _ = writeln!(
+                text,
+                "  subgraph o{band}[\"order {}\"]\n    direction TB",
+                hooks[0].order
+            );
+            for (at, hook) in (first..).zip(hooks) {
+                let mark = if critical.contains(&at) { "▸\u{a0}" } else { "" };
+                let class = match (critical.contains(&at), hook.unordered) {
+                    (true, true) => ":::both",
+                    (true, false) => ":::critical",
+                    (false, true) => ":::unordered",
+                    (false, false) => "",
+                };
+                let _ = writeln!(text, "    h{at}[\"{mark}{}\"]{class}", label(hook));
+            }
+            for at in first..first + hooks.len() as u32 {
+                for &before in waits[at as usize].iter().filter(|before| **before >= first) {
+                    let arrow = if steps.contains(&(before, at)) { "==>" } else { "-->" };
+                    let _ = writeln!(text, "    h{before} {arrow} h{at}");
+                }
+            }
+            text += "  end\n";
+            if band > 0 {
+                let _ = writeln!(text, "  o{} -. barrier .-> o{band}", band - 1);
+            }
+            first += hooks.len() as u32;
+        }
+        // A node has one class at most.
+        for (class, style) in [
+            ("critical", "stroke-width:4px"),
+            ("unordered", "stroke-dasharray:5 4"),
+            ("both", "stroke-width:4px,stroke-dasharray:5 4"),
+        ] {
+            if text.contains(&format!("\"]:::{class}\n")) {
+                let _ = writeln!(text, "  classDef {class} {style}");
+            }
+        }
+        text
+    }
+}
+
+fn label(hook: &PlannedHook) -> String {
+    format!("{}<br/>{}", escaped(&hook.name), times(hook))
+}
+
+/// Mermaid's own entities: all that has a meaning to it, or to the HTML that it makes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in plain(text).chars() {
+        match char {
+            '"' | '#' | '&' | '<' | '>' | '`' | ';' | '\\' => {
+                let _ = write!(out, "#{};", u32::from(char));
+            }
+            char => out.push(char),
+        }
+    }
+    out
+}

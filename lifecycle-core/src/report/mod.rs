@@ -1,0 +1,388 @@
+//! What happened, per site and per hook.
+
+pub(crate) mod files;
+mod json;
+#[cfg(feature = "pictures")]
+mod picture;
+#[cfg(feature = "json")]
+mod read;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+use std::{
+    process::{ExitCode, Termination},
+    sync::Arc,
+    time::Duration,
+};
+
+#[cfg(feature = "pictures")]
+pub(crate) use self::timeline::short;
+use crate::{Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::HookId, os};
+
+/// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
+///
+/// `Display` is a timeline for a terminal of 80 columns; `{:#}` is the same in colour. As the return value of `main` it ends the
+/// process with [`exit_code`](Self::exit_code).
+#[derive(Clone, Debug)]
+#[must_use = "the exit code is in the report: return it from main"]
+pub struct Report {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Inner {
+    pub(crate) reason: Reason,
+    pub(crate) shutdown_id: String,
+    pub(crate) exit_code: u8,
+    pub(crate) total: Duration,
+    /// From the request to the end of the process, where there is a limit.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) signals: Vec<SignalReport>,
+    pub(crate) drain: DrainReport,
+    pub(crate) hooks: Vec<HookReport>,
+    pub(crate) problems: Vec<String>,
+}
+
+/// What became of one hook.
+#[derive(Clone, Debug)]
+pub struct HookReport {
+    /// `None` where the report was read from JSON: who a hook is, only its own program knows.
+    pub(crate) id: Option<HookId>,
+    pub(crate) name: String,
+    pub(crate) location: SourceLocation,
+    pub(crate) outcome: Outcome,
+    pub(crate) started: Option<Duration>,
+    pub(crate) took: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) allotted: Duration,
+    pub(crate) order: i32,
+    /// The hooks of its order that it waited for, without those that others of them waited for.
+    pub(crate) waits_for: Vec<usize>,
+    /// The hook whose end let this one start.
+    pub(crate) released_by: Option<usize>,
+}
+
+/// A signal that was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalReport {
+    pub(crate) signal: Signal,
+    pub(crate) at: Duration,
+    pub(crate) did: String,
+}
+
+/// What became of the work that was in flight.
+#[derive(Clone, Debug, Default)]
+pub struct DrainReport {
+    pub(crate) delay: Duration,
+    pub(crate) took: Duration,
+    pub(crate) timed_out: bool,
+    pub(crate) hurried: bool,
+    pub(crate) main_did_not_return: bool,
+    pub(crate) sites: Vec<SiteReport>,
+    pub(crate) in_flight: Vec<(Duration, usize)>,
+}
+
+impl Report {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A stop that was over before it began, with every problem.
+    pub(crate) fn invalid(problems: Vec<String>) -> Self {
+        Self::new(Inner {
+            reason: Reason::Invalid(problems.first().cloned().unwrap_or_default()),
+            shutdown_id: String::new(),
+            exit_code: 78,
+            total: Duration::ZERO,
+            deadline: None,
+            signals: Vec::new(),
+            drain: DrainReport::default(),
+            hooks: Vec::new(),
+            problems,
+        })
+    }
+
+    /// Nothing was run, as nothing was to be run: the plan was asked for.
+    pub(crate) fn answered(problems: Vec<String>) -> Self {
+        let mut report = Self::invalid(problems);
+        if report.inner.problems.is_empty() {
+            let inner = Arc::make_mut(&mut report.inner);
+            inner.reason = Reason::Requested("LIFECYCLE_PLAN".to_owned());
+            inner.exit_code = 0;
+        }
+        report
+    }
+
+    /// The same, with another exit code where there is one.
+    pub(crate) fn ending_with(mut self, code: Option<u8>) -> Self {
+        if let Some(code) = code {
+            Arc::make_mut(&mut self.inner).exit_code = code;
+        }
+        self
+    }
+
+    /// Why the lifecycle stopped.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.inner.reason
+    }
+
+    /// The id of this shutdown, as in the log.
+    #[must_use]
+    pub fn shutdown_id(&self) -> &str {
+        &self.inner.shutdown_id
+    }
+
+    /// Whether every hook completed in time, nothing was abandoned and nothing failed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.inner.problems.is_empty() && self.inner.exit_code == 0
+    }
+
+    /// The code the process ends with: 0 clean, 1 main failed, 70 a hook failed or work was abandoned,
+    /// 75 and 128 + n a job was stopped, 78 the plan or the configuration is invalid, 124 the deadline
+    /// passed.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.inner.exit_code
+    }
+
+    /// What is not as it should be, a line each; empty when clean.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.inner.problems
+    }
+
+    /// What became of `H`; `None` when the plan did not have it. Of a report that was read from JSON, `H` is
+    /// the hook of its name that stands where `H` stands.
+    #[must_use]
+    pub fn outcome<H: Hook>(&self) -> Option<&Outcome> {
+        self.inner.hooks.iter().find(|hook| hook.is::<H>()).map(|hook| &hook.outcome)
+    }
+
+    /// The hooks of the plan: those that started in the order in which they did, then the others.
+    #[must_use]
+    pub fn hooks(&self) -> &[HookReport] {
+        &self.inner.hooks
+    }
+
+    /// The signals that were heard from the request on, the first 64.
+    #[must_use]
+    pub fn signals(&self) -> &[SignalReport] {
+        &self.inner.signals
+    }
+
+    /// When the process would have been ended, from the request; `None` without a limit.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.inner.deadline
+    }
+
+    /// What became of the work that was in flight.
+    #[must_use]
+    pub fn drain(&self) -> &DrainReport {
+        &self.inner.drain
+    }
+
+    /// From the request to the end of the teardown.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.inner.total
+    }
+
+    /// The hooks by the time they took, longest first. After systemd's `systemd-analyze blame`.
+    #[must_use]
+    pub fn blame(&self) -> Vec<&HookReport> {
+        let mut hooks: Vec<_> = self.inner.hooks.iter().collect();
+        hooks.sort_by_key(|hook| std::cmp::Reverse(hook.took));
+        hooks
+    }
+
+    /// The hooks that decided how long the teardown took, in the order in which they ran: each started
+    /// when the one before it ended. After systemd's `systemd-analyze critical-chain`.
+    #[must_use]
+    pub fn critical_chain(&self) -> Vec<&HookReport> {
+        let hooks = &self.inner.hooks;
+        // A stuck hook holds up its successors until it is given up, however long it runs on.
+        let held_up = |hook: &HookReport| match hook.outcome {
+            Outcome::Stuck | Outcome::Late => hook.took.min(hook.allotted),
+            _ => hook.took,
+        };
+        let ended = |hook: &HookReport| hook.started.map(|started| started + held_up(hook));
+        let mut next = (0..hooks.len())
+            .filter(|at| hooks[*at].started.is_some())
+            .max_by_key(|at| ended(&hooks[*at]));
+        let mut chain = Vec::new();
+        while let Some(at) = next {
+            chain.push(&hooks[at]);
+            next = hooks[at].released_by;
+        }
+        chain.reverse();
+        chain
+    }
+}
+
+impl HookReport {
+    fn is<H: Hook>(&self) -> bool {
+        let declared = H::declared();
+        match self.id {
+            Some(id) => id == HookId::of::<H>(),
+            None => {
+                let rest = self.name.strip_prefix(declared.name);
+                self.location == declared.location && rest.is_some_and(is_suffix)
+            }
+        }
+    }
+
+    /// The hook's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is declared.
+    #[must_use]
+    pub const fn location(&self) -> SourceLocation {
+        self.location
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// When it started, from the request; `None` when it did not.
+    #[must_use]
+    pub const fn started(&self) -> Option<Duration> {
+        self.started
+    }
+
+    /// How long it ran.
+    #[must_use]
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// How long it might have run by the plan.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How long it was given: its timeout, or its share of what was left where time was short.
+    #[must_use]
+    pub const fn allotted(&self) -> Duration {
+        self.allotted
+    }
+
+    /// How much of its timeout it left unused; `None` when it did not start.
+    #[must_use]
+    pub fn slack(&self) -> Option<Duration> {
+        self.started.map(|_| self.timeout.saturating_sub(self.took))
+    }
+
+    /// Its order in the plan.
+    #[must_use]
+    pub const fn order(&self) -> i32 {
+        self.order
+    }
+
+    /// The hooks of its own order that it waited for, by their place among
+    /// [`Report::hooks`]; without those that others of them waited for.
+    #[must_use]
+    pub fn waits_for(&self) -> &[usize] {
+        &self.waits_for
+    }
+}
+
+impl SignalReport {
+    /// Which.
+    #[must_use]
+    pub const fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// When, from the request.
+    #[must_use]
+    pub const fn at(&self) -> Duration {
+        self.at
+    }
+
+    /// What it did, in words.
+    #[must_use]
+    pub fn did(&self) -> &str {
+        &self.did
+    }
+}
+
+/// What a name may have behind the declared one: of equal names each has its place.
+fn is_suffix(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('@')
+}
+
+impl DrainReport {
+    /// How long new work was still admitted after the request.
+    #[must_use]
+    pub const fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// How long the drain took.
+    #[must_use]
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// Whether it ended because its time was up.
+    #[must_use]
+    pub const fn timed_out(&self) -> bool {
+        self.timed_out
+    }
+
+    /// Whether main was told of the drain and did not return within it.
+    #[must_use]
+    pub const fn main_did_not_return(&self) -> bool {
+        self.main_did_not_return
+    }
+
+    /// What is said of a main that was told and did not return. It is named, and not unclean.
+    pub(crate) fn main_line(&self) -> Option<String> {
+        self.main_did_not_return.then(|| {
+            let took = self.took;
+            if self.hurried {
+                format!("a signal ended the drain after {took:.1?}: main was not waited for")
+            } else {
+                format!("main was told to drain and did not return within {took:.1?}: it was not waited for")
+            }
+        })
+    }
+
+    /// The sites that had calls, refused some, or left some.
+    #[must_use]
+    pub fn sites(&self) -> &[SiteReport] {
+        &self.sites
+    }
+
+    /// How many calls were in flight from the drain's begin to its end: when, from the request, and how
+    /// many. At most 256 points; between two of them the number is that of the first.
+    #[must_use]
+    pub fn in_flight(&self) -> &[(Duration, usize)] {
+        &self.in_flight
+    }
+
+    /// How many calls were abandoned, over all sites.
+    #[must_use]
+    pub fn abandoned(&self) -> usize {
+        self.sites.iter().map(SiteReport::abandoned).sum()
+    }
+}
+
+impl Termination for Report {
+    fn report(self) -> ExitCode {
+        os::yield_to_exit();
+        ExitCode::from(self.inner.exit_code)
+    }
+}

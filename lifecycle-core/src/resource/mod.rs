@@ -1,0 +1,170 @@
+//! Typed resources: what `provide` stores and hooks find by type.
+//!
+//! Invariants:
+//! 1. No code of the application runs under the store's lock: values leave it before they are dropped
+//!    or cloned.
+//! 2. A value that a hook takes leaves the store as itself: borrowers share it through an `Arc` that is
+//!    unwrapped when the last of them has ended.
+
+mod binder;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    SourceLocation,
+    declare::ShutdownContext,
+    declare::hook::Need,
+    declare::{HookId, Uses},
+};
+
+pub use self::binder::Binder;
+use self::store::Shelf;
+
+/// The resources of one lifecycle.
+#[derive(Default)]
+pub(crate) struct Resources {
+    shelf: Mutex<Shelf>,
+}
+
+/// Why `provide` turned a value away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turned {
+    Twice { first: SourceLocation },
+    TooLate,
+}
+
+impl Resources {
+    /// Stores `value`; when `strict`, a second value of the type is turned away.
+    pub(crate) fn provide<T: Send + 'static>(
+        &self,
+        value: T,
+        location: SourceLocation,
+        strict: bool,
+    ) -> Result<(), (Turned, T)> {
+        let mut shelf = self.lock();
+        if shelf.closed {
+            return Err((Turned::TooLate, value));
+        }
+        if strict && let Some(slot) = shelf.slots.get(&TypeId::of::<T>()) {
+            return Err((Turned::Twice { first: slot.location }, value));
+        }
+        let old = shelf.put(value, location);
+        drop(shelf);
+        drop(old);
+        Ok(())
+    }
+
+    /// Puts `value` in the place of what is there.
+    pub(crate) fn replace<T: Send + 'static>(
+        &self,
+        value: T,
+        location: SourceLocation,
+    ) -> Option<Arc<T>> {
+        let old = self.lock().put(value, location)?;
+        let shared = old.shared;
+        old.value.and_then(|old| {
+            if shared {
+                old.downcast::<Arc<T>>().ok().map(|arc| *arc)
+            } else {
+                old.downcast::<T>().ok().map(Arc::from)
+            }
+        })
+    }
+
+    /// A share of the resource, for code outside the hooks.
+    pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.lock().share::<T>(None)
+    }
+
+    pub(crate) fn uses(&self) -> Vec<Uses> {
+        self.lock().uses.clone()
+    }
+
+    pub(crate) fn add_uses(&self, uses: Uses) {
+        self.lock().uses.push(uses);
+    }
+
+    /// What `needs` asks for and is not there.
+    pub(crate) fn missing(&self, needs: &[Need]) -> Vec<Missing> {
+        let shelf = self.lock();
+        needs
+            .iter()
+            .filter(|need| !need.optional && need.id != TypeId::of::<ShutdownContext>())
+            .filter_map(|need| shelf.missing(need))
+            .collect()
+    }
+
+    /// `hook` begins: from here until `ended` it may borrow.
+    pub(crate) fn began(&self, hook: HookId) {
+        self.lock().active.insert(hook);
+    }
+
+    pub(crate) fn ended(&self, hook: HookId) {
+        self.lock().active.remove(&hook);
+    }
+
+    /// No `provide` is accepted from here.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// What nobody took, last provided first. The caller drops it.
+    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
+        let mut shelf = self.lock();
+        let mut left: Vec<_> = shelf
+            .slots
+            .values_mut()
+            .filter_map(|slot| {
+                let value = slot.value.take()?;
+                slot.taken_by = Some("the end of the teardown".to_owned());
+                Some(Leftover {
+                    type_name: slot.type_name,
+                    location: slot.location,
+                    turn: slot.turn,
+                    value,
+                })
+            })
+            .collect();
+        left.sort_by_key(|leftover| std::cmp::Reverse(leftover.turn));
+        left
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A resource that no hook took.
+pub(crate) struct Leftover {
+    pub(crate) type_name: &'static str,
+    pub(crate) location: SourceLocation,
+    turn: u64,
+    value: Box<dyn Any + Send>,
+}
+
+impl Leftover {
+    /// Runs the value's destructor.
+    pub(crate) fn drop_value(self) {
+        drop(self.value);
+    }
+}
+
+/// A resource that a hook wants and cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) type_name: &'static str,
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.type_name, self.why)
+    }
+}

@@ -1,0 +1,170 @@
+//! The early warning: while a stop is under way, the library's own thread feels whether the runtime still
+//! runs tasks, and which hook, or main, has been holding its thread without yielding.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::lifecycle::Lifecycle;
+use crate::machine::Moment;
+use crate::{State, declare::HookId};
+
+const EVERY: Duration = Duration::from_millis(250);
+/// Holding a thread for longer than this is said.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// A runtime that ran no task for so long is named where something has gone wrong.
+pub(crate) const SILENCE: Duration = Duration::from_millis(500);
+
+/// What is known of who holds a thread.
+#[derive(Default)]
+pub(crate) struct Pulse {
+    /// Of main's polls.
+    pub(crate) main: Arc<Hold>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    hooks: HashMap<HookId, Arc<Hold>>,
+    next: Moment,
+    beat: Option<Beat>,
+}
+
+/// A task that only says that it ran.
+struct Beat {
+    sent: Moment,
+    answered: Arc<AtomicBool>,
+    told: bool,
+}
+
+/// When the poll that is under way began.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    /// Milliseconds of the lifecycle's clock, plus one; zero: no poll is under way.
+    since: AtomicU64,
+    began: AtomicBool,
+    told: AtomicBool,
+}
+
+impl Hold {
+    /// Notes that `work` holds its thread while it runs.
+    pub(crate) fn during<R>(&self, now: Moment, work: impl FnOnce() -> R) -> R {
+        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX - 1);
+        self.since.store(millis + 1, Ordering::Relaxed);
+        self.began.store(true, Ordering::Relaxed);
+        let _over = Over(self);
+        work()
+    }
+
+    /// How long the poll has been going on, where that is too long and was not said before.
+    fn complaint(&self, now: Moment) -> Option<Duration> {
+        let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
+        let held = now.saturating_sub(Duration::from_millis(since));
+        (held > PATIENCE && !self.told.swap(true, Ordering::Relaxed)).then_some(held)
+    }
+}
+
+struct Over<'h>(&'h Hold);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.since.store(0, Ordering::Relaxed);
+        self.0.told.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Pulse {
+    /// The hold of a hook that starts.
+    pub(crate) fn of_hook(&self, hook: HookId) -> Arc<Hold> {
+        Arc::clone(self.lock().hooks.entry(hook).or_default())
+    }
+
+    /// Whether the hook is a task that no worker has polled yet.
+    pub(crate) fn waits_for_a_worker(&self, hook: HookId) -> bool {
+        self.lock().hooks.get(&hook).is_some_and(|hold| !hold.began.load(Ordering::Relaxed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lifecycle {
+    /// Feels the pulse, when it is time; says when it is time again.
+    pub(crate) fn feel_pulse(&self, now: Moment) -> Option<Moment> {
+        if !(State::Delaying..=State::Stopping).contains(&self.state()) {
+            return None;
+        }
+        let mut inner = self.pulse.lock();
+        if now < inner.next {
+            return Some(inner.next);
+        }
+        inner.next = now + EVERY;
+        let mut complaints = Vec::new();
+        for (hook, hold) in &inner.hooks {
+            if let Some(held) = hold.complaint(now) {
+                complaints.push((Some(*hook), held));
+            }
+        }
+        if let Some(held) = self.pulse.main.complaint(now) {
+            complaints.push((None, held));
+        }
+        let runtime_is_held = self.beat(&mut inner.beat, now);
+        drop(inner);
+        for (hook, held) in complaints {
+            let who = match hook.and_then(|hook| self.planned(hook)) {
+                Some(hook) => format!("hook `{}` ({})", hook.name(), hook.location()),
+                None => "main".to_owned(),
+            };
+            self.complain(&format!(
+                "{who} has been blocking its thread for {held:.1?}: it does not yield"
+            ));
+        }
+        if let Some(held) = runtime_is_held {
+            self.complain(&held_line(held));
+        }
+        Some(now + EVERY)
+    }
+
+    /// Sends a task through the runtime, or looks after the one that was sent.
+    fn beat(&self, beat: &mut Option<Beat>, now: Moment) -> Option<Duration> {
+        if let Some(sent) = beat
+            && !sent.answered.load(Ordering::Relaxed)
+        {
+            let held = now.saturating_sub(sent.sent);
+            let complain = held > PATIENCE && !sent.told;
+            sent.told |= complain;
+            return complain.then_some(held);
+        }
+        let runtime = self.runtime.get()?;
+        let answered = Arc::new(AtomicBool::new(false));
+        let answer = Arc::clone(&answered);
+        runtime.spawn(async move { answer.store(true, Ordering::Relaxed) });
+        *beat = Some(Beat { sent: now, answered, told: false });
+        None
+    }
+
+    /// What is to be said at the end of a runtime that runs no tasks: for longer than `patience`, or since
+    /// it was last complained of.
+    pub(crate) fn held_runtime(&self, now: Moment, patience: Duration) -> Option<String> {
+        let mut inner = self.pulse.lock();
+        let beat = inner.beat.as_mut().filter(|beat| !beat.answered.load(Ordering::Relaxed))?;
+        let held = now.saturating_sub(beat.sent);
+        beat.told |= held > patience;
+        beat.told.then(|| held_line(held))
+    }
+
+    fn complain(&self, text: &str) {
+        self.say(text);
+        self.warn(text);
+    }
+}
+
+fn held_line(held: Duration) -> String {
+    format!("the runtime has run no task for {held:.1?}: every worker is blocked")
+}

@@ -1,0 +1,34 @@
+//! What a scenario stands on.
+
+use crate::{
+    admission::{Gate, UseGate, context},
+    runtime::{Clock, Lifecycle, harness::Stage},
+};
+
+/// The thread belongs to the scenario while this lives. The lifecycle itself is left behind, 28 KB with a small
+/// plan: tasks, and threads of hooks that run on, hold it by reference, and nothing tells when the last has gone.
+pub(super) struct Ground {
+    pub(super) lifecycle: &'static Lifecycle,
+    _gate: UseGate,
+}
+
+impl Ground {
+    /// # Panics
+    ///
+    /// Where the thread has one already.
+    pub(super) fn take() -> Self {
+        assert!(
+            context::own_gate().is_none(),
+            "this thread has a Scenario already: end that first, or use a thread for each"
+        );
+        let gate = Gate::new();
+        let lifecycle = Lifecycle::make(gate.clone(), Clock::of_runtime(), Some(Stage::default()));
+        Self { lifecycle, _gate: context::use_gate(gate) }
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        self.lifecycle.strike();
+    }
+}

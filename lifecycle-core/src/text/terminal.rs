@@ -1,0 +1,126 @@
+//! What is the same for everything that a terminal shows: columns, control characters, colour.
+
+use std::{ffi::OsString, fmt};
+
+/// What a colour stands for. Everything that is said in colour is said by a sign or a word as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tint {
+    Good,
+    Doubtful,
+    Bad,
+    Faint,
+    Strong,
+}
+
+impl Tint {
+    /// Writes `text`, in colour where `f` is asked for the alternate form.
+    pub(crate) fn paint(self, f: &mut fmt::Formatter<'_>, text: impl fmt::Display) -> fmt::Result {
+        if !f.alternate() {
+            return write!(f, "{text}");
+        }
+        let code = match self {
+            Self::Good => "32",
+            Self::Doubtful => "33",
+            Self::Bad => "31",
+            Self::Faint => "2",
+            Self::Strong => "1",
+        };
+        write!(f, "\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// `what` for a stream that is a terminal or not: in its alternate form, which is in colour, where a person
+/// sees it and wants colours (see no-color.org).
+pub(crate) fn shown(what: &dyn fmt::Display, is_terminal: bool) -> impl fmt::Display {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value: OsString| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let colours = is_terminal && !is_set("NO_COLOR") && !is_dumb;
+    fmt::from_fn(move |f| if colours { write!(f, "{what:#}") } else { write!(f, "{what}") })
+}
+
+/// `text` without what would move a terminal's cursor or colour it, what would turn the direction of the
+/// text beside it, and what no document may contain.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |char: char| match char {
+        '\t' => Some(' '),
+        '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            None
+        }
+        '\u{fffe}' | '\u{ffff}' => Some('?'),
+        char if char.is_control() => Some('?'),
+        char => Some(char),
+    };
+    text.chars().filter_map(plain).collect()
+}
+
+/// The same of text of several lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+/// The lines of `text`, plain, each broken at spaces, where there are any, into lines of at most `most`
+/// columns.
+pub(crate) fn broken(text: &str, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines().map(plain) {
+        let mut current = String::new();
+        for word in line.split(' ') {
+            let fits = columns(&current) + 1 + columns(word) <= most;
+            if !current.is_empty() && !fits {
+                lines.push(std::mem::take(&mut current));
+            } else if !current.is_empty() {
+                current.push(' ');
+            }
+            for char in word.chars() {
+                if columns(&current) + column_count(char) > most {
+                    lines.push(std::mem::take(&mut current));
+                }
+                current.push(char);
+            }
+        }
+        lines.push(current);
+    }
+    lines
+}
+
+/// How many columns a terminal gives the text.
+pub(crate) fn columns(text: &str) -> usize {
+    text.chars().map(column_count).sum()
+}
+
+/// How many columns a terminal gives the character: the ranges of the common scripts and symbols.
+pub(crate) const fn column_count(char: char) -> usize {
+    match char as u32 {
+        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1f64f
+        | 0x1f680..=0x1f6ff
+        | 0x1f900..=0x1f9ff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_moves_the_cursor_but_ends_of_lines() {
+        assert_eq!(plain_lines("a\tb\u{1b}[2J\r\nc\u{7}\nd"), "a b?[2J\nc?\nd");
+    }
+
+    #[test]
+    fn nothing_turns_the_text_beside_it() {
+        assert_eq!(
+            plain("a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{61c}d\u{ffff}שלום\u{200d}"),
+            "abcd?שלום\u{200d}"
+        );
+    }
+}
