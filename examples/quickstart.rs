@@ -43,7 +43,8 @@ async fn main() {
     lifecycle::provide(Store { written: AtomicU64::new(0) });
     println!("working; press Ctrl-C");
     let mut job = 0;
-    while lifecycle::until_draining(tokio::time::sleep(Duration::from_millis(200))).await.is_some() {
+    while lifecycle::until_draining(tokio::time::sleep(Duration::from_millis(200))).await.is_some()
+    {
         job += 1;
         lifecycle::spawn(async move {
             match work(job).await {

@@ -12,15 +12,23 @@ fn every_test_that_is_named_exists_and_few_scenarios_have_none() {
             <[&str; 2]>::try_from(cells).ok()
         })
     };
-    let folders: HashMap<_, _> =
-        rows().filter(|[short, _]| short.len() == 1).map(|[short, folder]| (short, folder)).collect();
+    let folders: HashMap<_, _> = rows()
+        .filter(|[short, _]| short.len() == 1)
+        .map(|[short, folder]| (short, folder))
+        .collect();
     assert_eq!(folders.len(), 7, "the table of folders");
     let scenarios: Vec<_> = rows()
-        .filter(|[short, cover]| short.len() > 1 && (cover.contains("::") || cover.starts_with("none: ")))
+        .filter(|[short, cover]| {
+            short.len() > 1 && (cover.contains("::") || cover.starts_with("none: "))
+        })
         .collect();
     let without = scenarios.iter().filter(|[_, cover]| cover.starts_with("none: ")).count();
     assert!(scenarios.len() > 120, "only {} scenarios were read", scenarios.len());
-    assert!(without * 4 <= scenarios.len(), "{without} of {} scenarios have no test", scenarios.len());
+    assert!(
+        without * 4 <= scenarios.len(),
+        "{without} of {} scenarios have no test",
+        scenarios.len()
+    );
     for [scenario, cover] in scenarios.iter().filter(|[_, cover]| !cover.starts_with("none: ")) {
         let (path, name) = cover.split_once("::").unwrap();
         let (short, file) = path.split_once('/').unwrap();

@@ -48,10 +48,9 @@ fn blocking() -> Answer {
 
 #[tracked]
 fn numbers() -> impl futures_core::Stream<Item = Answer> {
-    futures_util::stream::unfold(
-        0,
-        |round| async move { (round < 2).then_some((depth_1().await, round + 1)) },
-    )
+    futures_util::stream::unfold(0, |round| async move {
+        (round < 2).then_some((depth_1().await, round + 1))
+    })
     .boxed()
 }
 
@@ -72,13 +71,24 @@ async fn actor(mut mailbox: mpsc::Receiver<Job>) {
 
 /// Admitted before the drain; all it calls while draining is.
 #[tracked]
-async fn admitted_before(draining: lifecycle::Milestone, mailbox: mpsc::Sender<Job>) -> Result<(), Refused> {
+async fn admitted_before(
+    draining: lifecycle::Milestone,
+    mailbox: mpsc::Sender<Job>,
+) -> Result<(), Refused> {
     draining.await;
     assert_eq!(depth_5().await, Ok(5), "nested");
     assert_eq!(lifecycle::spawn(depth_5()).await.unwrap(), Ok(5), "lifecycle::spawn");
-    assert_eq!(lifecycle::spawn_blocking(blocking).await.unwrap(), Ok(1), "lifecycle::spawn_blocking");
+    assert_eq!(
+        lifecycle::spawn_blocking(blocking).await.unwrap(),
+        Ok(1),
+        "lifecycle::spawn_blocking"
+    );
     assert_eq!(tokio::task::block_in_place(blocking), Ok(1), "block_in_place");
-    assert_eq!(ask(&mailbox, Admission::current()).await, Ok(5), "an actor that was given the admission");
+    assert_eq!(
+        ask(&mailbox, Admission::current()).await,
+        Ok(5),
+        "an actor that was given the admission"
+    );
     assert!(ask(&mailbox, None).await.is_err(), "an actor that was not");
     assert!(tokio::spawn(depth_1()).await.unwrap().is_err(), "tokio::spawn carries nothing");
     let stream: Vec<_> = numbers().collect().await;

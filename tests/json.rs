@@ -59,8 +59,10 @@ fn schema(name: &str, closed: bool) -> jsonschema::Validator {
 #[track_caller]
 fn assert_valid(schema: &jsonschema::Validator, json: &str) -> Value {
     let value = serde_json::from_str(json).unwrap();
-    let errors: Vec<_> =
-        schema.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let errors: Vec<_> = schema
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
     assert_eq!(errors, [""; 0], "{json}");
     value
 }
@@ -68,7 +70,11 @@ fn assert_valid(schema: &jsonschema::Validator, json: &str) -> Value {
 /// A stop in which most of what can happen does.
 async fn eventful() -> Report {
     Scenario::new()
-        .config(Config::new().grace_period(Duration::from_secs(30)).drain_timeout(Duration::from_secs(2)))
+        .config(
+            Config::new()
+                .grace_period(Duration::from_secs(30))
+                .drain_timeout(Duration::from_secs(2)),
+        )
         .provide(Pool)
         .fail::<fails>("no such luck")
         .panic::<panics>()
@@ -102,19 +108,31 @@ async fn a_report_is_as_its_schema_says() {
     let signals: Vec<_> =
         report.signals().iter().map(|heard| (heard.signal(), heard.at().as_secs())).collect();
     assert_eq!(signals, [(Signal::Term, 0), (Signal::Hup, 1)], "{report}");
-    let slack = |name: &str| report.hooks().iter().find(|hook| hook.name().ends_with(name)).unwrap().slack();
+    let slack = |name: &str| {
+        report.hooks().iter().find(|hook| hook.name().ends_with(name)).unwrap().slack()
+    };
     assert_eq!(slack("::flush"), Some(Duration::from_secs(1)), "{report}");
     assert_eq!(slack("::hangs"), Some(Duration::ZERO), "{report}");
-    let close = value["hooks"].as_array().unwrap().iter().find(|hook| hook["name"] == "json::close").unwrap();
+    let close = value["hooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|hook| hook["name"] == "json::close")
+        .unwrap();
     assert_eq!(close["waits_for"], json!(["json::flush"]));
     assert_eq!(Report::from_json(&report.to_json()).unwrap().to_string(), report.to_string());
-    assert_eq!(Report::from_json(&report.to_json()).unwrap().outcome::<hangs>(), report.outcome::<hangs>());
+    assert_eq!(
+        Report::from_json(&report.to_json()).unwrap().outcome::<hangs>(),
+        report.outcome::<hangs>()
+    );
 }
 
 #[lifecycle::test]
 async fn every_reason_is_as_the_schema_says() {
     let schema = schema("report.v1.json", true);
-    for reason in [Reason::requested("deploy"), Reason::failure("lost the lease"), Reason::MainReturned] {
+    for reason in
+        [Reason::requested("deploy"), Reason::failure("lost the lease"), Reason::MainReturned]
+    {
         let report = Scenario::new().only::<(fails,)>().shutdown(reason).await;
         assert_valid(&schema, &report.to_json());
     }

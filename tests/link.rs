@@ -6,7 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
-const EXPECTED: [&str; 4] = ["app::plan::close", "audit::flush", "billing::close", "billing::private::flush"];
+const EXPECTED: [&str; 4] =
+    ["app::plan::close", "audit::flush", "billing::close", "billing::private::flush"];
 
 #[test]
 fn hooks_of_dependencies_are_there_in_dev() {
@@ -45,7 +46,10 @@ fn two_versions_of_the_core_are_refused() {
         fs::write(directory.join("Cargo.toml"), manifest).unwrap();
     };
     let declared = fs::read_to_string(main.join("lifecycle-core/Cargo.toml")).unwrap();
-    let links = declared.lines().find(|line| line.starts_with("links =")).expect("the core declares `links`");
+    let links = declared
+        .lines()
+        .find(|line| line.starts_with("links ="))
+        .expect("the core declares `links`");
     package("lifecycle-core", "0.99.0", links);
     let both = format!(
         "[dependencies]\none = {{ package = \"lifecycle-core\", path = {:?} }}\n\
@@ -62,7 +66,8 @@ fn two_versions_of_the_core_are_refused() {
 
 /// The names that the program printed, sorted.
 fn hooks(profile: &str) -> Vec<String> {
-    let printed = succeed(cargo(&fixture(), &["run", "--quiet", "--package", "app", "--profile", profile]));
+    let printed =
+        succeed(cargo(&fixture(), &["run", "--quiet", "--package", "app", "--profile", profile]));
     let mut names: Vec<_> = printed.lines().map(str::to_owned).collect();
     names.sort_unstable();
     names

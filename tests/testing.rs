@@ -7,8 +7,8 @@ use std::{
 };
 
 use lifecycle::{
-    Config, Outcome, Plan, Platform, Reason, Refused, Signal, Site, State, on_shutdown, testing::Scenario,
-    tracked,
+    Config, Outcome, Plan, Platform, Reason, Refused, Signal, Site, State, on_shutdown,
+    testing::Scenario, tracked,
 };
 
 type Trace = Arc<Mutex<Vec<&'static str>>>;
@@ -57,13 +57,18 @@ async fn a_stop_of_seconds_takes_no_time_and_runs_by_the_plan() {
         "{report}"
     );
     assert!(began.elapsed() < Duration::from_secs(2));
-    assert_eq!(lifecycle::state(), State::Starting, "the process's own lifecycle has seen nothing of it");
+    assert_eq!(
+        lifecycle::state(),
+        State::Starting,
+        "the process's own lifecycle has seen nothing of it"
+    );
 }
 
 #[lifecycle::test]
 async fn faults_are_played() {
     let trace = Trace::default();
-    let report = scenario(&trace).hang::<flush>().fail::<telemetry>("no route").shutdown("test").await;
+    let report =
+        scenario(&trace).hang::<flush>().fail::<telemetry>("no route").shutdown("test").await;
     assert_eq!(report.outcome::<flush>(), Some(&Outcome::TimedOut));
     assert_eq!(report.outcome::<close>(), Some(&Outcome::Completed));
     assert_eq!(report.outcome::<telemetry>(), Some(&Outcome::Failed("no route".into())));
@@ -145,7 +150,10 @@ async fn the_deadline_is_the_exit_code() {
 #[lifecycle::test]
 async fn a_platform_brings_its_delay() {
     let trace = Trace::default();
-    let report = scenario(&trace).config(Config::new().platform(Platform::Kubernetes)).shutdown("test").await;
+    let report = scenario(&trace)
+        .config(Config::new().platform(Platform::Kubernetes))
+        .shutdown("test")
+        .await;
     assert_eq!(report.drain().delay().as_secs(), 5, "{report}");
 }
 
@@ -160,13 +168,20 @@ fn scenarios_on_other_threads_do_not_see_each_other() {
                 .unwrap();
             runtime.block_on(async move {
                 let lasts = Duration::from_secs(seconds);
-                Scenario::new().only::<()>().call_at(Duration::ZERO, &EXPORTS, lasts).shutdown("test").await
+                Scenario::new()
+                    .only::<()>()
+                    .call_at(Duration::ZERO, &EXPORTS, lasts)
+                    .shutdown("test")
+                    .await
             })
         })
     });
     for (stop, seconds) in stops.collect::<Vec<_>>().into_iter().zip(1..) {
         let report = stop.join().unwrap();
-        assert!(report.total() <= Duration::from_secs(seconds) + Duration::from_millis(10), "{report}");
+        assert!(
+            report.total() <= Duration::from_secs(seconds) + Duration::from_millis(10),
+            "{report}"
+        );
     }
 }
 
@@ -318,7 +333,8 @@ async fn hooks_that_were_unregistered_leave_their_time_to_the_drain() {
         // While it runs: what `run` begins with is planned anew in any case.
         .at(second / 2, async move {
             for _ in 0..3 {
-                let hook = lifecycle::hook("conn").timeout(2 * second).register(|| async {}).unwrap();
+                let hook =
+                    lifecycle::hook("conn").timeout(2 * second).register(|| async {}).unwrap();
                 assert!(hook.unregister());
             }
         })
@@ -391,7 +407,11 @@ async fn the_clock_stands_still_for_what_waits_outside() {
     assert_eq!(report.outcome::<asks>(), Some(&Outcome::Completed));
     assert_eq!(report.total(), Duration::ZERO, "{report}");
     let report = asking(never).shutdown("test").await;
-    assert_eq!(report.outcome::<asks>(), Some(&Outcome::TimedOut), "the clock jumps past an idle runtime");
+    assert_eq!(
+        report.outcome::<asks>(),
+        Some(&Outcome::TimedOut),
+        "the clock jumps past an idle runtime"
+    );
 
     let second = Duration::from_secs(1);
     let held = lifecycle::testing::hold_clock();
@@ -441,7 +461,9 @@ async fn a_panic_in_a_test_is_the_harness_s() {
 #[lifecycle::test]
 async fn a_closure_that_only_panics_is_a_hook() {
     let scenario = Scenario::new().only::<()>();
-    lifecycle::hook("boom").register(|| async { std::panic::resume_unwind(Box::new("boom")) }).unwrap();
+    lifecycle::hook("boom")
+        .register(|| async { std::panic::resume_unwind(Box::new("boom")) })
+        .unwrap();
     let report = scenario.shutdown("test").await;
     assert_eq!(report.hooks()[0].outcome(), &Outcome::Panicked("boom".into()));
 }

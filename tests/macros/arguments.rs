@@ -54,7 +54,11 @@ async fn untracked(_: Argument, _unused: Argument, used: Argument, Pair(_, _kept
 }
 
 #[tracked]
-fn boxed(_: Argument, _unused: Argument, used: Argument) -> BoxFuture<'static, Result<(), Refused>> {
+fn boxed(
+    _: Argument,
+    _unused: Argument,
+    used: Argument,
+) -> BoxFuture<'static, Result<(), Refused>> {
     Box::pin(async move {
         drop(used);
         Ok(())

@@ -30,7 +30,11 @@ async fn flush(outbox: &Outbox, _: Option<&Pool>) -> Result<(), Failed> {
 async fn close_pool(_pool: Pool, _cx: &ShutdownContext) {}
 
 #[on_shutdown(name = "the last words", marker = LastWords)]
-fn say(words: Option<String>, #[cfg(any())] _absent: &Absent, shared: &Arc<dyn Fn() + Send + Sync>) {
+fn say(
+    words: Option<String>,
+    #[cfg(any())] _absent: &Absent,
+    shared: &Arc<dyn Fn() + Send + Sync>,
+) {
     drop(words);
     shared();
 }
@@ -83,9 +87,12 @@ fn every_hook_is_collected_once() {
     let count = |wanted: &'static HookDecl| {
         inventory::iter::<HookEntry>().filter(|entry| std::ptr::eq((entry.0)(), wanted)).count()
     };
-    for wanted in
-        [flush::declared(), close_pool::declared(), LastWords::declared(), in_a_function::declared()]
-    {
+    for wanted in [
+        flush::declared(),
+        close_pool::declared(),
+        LastWords::declared(),
+        in_a_function::declared(),
+    ] {
         assert_eq!(count(wanted), 1, "{}", wanted.name);
     }
 }

@@ -20,7 +20,12 @@ fn plain(text: &str, (a, b): (usize, usize), _: String, mut c: usize) -> Answer<
 }
 
 #[tracked]
-async fn asynchronous(text: &str, (a, b): (usize, usize), _: String, mut c: usize) -> Answer<usize> {
+async fn asynchronous(
+    text: &str,
+    (a, b): (usize, usize),
+    _: String,
+    mut c: usize,
+) -> Answer<usize> {
     tokio::task::yield_now().await;
     c += 1;
     if a == 0 {

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use axum::{Router, body::Body, extract::State, http::Request, response::IntoResponse, routing::get};
+use axum::{
+    Router, body::Body, extract::State, http::Request, response::IntoResponse, routing::get,
+};
 use lifecycle::{Admission, Refused, on_shutdown, tracked};
 use tracing::{Span, instrument};
 
@@ -39,7 +41,10 @@ fn sync_instrument_first(n: u8) -> (bool, Option<&'static str>) {
 
 #[tracked(refused = (false, None))]
 #[instrument(skip(secret))]
-async fn destructured((n, mut m): (u8, u8), State(secret): State<NotDebug>) -> (bool, Option<&'static str>) {
+async fn destructured(
+    (n, mut m): (u8, u8),
+    State(secret): State<NotDebug>,
+) -> (bool, Option<&'static str>) {
     m += n + secret.0;
     tokio::task::yield_now().await;
     assert_eq!(m, 6);

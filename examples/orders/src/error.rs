@@ -59,7 +59,8 @@ impl IntoResponse for AppError {
 /// A refused order was not touched, so the client may send it again, over a connection to somebody else.
 fn unavailable(refused: &Refused) -> Response {
     tracing::debug!("{refused}");
-    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "the order service is stopping, try again");
+    let mut response =
+        answer(StatusCode::SERVICE_UNAVAILABLE, "the order service is stopping, try again");
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

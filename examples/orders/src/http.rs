@@ -69,9 +69,16 @@ async fn post_order(
 ) -> Result<impl IntoResponse, AppError> {
     let Json(order) = order?;
     check(&order)?;
-    let id =
-        if service.untracked { accept(&service, order).await? } else { place_order(&service, order).await? };
-    Ok((StatusCode::CREATED, [(header::LOCATION, format!("/orders/{id}"))], Json(json!({ "id": id }))))
+    let id = if service.untracked {
+        accept(&service, order).await?
+    } else {
+        place_order(&service, order).await?
+    };
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, format!("/orders/{id}"))],
+        Json(json!({ "id": id })),
+    ))
 }
 
 fn check(order: &NewOrder) -> Result<(), AppError> {
@@ -79,12 +86,18 @@ fn check(order: &NewOrder) -> Result<(), AppError> {
         return Err(AppError::Invalid("`sku` is empty: write what is ordered".to_owned()));
     }
     if order.quantity < 1 {
-        return Err(AppError::Invalid(format!("`quantity` is {}: order at least 1", order.quantity)));
+        return Err(AppError::Invalid(format!(
+            "`quantity` is {}: order at least 1",
+            order.quantity
+        )));
     }
     Ok(())
 }
 
-async fn get_order(State(service): State<Service>, Path(id): Path<i64>) -> Result<Json<Order>, AppError> {
+async fn get_order(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<Json<Order>, AppError> {
     store::find(&service.pool, id).await?.map(Json).ok_or(AppError::NotFound(id))
 }
 

@@ -22,7 +22,11 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .init();
     let config = Config::from_env()?;
     let sabotage = Sabotage::from_env()?;
 
@@ -43,8 +47,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         tokio::spawn(dispatcher::run(pool.clone(), Arc::clone(&placed), Arc::clone(&telemetry)));
     }
     sabotage.arm(&pool)?;
-    let app =
-        http::app(Service { pool, placed, telemetry, work: config.work, untracked: sabotage.untracked });
+    let app = http::app(Service {
+        pool,
+        placed,
+        telemetry,
+        work: config.work,
+        untracked: sabotage.untracked,
+    });
     let server = axum::serve(listener, app);
     if sabotage.deaf {
         lifecycle::until_draining(server.into_future()).await;

@@ -37,8 +37,10 @@ impl Sabotage {
     /// When it names something unknown.
     pub fn from_env() -> Result<Self, String> {
         let mut sabotage = Self::default();
-        for fault in
-            env::var("ORDERS_SABOTAGE").unwrap_or_default().split(',').filter(|fault| !fault.is_empty())
+        for fault in env::var("ORDERS_SABOTAGE")
+            .unwrap_or_default()
+            .split(',')
+            .filter(|fault| !fault.is_empty())
         {
             match fault {
                 "untracked" => sabotage.untracked = true,
@@ -79,7 +81,10 @@ impl Sabotage {
             let linger = || time::sleep(LINGER);
             hook("before_flush").before::<flush_outbox>().register(linger)?;
             hook("before_close").after::<flush_outbox>().before::<close_pool>().register(linger)?;
-            hook("before_telemetry").after::<close_pool>().before::<flush_telemetry>().register(linger)?;
+            hook("before_telemetry")
+                .after::<close_pool>()
+                .before::<flush_telemetry>()
+                .register(linger)?;
         }
         Ok(())
     }

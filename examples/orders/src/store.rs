@@ -58,7 +58,12 @@ pub async fn find(pool: &AnyPool, id: i64) -> Result<Option<Order>, Error> {
     .bind(id)
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|(sku, quantity, dispatch)| Order { id, sku, quantity, dispatched: dispatch.is_some() }))
+    Ok(row.map(|(sku, quantity, dispatch)| Order {
+        id,
+        sku,
+        quantity,
+        dispatched: dispatch.is_some(),
+    }))
 }
 
 /// The ids of the orders that are to be dispatched, oldest first, `limit` at most.

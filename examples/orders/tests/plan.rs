@@ -70,11 +70,17 @@ fn the_shipped_binary_says_whether_it_fits() {
     let fits = check("deploy/k8s.yaml");
     assert_eq!(fits.status.code(), Some(0), "{fits:?}");
     let said = String::from_utf8(fits.stdout).unwrap();
-    assert!(said.contains("granted        30s  deploy/k8s.yaml:22 terminationGracePeriodSeconds"), "{said}");
+    assert!(
+        said.contains("granted        30s  deploy/k8s.yaml:22 terminationGracePeriodSeconds"),
+        "{said}"
+    );
     let unknown = check("deploy/Dockerfile");
     assert_eq!(unknown.status.code(), Some(78), "{unknown:?}");
     let said = String::from_utf8(unknown.stderr).unwrap();
-    assert!(said.starts_with("lifecycle: deploy/Dockerfile: this is neither YAML nor JSON"), "{said}");
+    assert!(
+        said.starts_with("lifecycle: deploy/Dockerfile: this is neither YAML nor JSON"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -83,6 +89,10 @@ fn every_hook_of_the_service_is_in_the_plan() {
     let names: Vec<_> = plan.hooks().iter().map(|hook| hook.name()).collect();
     assert_eq!(
         names,
-        ["orders::hooks::flush_outbox", "orders::hooks::close_pool", "orders::hooks::flush_telemetry"]
+        [
+            "orders::hooks::flush_outbox",
+            "orders::hooks::close_pool",
+            "orders::hooks::flush_telemetry"
+        ]
     );
 }

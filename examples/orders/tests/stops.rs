@@ -80,7 +80,10 @@ async fn a_flush_that_fails_is_told_and_the_others_run() {
     pool.close().await;
     let report = service(&pool).shutdown("deploy").await;
     let outcome = report.outcome::<flush_outbox>();
-    assert!(matches!(outcome, Some(Outcome::Failed(why)) if why.contains("closed pool")), "{report}");
+    assert!(
+        matches!(outcome, Some(Outcome::Failed(why)) if why.contains("closed pool")),
+        "{report}"
+    );
     assert_eq!(report.outcome::<flush_telemetry>(), Some(&Outcome::Completed));
     assert_eq!(report.exit_code(), 70);
 
@@ -109,7 +112,10 @@ async fn a_pool_that_was_never_provided_is_named() {
     let telemetry = || Arc::new(Telemetry::default());
     let report = Scenario::new().provide(telemetry()).shutdown("deploy").await;
     let outcome = report.outcome::<flush_outbox>();
-    assert!(matches!(outcome, Some(Outcome::Skipped(why)) if why.contains("was never provided")), "{report}");
+    assert!(
+        matches!(outcome, Some(Outcome::Skipped(why)) if why.contains("was never provided")),
+        "{report}"
+    );
     assert_eq!(report.exit_code(), 70);
 
     // Where start-up had not come so far, that is as it should be.
@@ -120,7 +126,8 @@ async fn a_pool_that_was_never_provided_is_named() {
 #[lifecycle::test]
 async fn a_second_signal_hurries_and_a_third_exits() {
     let impatient = |signals: &[u64]| {
-        let busy = played().call_at(Duration::ZERO, &IMPORT, 60 * SECOND).signal_at(SECOND, Signal::Int);
+        let busy =
+            played().call_at(Duration::ZERO, &IMPORT, 60 * SECOND).signal_at(SECOND, Signal::Int);
         signals.iter().fold(busy, |busy, at| busy.signal_at(*at as u32 * SECOND, Signal::Int))
     };
     let patient = impatient(&[]).run().await;
@@ -146,7 +153,11 @@ async fn a_call_in_flight_is_finished() {
         .await;
     let site = &report.drain().sites()[0];
     assert_eq!((site.name(), site.finished(), site.refused()), ("import", 1, 1), "{report}");
-    assert_eq!((report.drain().delay().as_secs(), report.drain().took().as_secs()), (5, 10), "{report}");
+    assert_eq!(
+        (report.drain().delay().as_secs(), report.drain().took().as_secs()),
+        (5, 10),
+        "{report}"
+    );
     assert!(report.is_clean());
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effect, Facts, Machine, Run};
 use crate::{
     State,
-    machine::{JOIN_PATIENCE, Moment},
+    machine::{ABORT_GRACE, Moment},
 };
 
 /// What the drain leaves at least, so that main can go and the report be written before the deadline.
@@ -85,7 +85,7 @@ impl Machine {
         let idle = in_flight == 0;
         match drain.dropping {
             Dropping::No if !main_is_over && (time_is_up || (idle && !drain.main_was_told)) => {
-                drain.dropping = Dropping::Until(now.saturating_add(JOIN_PATIENCE));
+                drain.dropping = Dropping::Until(now.saturating_add(ABORT_GRACE));
                 if time_is_up {
                     // Counted before main is dropped: calls inside of it are cut with it.
                     drain.counted = true;

@@ -26,7 +26,7 @@ use self::{
 };
 pub(crate) use self::{
     signal_action::{LAST_RUNG, Meaning},
-    teardown::{End, JOIN_PATIENCE, Moment, Phase, Step, Teardown},
+    teardown::{ABORT_GRACE, End, Moment, Phase, Step, Teardown},
 };
 
 const READY_EXPECTED: Duration = Duration::from_secs(60);
@@ -411,10 +411,10 @@ impl Machine {
         }
         match self.resources_until {
             None => {
-                let patience = self.settings.hook_timeout.value;
+                let timeout = self.settings.hook_timeout.value;
                 let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
                 self.resources_until =
-                    Some(deadline.unwrap_or_else(|| now.saturating_add(patience)));
+                    Some(deadline.unwrap_or_else(|| now.saturating_add(timeout)));
                 effects.push(Effect::DropResources);
             }
             Some(until) if until <= now => self.finish(now, effects),

@@ -15,7 +15,7 @@ use crate::{Outcome, Plan, budget::share, declare::HookId, plan::Graph};
 pub(crate) type Moment = Duration;
 
 /// How long a cancelled hook may take to go.
-pub(crate) const JOIN_PATIENCE: Duration = Duration::from_millis(100);
+pub(crate) const ABORT_GRACE: Duration = Duration::from_millis(100);
 
 /// What is kept of a time that is short for cancelling and reporting.
 const JOIN_ROOM: Duration = Duration::from_millis(150);
@@ -179,11 +179,11 @@ impl Teardown {
             match self.hooks[at].phase {
                 Phase::Running { until } if until <= now => {
                     self.hooks[at].phase =
-                        Phase::Aborting { until: now.saturating_add(JOIN_PATIENCE) };
+                        Phase::Aborting { until: now.saturating_add(ABORT_GRACE) };
                     steps.push(Step::Abort { hook });
                 }
                 Phase::Reserve { until } if until <= now => {
-                    let until = now.saturating_add(JOIN_PATIENCE);
+                    let until = now.saturating_add(ABORT_GRACE);
                     self.hooks[at].phase = Phase::AbortingReserve { until };
                     steps.push(Step::Abort { hook });
                 }

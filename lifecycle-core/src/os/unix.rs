@@ -23,7 +23,7 @@ const RECORD: usize = 16;
 const RING: u8 = 0;
 
 /// How long lines for stderr may take before they are given up.
-const STDERR_PATIENCE: Duration = Duration::from_millis(20);
+const STDERR_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A pair of sockets: signal handlers and threads write records at one end, the library's thread waits
 /// at the other. A socket and not a pipe, so that a handler can write without ever blocking.
@@ -174,7 +174,7 @@ pub(crate) fn exit_now(code: u8) -> ! {
 /// Writes to stderr and gives up rather than block: stderr may be a full pipe, or a terminal that was
 /// stopped. Says whether all of it was written.
 pub(crate) fn write_stderr(text: &str) -> bool {
-    let until = Instant::now() + STDERR_PATIENCE;
+    let until = Instant::now() + STDERR_WRITE_TIMEOUT;
     let mut rest = text.as_bytes();
     let mut sink = Sink::open();
     while !rest.is_empty() {

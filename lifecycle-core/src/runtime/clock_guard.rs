@@ -9,12 +9,12 @@ use std::{
 use tokio::{sync::Notify, time::Instant};
 
 /// What waits longer is moved by hand.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const REAL_TIME_LIMIT: Duration = Duration::from_secs(10);
 /// So far at once, so that what is due in between is not late.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Notices that nothing has happened for `PATIENCE` of real time.
-pub(super) struct Patience {
+/// Notices that nothing has happened for `REAL_TIME_LIMIT` of real time.
+pub(super) struct ClockGuard {
     turns: mpsc::Sender<()>,
     over: Arc<Notify>,
     is_over: bool,
@@ -22,22 +22,21 @@ pub(super) struct Patience {
     at: (Instant, std::time::Instant),
 }
 
-impl Patience {
+impl ClockGuard {
     pub(super) fn new() -> Self {
         let (turns, happened) = mpsc::channel();
         let over = Arc::new(Notify::new());
         let notify = Arc::clone(&over);
-        // Without a thread there is no end to patience, as there is none in tokio.
-        let _ =
-            std::thread::Builder::new().name("lifecycle-patience".to_owned()).spawn(move || {
-                loop {
-                    match happened.recv_timeout(PATIENCE) {
-                        Ok(()) => {}
-                        Err(mpsc::RecvTimeoutError::Timeout) => notify.notify_one(),
-                        Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                    }
+        // Without a thread there is no end to timeout, as there is none in tokio.
+        let _ = std::thread::Builder::new().name("lifecycle-timeout".to_owned()).spawn(move || {
+            loop {
+                match happened.recv_timeout(REAL_TIME_LIMIT) {
+                    Ok(()) => {}
+                    Err(mpsc::RecvTimeoutError::Timeout) => notify.notify_one(),
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 }
-            });
+            }
+        });
         Self { turns, over, is_over: false, at: (Instant::now(), std::time::Instant::now()) }
     }
 
@@ -47,7 +46,7 @@ impl Patience {
         self.at = (Instant::now(), std::time::Instant::now());
     }
 
-    /// Completes when `left` is over on the clock of the test, which from the first time on that patience was
+    /// Completes when `left` is over on the clock of the test, which from the first time on that timeout was
     /// over is moved by hand.
     pub(super) async fn wait(&mut self, left: Duration) {
         // A time that no clock can tell never comes.
@@ -57,7 +56,8 @@ impl Patience {
         }
         // A clock that runs has gone on meanwhile.
         let (at, really) = self.at;
-        self.is_over |= really.elapsed() > PATIENCE / 2 && at.elapsed() < PATIENCE / 4;
+        self.is_over |=
+            really.elapsed() > REAL_TIME_LIMIT / 2 && at.elapsed() < REAL_TIME_LIMIT / 4;
         let rest = || due.map_or(STEP, |due| due.saturating_duration_since(Instant::now()));
         while self.is_over && !rest().is_zero() {
             // Threads that do come to their end are quicker than that.
@@ -83,9 +83,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_time_that_no_clock_can_tell_never_comes() {
-        let mut patience = Patience::new();
+        let mut timeout = ClockGuard::new();
         let waited =
-            tokio::time::timeout(Duration::from_secs(3_600), patience.wait(Duration::MAX)).await;
+            tokio::time::timeout(Duration::from_secs(3_600), timeout.wait(Duration::MAX)).await;
         assert!(waited.is_err());
     }
 }

@@ -78,8 +78,8 @@ fn serve(lifecycle: &'static Lifecycle, bell: &'static Bell) {
             wake = lifecycle.turn();
             lifecycle.confirm_begin();
         }
-        let patience = wake.map(|wake| wake.saturating_sub(lifecycle.now()));
-        for call in bell.wait(patience) {
+        let timeout = wake.map(|wake| wake.saturating_sub(lifecycle.now()));
+        for call in bell.wait(timeout) {
             lifecycle.call(call);
         }
     }

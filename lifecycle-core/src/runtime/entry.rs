@@ -85,12 +85,12 @@ where
     };
     let report = runtime.block_on(async { run_under(config, main(), true).await });
     let left = lifecycle.machine().time_left(lifecycle.now()).unwrap_or(Duration::MAX);
-    let patience = prepared.settings.exit_timeout.value.min(left) / 2;
+    let timeout = prepared.settings.exit_timeout.value.min(left) / 2;
     let began = lifecycle.now();
-    runtime.shutdown_timeout(patience);
-    if lifecycle.now().saturating_sub(began) >= patience {
+    runtime.shutdown_timeout(timeout);
+    if lifecycle.now().saturating_sub(began) >= timeout {
         lifecycle.say(&format!(
-            "the runtime did not end within {patience:.1?} and is left behind; threads still there: {}",
+            "the runtime did not end within {timeout:.1?} and is left behind; threads still there: {}",
             os::thread_names().join(", ")
         ));
     }

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// How long the log may hold the report back, and how long writing it to a file may.
-const LOG_PATIENCE: Duration = Duration::from_millis(200);
-const FILE_PATIENCE: Duration = Duration::from_secs(1);
-const BREACH_PATIENCE: Duration = Duration::from_millis(20);
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
+const REPORT_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Hands the report to whoever waits: after the last line of the log, or when that takes too long.
 #[derive(Default)]
@@ -99,8 +99,8 @@ impl Lifecycle {
         if self.stage.is_none() && os::stderr_is_terminal() {
             os::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
         }
-        let patience = if records.is_some() { FILE_PATIENCE } else { LOG_PATIENCE };
-        self.publication.wait(self.now() + patience, report.clone());
+        let timeout = if records.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
+        self.publication.wait(self.now() + timeout, report.clone());
         self.ring();
         let hand_over = move |report: Report| {
             self.log.run(move |_| {
@@ -176,7 +176,7 @@ impl Lifecycle {
             let _ = done.send(());
         });
         if thread.is_ok() {
-            let _ = written.recv_timeout(BREACH_PATIENCE);
+            let _ = written.recv_timeout(LAST_WRITE_TIMEOUT);
         }
     }
 
@@ -221,9 +221,9 @@ impl Lifecycle {
             lines.push("run was not reached: start-up still goes on".to_owned());
         }
         // Once the report is final, a runtime may be silent because it is over.
-        let patience = if machine.finished_at().is_none() { SILENCE } else { Duration::MAX };
+        let timeout = if machine.finished_at().is_none() { SILENCE } else { Duration::MAX };
         drop(machine);
-        lines.extend(self.held_runtime(now, patience));
+        lines.extend(self.held_runtime(now, timeout));
         for site in self.gate.snapshot() {
             lines.push(site.to_string());
         }

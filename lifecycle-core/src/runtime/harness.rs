@@ -16,7 +16,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
-    clock_guard::{PATIENCE, Patience},
+    clock_guard::{ClockGuard, REAL_TIME_LIMIT},
     launch::{Announce, HookFuture},
     lifecycle::Lifecycle,
 };
@@ -42,15 +42,15 @@ pub(crate) enum Part {
 
 /// While it lives, and for 10 s of real time at most, a paused clock does not jump: something is at work
 /// that takes no virtual time.
-pub(crate) struct Standstill {
+pub(crate) struct RealTimeHold {
     _over: mpsc::Sender<()>,
 }
 
-impl Standstill {
+impl RealTimeHold {
     pub(crate) fn new(runtime: &Handle) -> Self {
         let (working, over) = mpsc::channel();
         // A paused clock waits for blocking tasks.
-        runtime.spawn_blocking(move || over.recv_timeout(PATIENCE));
+        runtime.spawn_blocking(move || over.recv_timeout(REAL_TIME_LIMIT));
         Self { _over: working }
     }
 }
@@ -96,9 +96,9 @@ impl Lifecycle {
     }
 
     /// Holds the clock of a test for a thread.
-    pub(super) fn stand_by(&self) -> Option<Standstill> {
+    pub(super) fn stand_by(&self) -> Option<RealTimeHold> {
         self.stage.as_ref()?;
-        self.runtime.get().map(Standstill::new)
+        self.runtime.get().map(RealTimeHold::new)
     }
 
     /// The hook's own work, which holds the clock of a test where it waits for something outside.
@@ -132,7 +132,7 @@ impl Lifecycle {
     /// Drives the lifecycle until its report is final.
     pub(crate) async fn drive(&'static self) {
         let Some(stage) = &self.stage else { return };
-        let mut patience = Patience::new();
+        let mut timeout = ClockGuard::new();
         loop {
             let wake = self.turn();
             if self.has_begun_unconfirmed() {
@@ -141,13 +141,13 @@ impl Lifecycle {
             if self.report().is_some() {
                 return;
             }
-            patience.renew();
+            timeout.renew();
             let mut rung = pin!(stage.wake.notified());
             let Some(wake) = wake else {
                 rung.await;
                 continue;
             };
-            let mut due = pin!(patience.wait(wake.saturating_sub(self.now())));
+            let mut due = pin!(timeout.wait(wake.saturating_sub(self.now())));
             let woken = poll_fn(|cx| match rung.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(()),
                 Poll::Pending => due.as_mut().poll(cx),

@@ -1,7 +1,10 @@
 //! What runs: the thread that drives the pure machine, and what carries its decisions out.
 
 mod clock;
-#[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test has patience"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(dead_code, reason = "only a test moves a clock by hand")
+)]
 mod clock_guard;
 mod driver;
 mod effects;

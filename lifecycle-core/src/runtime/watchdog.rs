@@ -16,7 +16,7 @@ use crate::{State, declare::HookId};
 
 const EVERY: Duration = Duration::from_millis(250);
 /// Holding a thread for longer than this is said.
-const PATIENCE: Duration = Duration::from_secs(1);
+const BLOCKED_AFTER: Duration = Duration::from_secs(1);
 /// A runtime that ran no task for so long is named where something has gone wrong.
 pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 
@@ -65,7 +65,7 @@ impl Hold {
     fn complaint(&self, now: Moment) -> Option<Duration> {
         let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
         let held = now.saturating_sub(Duration::from_millis(since));
-        (held > PATIENCE && !self.told.swap(true, Ordering::Relaxed)).then_some(held)
+        (held > BLOCKED_AFTER && !self.told.swap(true, Ordering::Relaxed)).then_some(held)
     }
 }
 
@@ -137,7 +137,7 @@ impl Lifecycle {
             && !sent.answered.load(Ordering::Relaxed)
         {
             let held = now.saturating_sub(sent.sent);
-            let complain = held > PATIENCE && !sent.told;
+            let complain = held > BLOCKED_AFTER && !sent.told;
             sent.told |= complain;
             return complain.then_some(held);
         }
@@ -149,13 +149,13 @@ impl Lifecycle {
         None
     }
 
-    /// What is to be said at the end of a runtime that runs no tasks: for longer than `patience`, or since
+    /// What is to be said at the end of a runtime that runs no tasks: for longer than `timeout`, or since
     /// it was last complained of.
-    pub(crate) fn held_runtime(&self, now: Moment, patience: Duration) -> Option<String> {
+    pub(crate) fn held_runtime(&self, now: Moment, timeout: Duration) -> Option<String> {
         let mut inner = self.pulse.lock();
         let beat = inner.beat.as_mut().filter(|beat| !beat.answered.load(Ordering::Relaxed))?;
         let held = now.saturating_sub(beat.sent);
-        beat.told |= held > patience;
+        beat.told |= held > timeout;
         beat.told.then(|| held_line(held))
     }
 

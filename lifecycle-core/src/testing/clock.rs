@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::runtime::Handle;
 
-use crate::runtime::harness::Standstill;
+use crate::runtime::harness::RealTimeHold;
 
 /// Holds the paused clock of a test until what it returns is dropped, for 10 s of real time at most.
 ///
@@ -30,13 +30,13 @@ use crate::runtime::harness::Standstill;
 ///
 /// Outside a tokio runtime.
 pub fn hold_clock() -> ClockHold {
-    ClockHold { _standstill: Standstill::new(&Handle::current()) }
+    ClockHold { _standstill: RealTimeHold::new(&Handle::current()) }
 }
 
 /// The clock stands still while this lives: see [`hold_clock`].
 #[must_use = "the clock is held only while this lives"]
 pub struct ClockHold {
-    _standstill: Standstill,
+    _standstill: RealTimeHold,
 }
 
 impl fmt::Debug for ClockHold {

@@ -8,7 +8,7 @@ use crate::{
     config::settings::{Environment, Settings},
     declare::HookId,
     declare::hook::Access,
-    machine::{JOIN_PATIENCE, LAST_RUNG},
+    machine::{ABORT_GRACE, LAST_RUNG},
     plan::PlannedHook,
 };
 
@@ -277,7 +277,7 @@ fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>, Duration)> {
 fn free_at(hook: &HookReport) -> Option<Duration> {
     let started = hook.started()?;
     let ended = started + hook.took();
-    let given_up = started.saturating_add(hook.allotted()).saturating_add(JOIN_PATIENCE);
+    let given_up = started.saturating_add(hook.allotted()).saturating_add(ABORT_GRACE);
     Some(match hook.outcome() {
         Outcome::Stuck | Outcome::Late => ended.min(given_up),
         _ => ended,

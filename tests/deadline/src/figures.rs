@@ -46,7 +46,8 @@ impl fmt::Display for Figures {
             };
             writeln!(f, "{case:<44} {code:>4} {:>6} ms {overshoot:>10}", gone.as_millis())?;
         }
-        let mut overran: Vec<_> = rows.iter().filter_map(|row| row.gone.checked_sub(DEADLINE)).collect();
+        let mut overran: Vec<_> =
+            rows.iter().filter_map(|row| row.gone.checked_sub(DEADLINE)).collect();
         overran.sort();
         let median = overran.get(overran.len() / 2).copied().unwrap_or_default();
         write!(

@@ -48,11 +48,15 @@ fn run(service: &Path, case: &str) -> Ending {
 fn a_panic_ends_the_process_and_nothing_else_changes() {
     let service = built();
     for case in ["main-panics", "hook-panics"] {
-        run(&service, case).is_killed_by(Signal::ABORT).says("no such luck").never_says("lifecycle:");
+        run(&service, case)
+            .is_killed_by(Signal::ABORT)
+            .says("no such luck")
+            .never_says("lifecycle:");
     }
     for (case, hook) in [("hook-blocks", "blocks"), ("panic-hook-blocks", "panics")] {
         let ending = in_time(|| run(&service, case));
-        let named = format!("hook `deadline_hold::hooks::{hook}` (tests/deadline/src/bin/hold/hooks.rs:");
+        let named =
+            format!("hook `deadline_hold::hooks::{hook}` (tests/deadline/src/bin/hold/hooks.rs:");
         ending.exits(70).says(&named).says("did not end in time: exit 70");
         if is_late(&ending) {
             ending.fail("is far too late");

@@ -31,7 +31,9 @@ fn a_thread_that_main_waits_for_is_named_and_the_code_stays() {
 #[test]
 fn the_exit_timeout_keeps_the_code_of_the_report() {
     let service = service!(bin "deadline-hold", "2", "hook-blocks");
-    let ending = stopped(service.env("LIFECYCLE_EXIT_TIMEOUT", "200ms").env("LIFECYCLE_GRACE_PERIOD", "20s"));
+    let ending = stopped(
+        service.env("LIFECYCLE_EXIT_TIMEOUT", "200ms").env("LIFECYCLE_GRACE_PERIOD", "20s"),
+    );
     ending.exits(70).says("did not end in time: exit 70").ends_within(Duration::from_secs(8));
 }
 

@@ -47,7 +47,9 @@ fn the_deadline_holds_under_a_cpu_limit() {
     }
     let Some(limit) = limit else { return };
     let figures = Figures::default();
-    for (case, runtime) in [("hook-blocks", "2"), ("hook-spins", "current_thread"), ("hook-spins", "2")] {
+    for (case, runtime) in
+        [("hook-blocks", "2"), ("hook-spins", "current_thread"), ("hook-spins", "2")]
+    {
         // The shell joins the group and becomes the service.
         let service = Service::at("/bin/sh")
             .args(["-c", "echo $$ > \"$GROUP\"/cgroup.procs && exec \"$0\" \"$@\""])

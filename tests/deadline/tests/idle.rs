@@ -10,13 +10,18 @@ const WATCHED: Duration = Duration::from_secs(5);
 #[test]
 fn one_thread_and_it_sleeps() {
     all(&["current_thread", "1", "4"], |runtime| {
-        let mut child = service!(bin "deadline-hold", runtime, "hook-obedient").env("LOG", "1").start();
+        let mut child =
+            service!(bin "deadline-hold", runtime, "hook-obedient").env("LOG", "1").start();
         child.wait_for("up");
         settled(&child);
         let before = switches(&child);
         assert_eq!(before.len(), 1, "one thread of the library's own: {before:?}");
         thread::sleep(WATCHED);
-        assert_eq!(switches(&child), before, "(name, switches) of the library's threads over {WATCHED:?}");
+        assert_eq!(
+            switches(&child),
+            before,
+            "(name, switches) of the library's threads over {WATCHED:?}"
+        );
         assert!(child.is_running());
     });
 }

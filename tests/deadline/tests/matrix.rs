@@ -61,7 +61,8 @@ fn the_deadline_holds() {
     // Once more, and alone.
     for (row, ending) in late.into_inner().expect("no row panics there") {
         println!("late among others: {} on {}: {ending}", row.case.name, row.runtime);
-        let again = || start(&row).map_or_else(|| ending.clone(), |service| run(&row, &reports, service));
+        let again =
+            || start(&row).map_or_else(|| ending.clone(), |service| run(&row, &reports, service));
         held(&row, &reports, &figures, &in_time(again));
     }
     println!("{figures}; {} reports had no time to be written", reports.missing.into_inner());
@@ -104,11 +105,13 @@ fn held(row: &Row, reports: &Reports<'_>, figures: &Figures, ending: &Ending) {
 /// A line on stderr has all that is known of the culprit.
 fn names(ending: &Ending, said: &Said) {
     let Said { parts, elapsed } = said;
-    let is_named = ending
-        .lines(Stream::Stderr)
-        .any(|line| parts.iter().all(|part| line.contains(part)) && (!elapsed || has_elapsed(line)));
+    let is_named = ending.lines(Stream::Stderr).any(|line| {
+        parts.iter().all(|part| line.contains(part)) && (!elapsed || has_elapsed(line))
+    });
     if !is_named {
-        ending.fail(&format!("no line on stderr has all of {parts:?}, with how long it took: {elapsed}"));
+        ending.fail(&format!(
+            "no line on stderr has all of {parts:?}, with how long it took: {elapsed}"
+        ));
     }
 }
 

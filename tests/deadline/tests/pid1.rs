@@ -33,7 +33,8 @@ fn signal(pid: i32, signal: Signal) {
 /// The only child of a process.
 fn child_of(pid: i32) -> i32 {
     for _ in 0..1_000 {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let children =
+            fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         if let Some(child) = children.split_whitespace().next() {
             return child.parse().expect("a process id");
         }
@@ -51,7 +52,8 @@ fn signals_reach_it() {
     if !namespaces() {
         return;
     }
-    let cases = [("current_thread", Signal::TERM), ("current_thread", Signal::INT), ("2", Signal::TERM)];
+    let cases =
+        [("current_thread", Signal::TERM), ("current_thread", Signal::INT), ("2", Signal::TERM)];
     all(&cases, |(runtime, number)| {
         let child = pid_1([SERVICE, runtime, "hook-obedient"]).start();
         child.wait_for("up");
@@ -106,7 +108,8 @@ fn a_shell_that_execs_is_not() {
     if !namespaces() {
         return;
     }
-    let child = pid_1(["/bin/sh", "-c", "exec \"$0\" \"$@\"", SERVICE, "2", "hook-obedient"]).start();
+    let child =
+        pid_1(["/bin/sh", "-c", "exec \"$0\" \"$@\"", SERVICE, "2", "hook-obedient"]).start();
     child.wait_for("up");
     child.wait_for("grace period");
     signal(inside(&child), Signal::TERM);

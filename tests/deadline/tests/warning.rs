@@ -10,7 +10,11 @@ type Case = (&'static str, &'static str, &'static str);
 const CASES: &[Case] = &[
     ("hook-blocks", "current_thread", BLOCKS),
     ("hook-blocks", "4", BLOCKS),
-    ("hook-spins", "2", "hook `deadline_hold::hooks::spins` (tests/deadline/src/bin/hold/hooks.rs:"),
+    (
+        "hook-spins",
+        "2",
+        "hook `deadline_hold::hooks::spins` (tests/deadline/src/bin/hold/hooks.rs:",
+    ),
     ("main-blocks-after", "current_thread", "main has been blocking its thread for"),
     ("main-blocks-after", "2", "main has been blocking its thread for"),
     ("tasks-block", "current_thread", "the runtime has run no task for"),
@@ -24,7 +28,8 @@ const BLOCKS: &str = "hook `deadline_hold::hooks::blocks` (tests/deadline/src/bi
 fn it_comes_while_it_happens() {
     all(CASES, |(case, runtime, line)| {
         let service = service!(bin "deadline-hold", runtime, case);
-        let service = service.env("LIFECYCLE_GRACE_PERIOD", "6s").env("LIFECYCLE_HOOK_TIMEOUT__NOTE", "5s");
+        let service =
+            service.env("LIFECYCLE_GRACE_PERIOD", "6s").env("LIFECYCLE_HOOK_TIMEOUT__NOTE", "5s");
         let mut child =
             service.env("LIFECYCLE_HOOK_TIMEOUT__BLOCKS", "5s").env("RUST_BACKTRACE", "0").start();
         child.wait_for("up");
@@ -46,10 +51,16 @@ fn it_comes_while_it_happens() {
 fn nobody_is_named_who_yields() {
     all(&["current_thread", "2"], |runtime| {
         let service = service!(bin "deadline-hold", runtime, "main-ignores");
-        let mut child =
-            service.env("LIFECYCLE_GRACE_PERIOD", "6s").env("LIFECYCLE_DRAIN_TIMEOUT", "2s").start();
+        let mut child = service
+            .env("LIFECYCLE_GRACE_PERIOD", "6s")
+            .env("LIFECYCLE_DRAIN_TIMEOUT", "2s")
+            .start();
         child.wait_for("up");
         child.signal(Signal::TERM);
-        child.end().exits(0).never_says("has been blocking its thread").never_says("has run no task");
+        child
+            .end()
+            .exits(0)
+            .never_says("has been blocking its thread")
+            .never_says("has run no task");
     });
 }

@@ -34,7 +34,12 @@ pub struct Child {
 }
 
 impl Child {
-    pub(crate) fn new(mut process: Process, terminal: Option<File>, what: String, started: Instant) -> Self {
+    pub(crate) fn new(
+        mut process: Process,
+        terminal: Option<File>,
+        what: String,
+        started: Instant,
+    ) -> Self {
         let output = Output::default();
         if let Some(stdout) = process.stdout.take() {
             output.follow(Stream::Stdout, stdout, started);
@@ -45,7 +50,15 @@ impl Child {
         if let Some(shown) = terminal.as_ref().and_then(|terminal| terminal.try_clone().ok()) {
             output.follow(Stream::Stderr, shown, started);
         }
-        Self { process, what, started, output, terminal, signals: Vec::new(), heard: Cell::new(None) }
+        Self {
+            process,
+            what,
+            started,
+            output,
+            terminal,
+            signals: Vec::new(),
+            heard: Cell::new(None),
+        }
     }
 
     /// Its process id.

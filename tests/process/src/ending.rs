@@ -79,7 +79,8 @@ impl Ending {
         if self.exit != Exit::Code(code) {
             self.fail(&format!("should end with code {code} and ended with {:?}", self.exit));
         }
-        for reported in self.lines.iter().filter_map(|line| line.text.strip_prefix("report code: ")) {
+        for reported in self.lines.iter().filter_map(|line| line.text.strip_prefix("report code: "))
+        {
             if reported != code.to_string() {
                 self.fail(&format!("ended with {code} and its report says {reported}"));
             }
@@ -109,7 +110,10 @@ impl Ending {
     #[track_caller]
     pub fn says_times(&self, text: &str, count: usize) -> &Self {
         if self.count(text) != count {
-            self.fail(&format!("should say {text:?} {count} times and did so {}", self.count(text)));
+            self.fail(&format!(
+                "should say {text:?} {count} times and did so {}",
+                self.count(text)
+            ));
         }
         self
     }

@@ -44,7 +44,12 @@ struct State {
 
 impl Output {
     /// Reads `source` to its end.
-    pub(crate) fn follow(&self, stream: Stream, source: impl Read + Send + 'static, started: Instant) {
+    pub(crate) fn follow(
+        &self,
+        stream: Stream,
+        source: impl Read + Send + 'static,
+        started: Instant,
+    ) {
         self.lock().open += 1;
         let output = self.clone();
         std::thread::spawn(move || {
@@ -65,7 +70,8 @@ impl Output {
         let until = Instant::now() + patience;
         let mut state = self.lock();
         loop {
-            let found = state.lines.iter().filter(|line| line.text.contains(text)).nth(count - 1).cloned();
+            let found =
+                state.lines.iter().filter(|line| line.text.contains(text)).nth(count - 1).cloned();
             let left = until.saturating_duration_since(Instant::now());
             if found.is_some() || state.open == 0 || left.is_zero() {
                 return found;
@@ -84,9 +90,16 @@ impl Output {
         state.lines.clone()
     }
 
-    fn wait<'s>(&'s self, state: MutexGuard<'s, State>, patience: Duration) -> MutexGuard<'s, State> {
-        let (state, _) =
-            self.shared.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+    fn wait<'s>(
+        &'s self,
+        state: MutexGuard<'s, State>,
+        patience: Duration,
+    ) -> MutexGuard<'s, State> {
+        let (state, _) = self
+            .shared
+            .changed
+            .wait_timeout(state, patience)
+            .unwrap_or_else(PoisonError::into_inner);
         state
     }
 

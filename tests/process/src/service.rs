@@ -103,9 +103,11 @@ impl Service {
         }
         command.args(&self.args).envs(self.variables);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let what = format!("{} {}", self.program.display(), self.args.join(OsStr::new(" ")).display());
+        let what =
+            format!("{} {}", self.program.display(), self.args.join(OsStr::new(" ")).display());
         let terminal = self.on_terminal.then(|| {
-            let (terminal, far_end) = terminal().unwrap_or_else(|error| panic!("no terminal: {error}"));
+            let (terminal, far_end) =
+                terminal().unwrap_or_else(|error| panic!("no terminal: {error}"));
             let input = far_end.try_clone().unwrap_or_else(|error| panic!("no terminal: {error}"));
             command.stdin(input).stderr(far_end);
             terminal
@@ -161,6 +163,7 @@ fn terminal() -> io::Result<(File, File)> {
     grantpt(&near)?;
     unlockpt(&near)?;
     let far = ptsname(&near, Vec::new())?;
-    let far = rustix::fs::open(far, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    let far =
+        rustix::fs::open(far, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     Ok((near.into(), far.into()))
 }

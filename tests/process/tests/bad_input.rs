@@ -93,7 +93,9 @@ fn a_hooks_timeout_can_be_set_by_its_name() {
         ending.says("hook process_app::hooks::endless starts, has 200.0ms");
     });
     let ending = service!("hanging").env("LIFECYCLE_HOOK_TIMEOUT__NOBODY", "1s").run();
-    ending.exits(70).says("LIFECYCLE_HOOK_TIMEOUT__NOBODY: no hook of that name is in the plan yet");
+    ending
+        .exits(70)
+        .says("LIFECYCLE_HOOK_TIMEOUT__NOBODY: no hook of that name is in the plan yet");
 }
 
 #[test]

@@ -161,16 +161,40 @@ fn every_problem_is_one_line_on_stderr_without_a_subscriber() {
         ("err", TERM, &["main failed: cannot reach postgres://app:***@db/orders"]),
         ("panic", TERM, &["main panicked: main had enough of postgres://app:***@db/orders"]),
         ("ask-failure", NOTHING, &["as a failure: lost the lease at redis://app:***@lock"]),
-        ("hook-fails", TERM, &["hook `process_app::hooks::fails` (tests/process/src/bin/app/hooks.rs:"]),
+        (
+            "hook-fails",
+            TERM,
+            &["hook `process_app::hooks::fails` (tests/process/src/bin/app/hooks.rs:"],
+        ),
         ("hook-fails", TERM, &["failed: the broker at amqp://app:***@mq is gone"]),
         ("hook-panics", TERM, &["panicked: no such luck at amqp://app:***@mq"]),
         ("hook-hangs", TERM, &["timed out, after"]),
-        ("hook-sticks", TERM, &["is stuck: it has been running for", "stuck: it could not be stopped"]),
-        ("job stay", TERM, &["main was told to drain", "the job was stopped before it returned: SIGTERM"]),
+        (
+            "hook-sticks",
+            TERM,
+            &["is stuck: it has been running for", "stuck: it could not be stopped"],
+        ),
+        (
+            "job stay",
+            TERM,
+            &["main was told to drain", "the job was stopped before it returned: SIGTERM"],
+        ),
         ("hook-lacks", TERM, &["skipped: `process_app::resources::Absent` was never provided"]),
-        ("abandon", TERM, &["1 call(s) of `process_app::ends::place` (tests/process/src/bin/app/ends.rs:"]),
-        ("err abandon hook-fails", TERM, &["main failed", "were abandoned", "process_app::hooks::fails"]),
-        ("breach", TERM, &["has passed: exit 124", "the destructor of `process_app::ends::Immortal`"]),
+        (
+            "abandon",
+            TERM,
+            &["1 call(s) of `process_app::ends::place` (tests/process/src/bin/app/ends.rs:"],
+        ),
+        (
+            "err abandon hook-fails",
+            TERM,
+            &["main failed", "were abandoned", "process_app::hooks::fails"],
+        ),
+        (
+            "breach",
+            TERM,
+            &["has passed: exit 124", "the destructor of `process_app::ends::Immortal`"],
+        ),
     ];
     all(&cases, |(flags, then, problems)| {
         let ending = run(&(flags, *then, 0));
@@ -194,7 +218,8 @@ fn passwords_are_redacted_in_the_log_and_the_report_too() {
     let dir = tempfile::tempdir().unwrap();
     for (at, flags) in ["err hook-fails", "ask-failure", "err-early"].iter().enumerate() {
         let path = dir.path().join(format!("{at}.txt"));
-        let mut child = service!("ends").args(flags.split(' ')).env("LIFECYCLE_REPORT", &path).start();
+        let mut child =
+            service!("ends").args(flags.split(' ')).env("LIFECYCLE_REPORT", &path).start();
         if flags.contains("err ") {
             child.wait_for("up");
             child.signal(Signal::TERM);

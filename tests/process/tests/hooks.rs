@@ -14,13 +14,17 @@ fn they_are_registered_in_every_state_until_what_comes_after_them_has_begun() {
         ("draining", "draining"),
         ("stopping", "stopping"),
     ] {
-        ending.says(&format!("{name}: accepted while {state}")).says_times(&format!("ran {name}"), 1);
+        ending
+            .says(&format!("{name}: accepted while {state}"))
+            .says_times(&format!("ran {name}"), 1);
     }
     for (name, state, why) in [
         ("late", "stopping", "hooks that have to come after it have started"),
         ("stopped", "stopped", "the lifecycle has stopped"),
     ] {
-        ending.says(&format!("{name}: turned away while {state}: ")).never_says(&format!("ran {name}"));
+        ending
+            .says(&format!("{name}: turned away while {state}: "))
+            .never_says(&format!("ran {name}"));
         let error = format!("`{name}` (tests/process/src/bin/app/registered.rs:");
         assert!(ending.count(&error) > 0 && ending.count(why) > 0, "{ending}");
     }
@@ -34,7 +38,10 @@ fn handles_order_them_number_them_and_take_them_out() {
     for name in ["conn", "conn#2", "conn#3", "last"] {
         ending.says_times(&format!("outcome of {name}: completed"), 1);
     }
-    ending.says("unregister: true").says("unregister again: false").says("unregister what has run: false");
+    ending
+        .says("unregister: true")
+        .says("unregister again: false")
+        .says("unregister what has run: false");
     ending.never_says("gone after all").never_says("outcome of gone");
 }
 
@@ -68,19 +75,26 @@ fn one_that_cannot_be_stopped_is_named_and_its_successors_run() {
     child.wait_for("hook: after_sticks");
     child.tell("go");
     let ending = child.end();
-    ending.exits(70).says("hook: after_sticks").says("outcome of process_app::hooks::sticks: stuck");
-    ending.says("lifecycle: hook `process_app::hooks::sticks` (tests/process/src/bin/app/hooks.rs:");
+    ending
+        .exits(70)
+        .says("hook: after_sticks")
+        .says("outcome of process_app::hooks::sticks: stuck");
+    ending
+        .says("lifecycle: hook `process_app::hooks::sticks` (tests/process/src/bin/app/hooks.rs:");
 }
 
 #[test]
 fn one_that_panics_or_fails_releases_its_successors_with_its_text_kept() {
     let ending = service!("panics").run();
     ending.exits(70).says("hook: after_panics");
-    ending.says("outcome of process_app::hooks::panics: panicked: no such luck at amqp://app:***@mq");
+    ending
+        .says("outcome of process_app::hooks::panics: panicked: no such luck at amqp://app:***@mq");
 
     let ending = service!("fails").run();
     ending.exits(70).says("hook: after_fails");
-    ending.says("outcome of process_app::hooks::fails: failed: the broker at amqp://app:***@mq is gone");
+    ending.says(
+        "outcome of process_app::hooks::fails: failed: the broker at amqp://app:***@mq is gone",
+    );
 }
 
 #[test]

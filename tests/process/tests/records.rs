@@ -34,7 +34,10 @@ fn the_report_is_written_for_its_owner_alone() {
     assert!(pid.parse::<u32>().is_ok() && time.parse::<u64>().unwrap() > 1_700_000_000, "{name}");
     assert_eq!(fs::metadata(report).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(report).unwrap();
-    assert!(text.contains("clean, exit code 0") && text.contains("process_defaults::tidy"), "{text}");
+    assert!(
+        text.contains("clean, exit code 0") && text.contains("process_defaults::tidy"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
@@ -65,7 +68,10 @@ fn a_json_report_is_read_back() {
     ending.exits(70);
     let report = Report::from_json(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(report.exit_code(), 70, "{report}");
-    assert!(!report.is_clean() && report.reason().to_string().starts_with("SIGTERM from pid "), "{report}");
+    assert!(
+        !report.is_clean() && report.reason().to_string().starts_with("SIGTERM from pid "),
+        "{report}"
+    );
     let signals: Vec<_> = report.signals().iter().map(|heard| heard.signal().to_string()).collect();
     assert_eq!(signals, ["SIGTERM", "SIGINT"], "{report}");
     assert!(report.signals()[1].at() >= Duration::from_millis(500), "{report}");
@@ -80,13 +86,21 @@ fn a_json_report_is_read_back() {
 #[test]
 fn the_end_of_the_path_says_how_it_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    let formats =
-        [("txt", "shutdown "), ("json", "{\n  \"format\""), ("svg", "<svg "), ("html", "<!DOCTYPE html>")];
+    let formats = [
+        ("txt", "shutdown "),
+        ("json", "{\n  \"format\""),
+        ("svg", "<svg "),
+        ("html", "<!DOCTYPE html>"),
+    ];
     for (format, begins) in formats {
         let path = dir.path().join("report.").with_extension(format);
         stop(defaults(dir.path()).env("LIFECYCLE_REPORT", &path)).exits(0);
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.to_lowercase().starts_with(&begins.to_lowercase()), "{format}: {}", &text[..80]);
+        assert!(
+            text.to_lowercase().starts_with(&begins.to_lowercase()),
+            "{format}: {}",
+            &text[..80]
+        );
         assert!(text.contains("process_defaults::tidy"), "{format}: {text}");
     }
 }
@@ -123,7 +137,8 @@ fn on_kubernetes(message: &Path, service: &str, args: &[&str]) -> Service {
 /// On CI, where it has to be possible, nothing is passed over.
 fn namespaces() -> bool {
     let mount = ["--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"];
-    let possible = Command::new("unshare").args(mount).status().is_ok_and(|status| status.success());
+    let possible =
+        Command::new("unshare").args(mount).status().is_ok_and(|status| status.success());
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(possible || !is_ci, "unshare --map-root-user --mount is not possible here");
     possible
@@ -147,8 +162,9 @@ fn kubernetes_is_told_how_it_ended() {
     assert!(text.starts_with("stopped cleanly: exit code 0, "), "{text}");
     assert!(text.contains("slowest hooks:\n  process_app::hooks::note "), "{text}");
 
-    let mut child =
-        on_kubernetes(&message, app, &["busy", "kubernetes"]).env("LIFECYCLE_DRAIN_TIMEOUT", "100ms").start();
+    let mut child = on_kubernetes(&message, app, &["busy", "kubernetes"])
+        .env("LIFECYCLE_DRAIN_TIMEOUT", "100ms")
+        .start();
     child.wait_for("call began");
     child.signal(Signal::TERM);
     child.end().exits(70);
@@ -156,18 +172,26 @@ fn kubernetes_is_told_how_it_ended() {
     assert!(text.contains("\n! 1 call(s) of `process_app::signals::call`"), "{text}");
 
     // Start-up goes on past the deadline.
-    let mut child = on_kubernetes(&message, app, &["early"]).env("LIFECYCLE_GRACE_PERIOD", "2s").start();
+    let mut child =
+        on_kubernetes(&message, app, &["early"]).env("LIFECYCLE_GRACE_PERIOD", "2s").start();
     child.wait_for("installed");
     child.signal(Signal::TERM);
     child.end().exits(124);
     let text = told(&message);
     assert!(
-        text.starts_with("stopped uncleanly: exit code 124, ") && text.contains("run was not reached"),
+        text.starts_with("stopped uncleanly: exit code 124, ")
+            && text.contains("run was not reached"),
         "{text}"
     );
 
     let invalid = env!("CARGO_BIN_EXE_process-invalid");
-    on_kubernetes(&message, invalid, &["main"]).env("LIFECYCLE_DRAIN_TIMEOUT", "soon").run().exits(78);
+    on_kubernetes(&message, invalid, &["main"])
+        .env("LIFECYCLE_DRAIN_TIMEOUT", "soon")
+        .run()
+        .exits(78);
     let text = told(&message);
-    assert!(text.starts_with("did not start: exit code 78\nLIFECYCLE_DRAIN_TIMEOUT=soon"), "{text}");
+    assert!(
+        text.starts_with("did not start: exit code 78\nLIFECYCLE_DRAIN_TIMEOUT=soon"),
+        "{text}"
+    );
 }

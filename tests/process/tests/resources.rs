@@ -6,8 +6,12 @@ use lifecycle_process_tests::{Signal, all, service};
 fn a_second_one_in_a_running_lifecycle_is_a_mistake_with_two_places() {
     let ending = service!("twice").run();
     let place = |which: &str| {
-        let line = ending.lines(lifecycle_process_tests::Stream::Stdout).find(|line| line.starts_with(which));
-        line.and_then(|line| line.strip_prefix(which)).unwrap_or_else(|| ending.fail("no place")).to_owned()
+        let line = ending
+            .lines(lifecycle_process_tests::Stream::Stdout)
+            .find(|line| line.starts_with(which));
+        line.and_then(|line| line.strip_prefix(which))
+            .unwrap_or_else(|| ending.fail("no place"))
+            .to_owned()
     };
     let (first, second) = (place("first at "), place("second at "));
     ending.exits(1).says("main panicked: a `process_app::resources::Counter` was provided at");
@@ -25,7 +29,9 @@ fn before_run_a_second_one_replaces_and_replace_always_does() {
 fn once_hooks_run_it_is_too_late_and_the_value_comes_back() {
     let ending = service!("too-late").run();
     ending.exits(0).never_says("accepted");
-    ending.says("turned away: `process_app::resources::Counter` was provided at tests/process/src/bin/app/");
+    ending.says(
+        "turned away: `process_app::resources::Counter` was provided at tests/process/src/bin/app/",
+    );
     ending.says("after hooks had begun to run").says("given back: 4");
 }
 
@@ -37,8 +43,7 @@ fn a_hook_that_lacks_one_is_skipped_which_is_clean_only_when_start_up_had_failed
         let ending = service!("missing", flag).run();
         ending.exits(*code).says(&format!("outcome of process_app::resources::lacks: {skipped}"));
         ending.never_says("hook: lacks").says("hook: note");
-        let problem =
-            "problem: hook `process_app::resources::lacks` (tests/process/src/bin/app/resources.rs:";
+        let problem = "problem: hook `process_app::resources::lacks` (tests/process/src/bin/app/resources.rs:";
         ending.says_times(problem, usize::from(*is_problem));
     });
 }
@@ -87,7 +92,10 @@ fn who_takes_comes_after_who_borrows_also_through_what_it_uses() {
     service!("owners").run().exits(0).says_in_order(&["hook: checks ends", "hook: closes starts"]);
     service!("uses").run().exits(0).says_in_order(&["hook: flushes ends", "hook: closes starts"]);
     // The control: without a word there is no edge.
-    service!("uses", "unsaid").run().exits(0).says_in_order(&["hook: closes starts", "hook: flushes ends"]);
+    service!("uses", "unsaid")
+        .run()
+        .exits(0)
+        .says_in_order(&["hook: closes starts", "hook: flushes ends"]);
 }
 
 #[test]

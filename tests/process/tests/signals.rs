@@ -21,7 +21,8 @@ fn busy(service: Service) -> Child {
 
 #[test]
 fn each_asks_for_a_graceful_stop_and_its_sender_is_said() {
-    let sender = format!("from pid {}, uid {}", std::process::id(), rustix::process::getuid().as_raw());
+    let sender =
+        format!("from pid {}, uid {}", std::process::id(), rustix::process::getuid().as_raw());
     let cases = [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT"), (Signal::HUP, "SIGHUP")];
     all(&cases, |(signal, name)| {
         let mut child = up(service!("worker"));
@@ -49,7 +50,11 @@ fn two_at_once_are_one() {
             {
                 continue;
             }
-            ending.exits(0).says("is one with it").says("call finished").never_says("ends the delay");
+            ending
+                .exits(0)
+                .says("is one with it")
+                .says("call finished")
+                .never_says("ends the delay");
             return;
         }
         panic!("two signals were never heard at once");
@@ -84,7 +89,9 @@ fn an_interrupt_after_that_ends_the_drain_and_hooks_still_run() {
         child.next_signal(*second);
         let ending = child.end();
         ending.exits(70).ends_within(SOON).never_says("call finished").says("hook: note");
-        ending.says("ends the delay and the drain now; hooks still run; Ctrl-C again to exit at once");
+        ending.says(
+            "ends the delay and the drain now; hooks still run; Ctrl-C again to exit at once",
+        );
         ending.says("1 call(s) of `process_app::signals::call`");
     });
 }
@@ -148,7 +155,10 @@ fn the_deadline_of_a_stop_before_run_is_the_configurations() {
     child.wait_for("building");
     child.signal(Signal::TERM);
     let ending = child.end();
-    ending.exits(124).says("run was not reached: start-up still goes on").ends_within(Duration::from_secs(6));
+    ending
+        .exits(124)
+        .says("run was not reached: start-up still goes on")
+        .ends_within(Duration::from_secs(6));
 }
 
 /// Before the library runs a signal kills, as it kills any process; after that it never does, nor does it
@@ -212,7 +222,9 @@ fn a_dropped_run_says_in_one_line_what_it_skipped() {
     let ending = child.end();
     let said: Vec<_> = ending.lines(lifecycle_process_tests::Stream::Stderr).collect();
     assert_eq!(said.len(), 2, "{ending}");
-    for skipped in ["a stop without hooks", "process_app::hooks::note", "process_app::hooks::endless"] {
+    for skipped in
+        ["a stop without hooks", "process_app::hooks::note", "process_app::hooks::endless"]
+    {
         assert!(said[0].contains(skipped), "{ending}");
     }
     ending.never_says("hook: ").never_says("main returns");

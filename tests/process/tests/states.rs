@@ -115,7 +115,13 @@ fn a_later_hold_takes_readiness_and_leaves_the_state() {
 #[test]
 fn milestones_come_one_after_the_other() {
     let ending = service!("milestones").run();
-    ending.exits(0).says_in_order(&["requested", "draining", "the call finished", "drained", "stopped, 0"]);
+    ending.exits(0).says_in_order(&[
+        "requested",
+        "draining",
+        "the call finished",
+        "drained",
+        "stopped, 0",
+    ]);
     ending.says_in_order(&["the call finished", "hook: note", "stopped, 0"]);
     ending.says("a fresh call: true").says("a late call: false");
 }

@@ -18,8 +18,14 @@ fn ctrl_c_stops_without_delay_and_the_report_is_shown() {
     child.press(CTRL_C);
     child.wait_for("lifecycle: SIGINT asks for a graceful stop; Ctrl-C again to end the drain now");
     let ending = child.end();
-    ending.exits(0).says_in_order(&["main returns", "reason: SIGINT from the terminal"]).says("hook: note");
-    ending.says("lifecycle: stopping: SIGINT from the terminal").says(", exit code 0").says("(drain)");
+    ending
+        .exits(0)
+        .says_in_order(&["main returns", "reason: SIGINT from the terminal"])
+        .says("hook: note");
+    ending
+        .says("lifecycle: stopping: SIGINT from the terminal")
+        .says(", exit code 0")
+        .says("(drain)");
     assert!(ending.elapsed() < Duration::from_secs(10), "{ending}");
 }
 
@@ -41,7 +47,11 @@ fn progress_is_shown_and_each_ctrl_c_says_what_the_next_would_do() {
     child.wait_for("hook: endless");
     std::thread::sleep(Duration::from_millis(550));
     child.press(CTRL_C);
-    child.end().exits(130).says("lifecycle: SIGINT again: exit 130 at once").never_says("call finished");
+    child
+        .end()
+        .exits(130)
+        .says("lifecycle: SIGINT again: exit 130 at once")
+        .never_says("call finished");
 }
 
 /// A sign says the same where colours are not wanted or do not show.
@@ -55,12 +65,18 @@ fn colours_are_for_those_who_want_them() {
     let worker = || service!("worker").env("TERM", "xterm-256color");
     stopped(worker()).exits(0).says("\u{1b}[32mclean\u{1b}[0m, exit code 0");
     for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
-        stopped(worker().env(name, value)).exits(0).says("clean, exit code 0").never_says("\u{1b}[");
+        stopped(worker().env(name, value))
+            .exits(0)
+            .says("clean, exit code 0")
+            .never_says("\u{1b}[");
     }
     stopped(worker().env("NO_COLOR", "")).says("\u{1b}[32mclean");
     let command = concat!(env!("CARGO_BIN_EXE_process-app"), " worker");
     let at_terminal = Service::at("/usr/bin/script").args(["-qec", command, "/dev/null"]);
     let plan = |service: Service| service.env("TERM", "xterm").env("LIFECYCLE_PLAN", "text").run();
     plan(at_terminal).exits(0).says("\u{1b}[2mtests/process/src/bin/app/hooks.rs:");
-    plan(service!("worker")).exits(0).says("  tests/process/src/bin/app/hooks.rs:").never_says("\u{1b}[");
+    plan(service!("worker"))
+        .exits(0)
+        .says("  tests/process/src/bin/app/hooks.rs:")
+        .never_says("\u{1b}[");
 }

@@ -104,7 +104,8 @@ impl Story {
         let heard_from = self.heard_from();
         if heard_from.is_none_or(|main| first <= main) {
             // Signals are heard somewhere between the two marks; before, their default action kills.
-            let unheard = self.sent.iter().filter(|sent| heard_from.is_none_or(|main| sent.at <= main));
+            let unheard =
+                self.sent.iter().filter(|sent| heard_from.is_none_or(|main| sent.at <= main));
             verdict.right.extend(unheard.map(|sent| End::Killed(sent.kind.number())));
         }
         if self.at(Fact::Up).is_none() {
@@ -172,9 +173,11 @@ impl Story {
             let earliest = self.sent.iter().find(one_with).map_or(sent.at, |other| other.at);
             said.push(Handled { kind, span: (earliest.min(sent.at), mark.at) });
         }
-        let unsaid = self.sent.iter().enumerate().filter(|(place, _)| !taken[*place]).map(|(_, sent)| *sent);
+        let unsaid =
+            self.sent.iter().enumerate().filter(|(place, _)| !taken[*place]).map(|(_, sent)| *sent);
         let unsaid: Vec<_> = unsaid.collect();
-        for lost in unsaid.iter().filter(|sent| self.went_on_after(sent) && !self.is_doubled(sent)) {
+        for lost in unsaid.iter().filter(|sent| self.went_on_after(sent) && !self.is_doubled(sent))
+        {
             verdict.wrong.push(format!("it lost a {} and went on", lost.kind.name()));
         }
         (said, unsaid)
@@ -189,7 +192,8 @@ impl Story {
 
     /// Whether another of its kind may have been one with it to the system.
     fn is_doubled(&self, sent: &Sent) -> bool {
-        let others = self.sent.iter().filter(|other| other.kind == sent.kind && other.at != sent.at);
+        let others =
+            self.sent.iter().filter(|other| other.kind == sent.kind && other.at != sent.at);
         others.into_iter().any(|other| other.at.abs_diff(sent.at) < COALESCE)
     }
 
@@ -218,10 +222,12 @@ impl Story {
                         })
                         .collect();
                     let agreed = possible.iter().filter(|(_, possible)| *possible == meaning);
-                    let mut agreed: Vec<_> =
-                        agreed.map(|(world, meaning)| world.after(*meaning, signal, in_time)).collect();
+                    let mut agreed: Vec<_> = agreed
+                        .map(|(world, meaning)| world.after(*meaning, signal, in_time))
+                        .collect();
                     if agreed.is_empty() {
-                        let rules: BTreeSet<_> = possible.iter().map(|(_, meaning)| *meaning).collect();
+                        let rules: BTreeSet<_> =
+                            possible.iter().map(|(_, meaning)| *meaning).collect();
                         verdict.wrong.push(format!(
                             "{} while {stage:?} meant {meaning:?} to the library and {rules:?} by the rules",
                             kind.name()

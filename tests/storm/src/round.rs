@@ -113,7 +113,8 @@ impl Round {
                 }
             }
         }
-        let phases = [("startup", dice.below(8)), ("call", call), ("hook", dice.below(4)), ("last", last)];
+        let phases =
+            [("startup", dice.below(8)), ("call", call), ("hook", dice.below(4)), ("last", last)];
         round.args.extend(phases.map(|(name, millis)| format!("{name}={millis}")));
         round.args.extend(lived.map(|millis| format!("life={millis}")));
         round.args.extend(linger.map(|millis: u64| format!("linger={millis}")));

@@ -54,7 +54,8 @@ impl Tally {
 
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     fn share(&self, is: impl Fn(&Outcome) -> bool) -> f64 {
-        self.outcomes.iter().filter(|outcome| is(outcome)).count() as f64 / self.outcomes.len().max(1) as f64
+        self.outcomes.iter().filter(|outcome| is(outcome)).count() as f64
+            / self.outcomes.len().max(1) as f64
     }
 
     fn by<K: Ord>(&self, key: impl Fn(&Outcome) -> K) -> BTreeMap<K, usize> {
@@ -79,13 +80,19 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rounds = self.outcomes.len();
-        let per_second = f64::from(u32::try_from(rounds).unwrap_or(u32::MAX)) / self.took.as_secs_f64();
+        let per_second =
+            f64::from(u32::try_from(rounds).unwrap_or(u32::MAX)) / self.took.as_secs_f64();
         writeln!(
             f,
             "  {rounds} rounds in {:.1?}, {per_second:.1} a second; wrong: {}",
             self.took, self.wrong
         )?;
-        writeln!(f, "  clean: {:.2} %; ambiguous: {:.2} %", self.clean() * 100.0, self.ambiguous() * 100.0)?;
+        writeln!(
+            f,
+            "  clean: {:.2} %; ambiguous: {:.2} %",
+            self.clean() * 100.0,
+            self.ambiguous() * 100.0
+        )?;
         writeln!(f, "  by ending: {:?}", self.by(|outcome| outcome.end))?;
         writeln!(f, "  by kind of life: {:?}", self.by(|outcome| outcome.life))?;
         writeln!(

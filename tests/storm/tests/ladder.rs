@@ -122,7 +122,10 @@ impl Case {
             }
             if *meaning == Exits {
                 let ending = child.end();
-                ending.exits(code).says(&format!("exit {code} at once")).ends_within(Duration::from_secs(2));
+                ending
+                    .exits(code)
+                    .says(&format!("exit {code} at once"))
+                    .ends_within(Duration::from_secs(2));
                 return true;
             }
             heard += 1;
@@ -160,10 +163,20 @@ fn cases() -> Vec<Case> {
                 for third in Kind::ALL {
                     // Where the second ends it there is no third.
                     if !place.is_finished || third == Kind::Term {
-                        cases.push(Case { place, stop, when: Second::Counts, signals: [second, third] });
+                        cases.push(Case {
+                            place,
+                            stop,
+                            when: Second::Counts,
+                            signals: [second, third],
+                        });
                     }
                     if stop.is_some() {
-                        cases.push(Case { place, stop, when: Second::AtOnce, signals: [second, third] });
+                        cases.push(Case {
+                            place,
+                            stop,
+                            when: Second::AtOnce,
+                            signals: [second, third],
+                        });
                     }
                 }
             }

@@ -57,7 +57,10 @@ fn every_life_ends_as_the_rules_say() {
         std::panic::resume_unwind(panic);
     }
     assert!(count < ENOUGH || tally.clean() >= 0.95, "too few of them ended cleanly; {tally}");
-    assert!(count < ENOUGH || tally.ambiguous() <= 0.05, "the clock settles too few of them; {tally}");
+    assert!(
+        count < ENOUGH || tally.ambiguous() <= 0.05,
+        "the clock settles too few of them; {tally}"
+    );
 }
 
 /// Plays the platform to one life; says what came of it, and what is wrong about that.
@@ -131,7 +134,8 @@ fn gone_within(child: &Child, time: Duration) -> Option<Duration> {
 /// How far up the ladder it went: what the library said, and the last rung, which mostly leaves no time for
 /// words.
 fn rungs(story: &Story, end: End) -> usize {
-    let hurried = story.marks.iter().any(|mark| matches!(mark.fact, Fact::Heard(_, Meaning::Hurries)));
+    let hurried =
+        story.marks.iter().any(|mark| matches!(mark.fact, Fact::Heard(_, Meaning::Hurries)));
     usize::from(hurried) + usize::from(matches!(end, End::Code(128..)))
 }
 

@@ -56,7 +56,9 @@ pub(crate) async fn graceful(setup: &Setup, stopped: &Stopped) -> Vec<Finding> {
     }
     findings.extend(answered(ended, answers));
     findings.extend(reported(setup.report().as_ref()));
-    findings.extend(ended.log.iter().filter(|line| line.contains("ERROR")).cloned().map(Finding::Error));
+    findings.extend(
+        ended.log.iter().filter(|line| line.contains("ERROR")).cloned().map(Finding::Error),
+    );
     findings.extend(dispatched_twice(&ended.log));
 
     let pool = db::connect(&setup.database).await.unwrap();
@@ -93,7 +95,8 @@ pub(crate) fn dispatched_twice<'a>(log: impl IntoIterator<Item = &'a String>) ->
 
 /// Whether each of these SKUs is stored once.
 pub(crate) async fn stored(pool: &AnyPool, skus: impl IntoIterator<Item = &str>) -> Vec<Finding> {
-    let rows: Vec<String> = sqlx::query_scalar("SELECT sku FROM orders").fetch_all(pool).await.unwrap();
+    let rows: Vec<String> =
+        sqlx::query_scalar("SELECT sku FROM orders").fetch_all(pool).await.unwrap();
     let mut counts: HashMap<String, usize> = HashMap::new();
     for sku in rows {
         *counts.entry(sku).or_default() += 1;
@@ -127,7 +130,8 @@ fn reported(report: Option<&Report>) -> Option<Finding> {
     let completed = hooks.iter().filter(|hook| hook.outcome().is_completed());
     let names = completed.filter_map(|hook| hook.name().strip_prefix("orders::hooks::"));
     let in_order = names.eq(["flush_outbox", "close_pool", "flush_telemetry"]);
-    (!in_order).then(|| Finding::Hooks(report.map_or_else(|| "no report".to_owned(), ToString::to_string)))
+    (!in_order)
+        .then(|| Finding::Hooks(report.map_or_else(|| "no report".to_owned(), ToString::to_string)))
 }
 
 /// Every acknowledged order is there under its id and was dispatched before the restart: the outbox is

@@ -45,7 +45,8 @@ impl Load {
             let (client, url) = (client.clone(), format!("{url}/orders"));
             clients.spawn(async move {
                 // Spread out, or they would all be between two orders at the same moment.
-                time::sleep(Duration::from_millis(200) * u32::try_from(number).unwrap() / 100).await;
+                time::sleep(Duration::from_millis(200) * u32::try_from(number).unwrap() / 100)
+                    .await;
                 work(&client, &url, number).await
             });
         }

@@ -19,7 +19,10 @@ const LONG: Duration = Duration::from_secs(2);
 #[tokio::test]
 async fn tracking_off() {
     let (findings, ended) = stop("untracked", SHORT).await;
-    assert!(has(&findings, |finding| matches!(finding, Finding::FewInFlight(0 | 1))), "{findings:?}");
+    assert!(
+        has(&findings, |finding| matches!(finding, Finding::FewInFlight(0 | 1))),
+        "{findings:?}"
+    );
     assert!(ended.status.success());
 }
 
@@ -40,7 +43,10 @@ async fn tracking_alone_keeps_what_was_admitted() {
 async fn tracking_off_and_a_server_that_waits_for_nothing() {
     let (findings, _) = stop("deaf,untracked", LONG).await;
     assert!(has(&findings, |finding| matches!(finding, Finding::Lost(_))), "{findings:?}");
-    assert!(has(&findings, |finding| matches!(finding, Finding::Cut(_) | Finding::Wrong(_))), "{findings:?}");
+    assert!(
+        has(&findings, |finding| matches!(finding, Finding::Cut(_) | Finding::Wrong(_))),
+        "{findings:?}"
+    );
 }
 
 #[tokio::test]

@@ -107,10 +107,15 @@ async fn killed(phase: Option<&Phase>, moment: Duration) -> bool {
 
     let pool = db::connect(&setup.database).await.unwrap();
     assert_eq!(audit::stored(&pool, acked.iter().map(|(_, sku)| *sku)).await, [], "{name}");
-    assert_eq!(store::waiting(&pool, 1).await.unwrap(), [0; 0], "{name}: the outbox was not flushed");
+    assert_eq!(
+        store::waiting(&pool, 1).await.unwrap(),
+        [0; 0],
+        "{name}: the outbox was not flushed"
+    );
     for (id, sku) in acked {
         let order = store::find(&pool, id).await.unwrap();
-        let order = order.unwrap_or_else(|| panic!("{name}: {id}, which was acknowledged, is not stored"));
+        let order =
+            order.unwrap_or_else(|| panic!("{name}: {id}, which was acknowledged, is not stored"));
         assert_eq!((order.sku.as_str(), order.dispatched), (sku, true), "{name}");
     }
     pool.close().await;

@@ -73,7 +73,8 @@ async fn bad_input_is_unprocessable() {
 #[tokio::test]
 async fn while_it_delays_it_serves_and_says_goodbye() {
     let dir = dir();
-    let setup = Setup { work: Duration::ZERO, delay: Duration::from_secs(20), ..Setup::new(&dir, None) };
+    let setup =
+        Setup { work: Duration::ZERO, delay: Duration::from_secs(20), ..Setup::new(&dir, None) };
     let mut service = setup.start().await;
     service.signal(Signal::TERM);
     service.wait_for("delaying").await;
@@ -92,7 +93,8 @@ async fn while_it_delays_it_serves_and_says_goodbye() {
 async fn an_order_that_comes_too_late_is_refused() {
     let dir = dir();
     let mut service = Setup::new(&dir, None).start().await;
-    let mut connection = TcpStream::connect(service.url.trim_start_matches("http://")).await.unwrap();
+    let mut connection =
+        TcpStream::connect(service.url.trim_start_matches("http://")).await.unwrap();
     let body = r#"{"sku": "tea", "quantity": 3}"#;
     let head = format!(
         "POST /orders HTTP/1.1\r\nhost: orders\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n\
@@ -110,9 +112,11 @@ async fn an_order_that_comes_too_late_is_refused() {
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await.unwrap();
     let answer = answer.to_lowercase();
-    for expected in
-        ["http/1.1 503 service unavailable\r\n", "\r\nretry-after: 1\r\n", "\r\nconnection: close\r\n"]
-    {
+    for expected in [
+        "http/1.1 503 service unavailable\r\n",
+        "\r\nretry-after: 1\r\n",
+        "\r\nconnection: close\r\n",
+    ] {
         assert!(answer.contains(expected), "{expected:?} is not in {answer}");
     }
     assert!(service.ended().await.status.success());
@@ -125,7 +129,11 @@ async fn a_setting_that_cannot_be_read_is_named() {
     command.env("ORDERS_WORK_MS", "fast");
     let ended = Process::start(command).ended().await;
     assert_eq!(ended.status.code(), Some(1));
-    assert!(ended.printed("ORDERS_WORK_MS=fast: write a whole number of milliseconds"), "{:?}", ended.log);
+    assert!(
+        ended.printed("ORDERS_WORK_MS=fast: write a whole number of milliseconds"),
+        "{:?}",
+        ended.log
+    );
 }
 
 async fn get(client: &Client, service: &Process, path: &str) -> Response {

@@ -24,14 +24,16 @@ async fn none_of_400_requests_in_progress_is_cut() {
         for _ in 0..100 {
             let request = client.get(format!("{url}/slow"));
             requests.spawn(async move {
-                let response = request.send().await.map_err(|error| format!("{shape}: {error:?}"))?;
+                let response =
+                    request.send().await.map_err(|error| format!("{shape}: {error:?}"))?;
                 assert_eq!(response.status(), StatusCode::OK, "{shape}");
                 response.text().await.map_err(|error| format!("{shape}: {error:?}"))
             });
         }
     }
     loop {
-        let count = client.get(format!("{url}/in-progress")).send().await.unwrap().text().await.unwrap();
+        let count =
+            client.get(format!("{url}/in-progress")).send().await.unwrap().text().await.unwrap();
         if count == "400" {
             break;
         }

@@ -40,7 +40,8 @@ async fn five_stops_on_postgresql_lose_nothing() {
 
 /// The numbers that decide when signals come: `ORDERS_TEST_SEED` replays a run.
 pub(crate) fn rng() -> Rng {
-    let seed = env::var("ORDERS_TEST_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let seed = env::var("ORDERS_TEST_SEED")
+        .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     eprintln!("ORDERS_TEST_SEED={seed}");
     Rng::with_seed(seed)
 }

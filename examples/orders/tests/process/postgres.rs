@@ -27,7 +27,8 @@ pub(crate) struct Server {
 /// failure.
 pub(crate) async fn start() -> Option<Server> {
     let Some(binaries) = binaries() else {
-        let line = "passed over: no PostgreSQL on PATH nor in /usr/lib/postgresql; install it to run this";
+        let line =
+            "passed over: no PostgreSQL on PATH nor in /usr/lib/postgresql; install it to run this";
         assert!(env::var("CI").as_deref() != Ok("true"), "{line}");
         eprintln!("{line}");
         return None;
@@ -42,7 +43,8 @@ pub(crate) async fn start() -> Option<Server> {
         }
         command
     };
-    let made = command("initdb").args(["-U", "orders", "--auth=trust", "--no-sync"]).output().unwrap();
+    let made =
+        command("initdb").args(["-U", "orders", "--auth=trust", "--no-sync"]).output().unwrap();
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
     let log = File::create(dir.path().join("log")).unwrap();
     let process = command("postgres")
@@ -61,7 +63,10 @@ impl Server {
     /// Makes a database and returns its URL.
     pub(crate) async fn create_database(&self, name: &str) -> String {
         let mut connection = self.connect().await;
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
         self.url(name)
     }

@@ -64,7 +64,8 @@ impl Setup {
     pub(crate) async fn start(&self) -> Process {
         let mut process = Process::start(self.command());
         process.wait_for("running").await;
-        process.url = process.line("listening on ").split("listening on ").nth(1).unwrap().to_owned();
+        process.url =
+            process.line("listening on ").split("listening on ").nth(1).unwrap().to_owned();
         process
     }
 

@@ -33,7 +33,9 @@ fn main() -> Result<Report, Box<dyn Error>> {
 }
 
 /// A server that stops when draining begins.
-async fn server(name: &str) -> std::io::Result<impl Future<Output = std::io::Result<()>> + Send + use<>> {
+async fn server(
+    name: &str,
+) -> std::io::Result<impl Future<Output = std::io::Result<()>> + Send + use<>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{name}: {}", listener.local_addr()?);
     let app = Router::new().route("/slow", get(slow)).route("/in-progress", get(in_progress));

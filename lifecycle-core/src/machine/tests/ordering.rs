@@ -7,7 +7,7 @@ use proptest::{
 };
 
 use super::{
-    super::{Effect, Input, JOIN_PATIENCE, MainEnd, Moment, Step},
+    super::{ABORT_GRACE, Effect, Input, MainEnd, Moment, Step},
     Simulator, ms,
     plans::{Given, given, hook, id, no_hooks, plan, predecessors, taker_of},
     resources::{How, KINDS, Store, borrow, is_clone, take},
@@ -71,7 +71,7 @@ pub(super) fn seen(simulator: &Simulator) -> HashMap<HookId, Seen> {
 
 /// How long a hook holds up its successors, from what it does and what it was given.
 fn holds_up(does: Does, timeout: Duration) -> Duration {
-    let latest = timeout + JOIN_PATIENCE;
+    let latest = timeout + ABORT_GRACE;
     match does {
         Does::Completes(after) | Does::Fails(after) | Does::Panics(after) => after.min(timeout),
         Does::Hangs { goes } => (timeout + goes).min(latest),
@@ -83,13 +83,13 @@ fn holds_up(does: Does, timeout: Duration) -> Duration {
 fn is_cancelled(does: Does, timeout: Duration) -> bool {
     match does {
         Does::Completes(after) | Does::Fails(after) | Does::Panics(after) => after > timeout,
-        Does::Hangs { goes } => goes < JOIN_PATIENCE,
+        Does::Hangs { goes } => goes < ABORT_GRACE,
         Does::Blocks(_) => false,
     }
 }
 
 fn expected_outcome(does: Does, timeout: Duration) -> Outcome {
-    let late = timeout + JOIN_PATIENCE;
+    let late = timeout + ABORT_GRACE;
     match does {
         does if is_cancelled(does, timeout) => Outcome::TimedOut,
         Does::Completes(_) => Outcome::Completed,

@@ -158,7 +158,11 @@ pub(crate) const CASES: &[Case] = &[
     both("hook-drop-blocks", stuck!("hooks", "drop_blocks")),
     split(
         "hook-in-place",
-        ends(70, &[hook!("hooks", "blocks_in_place", "panicked: can call blocking only")], &["panicked"]),
+        ends(
+            70,
+            &[hook!("hooks", "blocks_in_place", "panicked: can call blocking only")],
+            &["panicked"],
+        ),
         stuck!("hooks", "blocks_in_place"),
     ),
     both("hook-locks", stuck!("hooks", "locks")),
@@ -195,7 +199,10 @@ pub(crate) const CASES: &[Case] = &[
     )),
     looking_up(both("looks-up", stays!("tokio-rt-worker"))),
     // Work.
-    both("guard-forgotten", ends(70, &[site!("registers", "exports")], &["exports", "registers.rs:"])),
+    both(
+        "guard-forgotten",
+        ends(70, &[site!("registers", "exports")], &["exports", "registers.rs:"]),
+    ),
     both("guard-too-late", ends(0, &[], CLEAN)),
     both(
         "tracked-endless",
@@ -238,16 +245,28 @@ pub(crate) const CASES: &[Case] = &[
     split("main-drop-blocks", stuck!("hooks", "note"), main_stays!()),
     both(
         "main-ignores",
-        ends(0, &[said!("main was told to drain and did not return within")], &["did not return within"]),
+        ends(
+            0,
+            &[said!("main was told to drain and did not return within")],
+            &["did not return within"],
+        ),
     ),
     split(
         "main-in-place",
-        ends(1, &[Said { parts: &["main panicked: can call blocking only"], elapsed: false }], &["panicked"]),
+        ends(
+            1,
+            &[Said { parts: &["main panicked: can call blocking only"], elapsed: false }],
+            &["panicked"],
+        ),
         main_stays!(),
     ),
     both(
         "main-panics",
-        ends(1, &[Said { parts: &["main panicked: no such luck"], elapsed: false }], &["main panicked"]),
+        ends(
+            1,
+            &[Said { parts: &["main panicked: no such luck"], elapsed: false }],
+            &["main panicked"],
+        ),
     ),
     split("main-panics-too-late", stuck!("hooks", "note"), main_stays!()),
     both(

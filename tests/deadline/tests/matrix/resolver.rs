@@ -18,12 +18,14 @@ pub(crate) struct Resolver {
 impl Resolver {
     /// `None` where that needs more rights than there are.
     pub(crate) fn that_hangs() -> Option<Self> {
-        let silent = UdpSocket::bind((ADDRESS, 53)).ok().filter(|_| succeeds("unshare --mount true"));
+        let silent =
+            UdpSocket::bind((ADDRESS, 53)).ok().filter(|_| succeeds("unshare --mount true"));
         if !can("a name server of the test's own, for look-ups that hang", silent.is_some()) {
             return None;
         }
         let conf = NamedTempFile::new().expect("a file");
-        std::fs::write(&conf, format!("nameserver {ADDRESS}\noptions timeout:30\n")).expect("written");
+        std::fs::write(&conf, format!("nameserver {ADDRESS}\noptions timeout:30\n"))
+            .expect("written");
         Some(Self { conf, _silent: silent? })
     }
 

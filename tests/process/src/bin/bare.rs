@@ -18,5 +18,7 @@ fn main() -> ExitCode {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
-    std::process::Termination::report(runtime.block_on(Config::new().platform(Platform::Unknown).run(main)))
+    std::process::Termination::report(
+        runtime.block_on(Config::new().platform(Platform::Unknown).run(main)),
+    )
 }

@@ -38,12 +38,14 @@ async fn under_main() {
 fn main() -> ExitCode {
     if std::env::args().any(|arg| arg == "repaired") {
         lifecycle::install();
-        let runtime = tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
+        let runtime =
+            tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
         let config = Config::new().plan(Plan::declared().only::<(early,)>());
         return runtime.block_on(config.run(async { println!("main was polled") })).report();
     }
     if std::env::args().any(|arg| arg == "run") {
-        let runtime = tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
+        let runtime =
+            tokio::runtime::Runtime::new().unwrap_or_else(|error| panic!("no runtime: {error}"));
         let report = runtime.block_on(lifecycle::run(async { println!("main was polled") }));
         println!("report code: {}", report.exit_code());
         return report.report();

@@ -86,7 +86,8 @@ fn is_sync() {
 /// Keeps the process there for one more signal, where hooks came early.
 #[on_shutdown(timeout = "10s", order = 10)]
 async fn last() {
-    let before_hooks = ["before-run", "starting", "delaying", "told-main", "main-drop", "call", "argument"];
+    let before_hooks =
+        ["before-run", "starting", "delaying", "told-main", "main-drop", "call", "argument"];
     if before_hooks.into_iter().any(is_at) {
         while !GO.load(Ordering::Relaxed) {
             tokio::time::sleep(POLL).await;
@@ -154,9 +155,10 @@ async fn attributed() -> Result<(), Refused> {
 
 /// Makes stderr a pipe that is full and that nobody reads.
 fn clog_stderr() {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap_or_else(|error| {
-        panic!("no pipe: {error}");
-    });
+    let (read, write) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap_or_else(|error| {
+            panic!("no pipe: {error}");
+        });
     while rustix::io::write(&write, &[0; 4096]).is_ok() {}
     rustix::stdio::dup2_stderr(&write).unwrap_or_else(|error| panic!("stderr stays: {error}"));
     // Open for good: a pipe that nobody could read any more would not be full, but broken.
@@ -165,7 +167,8 @@ fn clog_stderr() {
 
 /// A main that does something between `run` and its end.
 fn by_hand() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     runtime.block_on(async {
         let mut events = lifecycle::events();

@@ -15,9 +15,10 @@ use lifecycle_storm_tests::{mark::say, voice};
 struct Store;
 
 fn argument(name: &str) -> Option<Duration> {
-    let value =
-        std::env::args().find_map(|arg| Some(arg.strip_prefix(name)?.strip_prefix('=')?.to_owned()))?;
-    let millis = value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number of milliseconds"));
+    let value = std::env::args()
+        .find_map(|arg| Some(arg.strip_prefix(name)?.strip_prefix('=')?.to_owned()))?;
+    let millis =
+        value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number of milliseconds"));
     Some(Duration::from_millis(millis))
 }
 

@@ -27,7 +27,10 @@ pub(crate) fn only<S: HookSet>() -> Config {
 }
 
 /// As most mains end: the report, then the destructor of the runtime, then the return.
-pub(crate) fn serve<S: HookSet>(runtime: Runtime, main: impl Future<Output: MainResult>) -> ExitCode {
+pub(crate) fn serve<S: HookSet>(
+    runtime: Runtime,
+    main: impl Future<Output: MainResult>,
+) -> ExitCode {
     let report = runtime.block_on(only::<S>().run(main));
     drop(runtime);
     report.report()

@@ -25,7 +25,11 @@ fn main() -> ExitCode {
         panic!("there is no case {wanted:?}")
     };
     if std::env::var_os("LOG").is_some() {
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).without_time().init();
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .without_time()
+            .init();
     }
     lifecycle::install();
     case(runtime_of(runtime))

@@ -43,7 +43,9 @@ fn plan() -> Plan {
         Some("hook-sticks") => plan.only::<sticks>(),
         Some("hook-dawdles") => plan.only::<dawdles>(),
         Some("hook-lacks") => plan.only::<lacks>(),
-        Some("hook-cycle") => plan.only::<(note, fails)>().edge::<note, fails>().edge::<fails, note>(),
+        Some("hook-cycle") => {
+            plan.only::<(note, fails)>().edge::<note, fails>().edge::<fails, note>()
+        }
         Some(other) => panic!("there is no {other}"),
     }
 }

@@ -6,8 +6,8 @@ use lifecycle::{Config, HookSet};
 
 use crate::{
     hooks::{
-        after_fails, after_hangs, after_panics, after_sticks, asks_again, calls_in, fails, hangs, note,
-        panics, sticks,
+        after_fails, after_hangs, after_panics, after_sticks, asks_again, calls_in, fails, hangs,
+        note, panics, sticks,
     },
     kit::{block, built, finish, only, say, serve},
 };

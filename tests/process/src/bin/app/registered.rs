@@ -85,9 +85,11 @@ pub(crate) fn second_step() -> ExitCode {
         pending::<()>().await;
     });
     let after = registered.and_then(|handle| {
-        lifecycle::hook("after").after_handle(&handle).timeout(Duration::from_secs(2)).register(|| async {
-            say("after flaky");
-        })
+        lifecycle::hook("after").after_handle(&handle).timeout(Duration::from_secs(2)).register(
+            || async {
+                say("after flaky");
+            },
+        )
     });
     serve(only::<()>(), async {
         lifecycle::ready();

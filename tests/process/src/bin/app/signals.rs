@@ -10,7 +10,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     hooks::{endless, note},
-    kit::{block, current_thread, finish, flag, multi_thread, only, say, serve, sleep, told, told_blocking},
+    kit::{
+        block, current_thread, finish, flag, multi_thread, only, say, serve, sleep, told,
+        told_blocking,
+    },
 };
 
 /// Listens, and returns when told to.

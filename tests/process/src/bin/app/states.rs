@@ -23,7 +23,9 @@ fn watch() -> tokio::task::JoinHandle<()> {
                     ));
                 }
                 Event::Signal { signal, did, .. } => say(format!("event: {signal} {did}")),
-                Event::HookStarted { name, timeout, .. } => say(format!("event: {name} has {timeout:?}")),
+                Event::HookStarted { name, timeout, .. } => {
+                    say(format!("event: {name} has {timeout:?}"))
+                }
                 Event::HookEnded { name, outcome, .. } => say(format!("event: {name} {outcome}")),
                 Event::Notice { text, .. } => say(format!("event: notice: {text}")),
                 other => say(format!("event: {other:?}")),
@@ -118,7 +120,8 @@ pub(crate) fn until() -> ExitCode {
         let fetching = tokio::spawn(async {
             while lifecycle::until_requested(sleep(5)).await.is_some() {}
             say("fetching ends");
-            let polled = lifecycle::until_requested(async { say("polled after the request") }).await;
+            let polled =
+                lifecycle::until_requested(async { say("polled after the request") }).await;
             say(format!("after the request: {polled:?}"));
         });
         let mut served = 0;
@@ -202,8 +205,11 @@ pub(crate) fn status() -> ExitCode {
     let ask = |when: &str| {
         let status = lifecycle::status();
         let left = lifecycle::time_left();
-        let sites: Vec<_> =
-            status.sites().iter().map(|site| format!("{} {}", site.in_flight(), site.name())).collect();
+        let sites: Vec<_> = status
+            .sites()
+            .iter()
+            .map(|site| format!("{} {}", site.in_flight(), site.name()))
+            .collect();
         say(format!(
             "{when}: {}, live {}, reason {:?}, in flight {} [{}], limited {}",
             status.state(),
