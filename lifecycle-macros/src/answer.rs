@@ -114,7 +114,8 @@ fn given(p: &TokenStream, expr: &Expr) -> TokenStream {
     match expr {
         Expr::Closure(closure) => quote!(#p::answer_by(#closure, __lifecycle_refused)),
         Expr::Path(path) => {
-            let place = path.path.segments.first().map_or_else(Span::call_site, |first| first.ident.span());
+            let place =
+                path.path.segments.first().map_or_else(Span::call_site, |first| first.ident.span());
             let give = args::respan(quote!(#p::Answer(#path).give(__lifecycle_refused)), place);
             quote!({ use #p::PlainAnswer as _; #give })
         }

@@ -8,8 +8,6 @@ use syn::{
     parse::{Parse, ParseStream},
 };
 
-use crate::duration;
-
 /// Reads all options; `set` reads what follows a key. An unknown or repeated key is an error that
 /// points at it and lists `known`.
 pub(crate) fn read(
@@ -24,7 +22,10 @@ pub(crate) fn read(
             return Err(unknown(&key, known));
         }
         if seen.contains(&key) {
-            return Err(Error::new(key.span(), format!("`{key}` is set twice; leave one of them out")));
+            return Err(Error::new(
+                key.span(),
+                format!("`{key}` is set twice; leave one of them out"),
+            ));
         }
         set(&key, input)?;
         seen.push(key);
@@ -38,7 +39,10 @@ pub(crate) fn read(
 /// Reads `= value`; `example` completes "write `key = ..`" where the `=` is missing.
 pub(crate) fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<T> {
     if !input.peek(Token![=]) {
-        return Err(Error::new(key.span(), format!("`{key}` needs a value: write `{key} = {example}`")));
+        return Err(Error::new(
+            key.span(),
+            format!("`{key}` needs a value: write `{key} = {example}`"),
+        ));
     }
     input.parse::<Token![=]>()?;
     input.parse()
@@ -138,8 +142,8 @@ impl Parse for Length {
         let expr: Expr = input.parse()?;
         match &expr {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                let duration =
-                    duration::parse(&text.value()).map_err(|what| Error::new(text.span(), what))?;
+                let duration = lifecycle_duration::parse(&text.value())
+                    .map_err(|what| Error::new(text.span(), what))?;
                 if duration.is_zero() {
                     return Err(Error::new(
                         text.span(),
@@ -150,7 +154,10 @@ impl Parse for Length {
             }
             Expr::Lit(ExprLit { lit: lit @ (Lit::Int(_) | Lit::Float(_)), .. }) => Err(Error::new(
                 lit.span(),
-                format!("a time needs a unit and quotes; did you mean `\"{}s\"`?", lit.to_token_stream()),
+                format!(
+                    "a time needs a unit and quotes; did you mean `\"{}s\"`?",
+                    lit.to_token_stream()
+                ),
             )),
             _ => Ok(Self::Constant(expr)),
         }
@@ -158,7 +165,11 @@ impl Parse for Length {
 }
 
 /// The call `function(arguments)`, whose span is that of all of `place`: rustc underlines it whole.
-pub(crate) fn spanning(function: TokenStream, arguments: TokenStream, place: &TokenStream) -> TokenStream {
+pub(crate) fn spanning(
+    function: TokenStream,
+    arguments: TokenStream,
+    place: &TokenStream,
+) -> TokenStream {
     let (first, last) = ends(place);
     let function = respan(function, first);
     let mut group = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, arguments);

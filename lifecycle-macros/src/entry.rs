@@ -87,12 +87,17 @@ impl Options {
         let mut options = Self::default();
         args::read(input, &OPTIONS, |key, input| {
             match key.to_string().as_str() {
-                "flavor" => options.flavor = Flavor::read(&args::value(key, input, "\"multi_thread\"")?)?,
+                "flavor" => {
+                    options.flavor = Flavor::read(&args::value(key, input, "\"multi_thread\"")?)?
+                }
                 "worker_threads" => options.worker_threads = Some(worker_threads(key, input)?),
                 "start_paused" => options.start_paused = Some(args::value(key, input, "true")?),
                 "config" => options.config = Some(args::value(key, input, "config()")?),
                 "job" if input.peek(syn::Token![=]) => {
-                    return Err(Error::new(key.span(), "`job` stands alone: write `job` or leave it out"));
+                    return Err(Error::new(
+                        key.span(),
+                        "`job` stands alone: write `job` or leave it out",
+                    ));
                 }
                 "job" => options.job = true,
                 _ => options.krate = args::value(key, input, "path")?,
@@ -118,8 +123,10 @@ impl Options {
     }
 
     fn config(&self, p: &TokenStream) -> TokenStream {
-        let config =
-            self.config.as_ref().map_or_else(|| quote!(#p::Config::new()), ToTokens::to_token_stream);
+        let config = self
+            .config
+            .as_ref()
+            .map_or_else(|| quote!(#p::Config::new()), ToTokens::to_token_stream);
         if self.job { quote!(#p::Config::job(#config, true)) } else { config }
     }
 
@@ -156,7 +163,10 @@ impl Flavor {
 fn worker_threads(key: &Ident, input: ParseStream<'_>) -> Result<LitInt> {
     let threads: LitInt = args::value(key, input, "4")?;
     if threads.base10_parse::<usize>()? == 0 {
-        return Err(Error::new(threads.span(), "a runtime without threads runs nothing: write at least 1"));
+        return Err(Error::new(
+            threads.span(),
+            "a runtime without threads runs nothing: write at least 1",
+        ));
     }
     Ok(threads)
 }

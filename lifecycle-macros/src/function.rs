@@ -3,8 +3,8 @@
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Attribute, Error, FnArg, Ident, Meta, Pat, PatIdent, Result, Signature, Token, Visibility, braced,
-    parenthesized,
+    Attribute, Error, FnArg, Ident, Meta, Pat, PatIdent, Result, Signature, Token, Visibility,
+    braced, parenthesized,
     parse::{Parse, ParseStream, Parser},
     token::Brace,
 };
@@ -27,7 +27,10 @@ impl Parse for Function {
         let vis: Visibility = input.parse()?;
         let start = input.span();
         if !starts_function(input) {
-            return Err(Error::new(start, "this attribute goes on a function: put it on the `fn` itself"));
+            return Err(Error::new(
+                start,
+                "this attribute goes on a function: put it on the `fn` itself",
+            ));
         }
         let sig: Signature = input.parse()?;
         if input.peek(Token![;]) {
@@ -106,7 +109,9 @@ impl Function {
 
     /// Whether the function takes `self` by value.
     pub(crate) fn consumes_self(&self) -> bool {
-        self.sig.receiver().is_some_and(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(..)))
+        self.sig
+            .receiver()
+            .is_some_and(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(..)))
     }
 
     /// Gives every parameter a plain name, and returns the statements that bind the parameters as they
@@ -129,7 +134,8 @@ impl Function {
             };
             let conditions = parameter.attrs.iter().filter(|attr| is_lint_or_cfg(attr));
             let conditions = quote!(#(#conditions)*);
-            let is_plain = matches!(&*parameter.pat, Pat::Ident(PatIdent { by_ref: None, subpat: None, .. }));
+            let is_plain =
+                matches!(&*parameter.pat, Pat::Ident(PatIdent { by_ref: None, subpat: None, .. }));
             if is_plain || stay {
                 for (mutability, ident) in pattern::take_bindings(&mut parameter.pat) {
                     let quiet = quiet(&ident);
@@ -182,7 +188,9 @@ fn quiet(ident: &Ident) -> TokenStream {
 }
 
 fn is_lint_or_cfg(attr: &Attribute) -> bool {
-    ["allow", "cfg", "deny", "expect", "forbid", "warn"].iter().any(|name| attr.path().is_ident(name))
+    ["allow", "cfg", "deny", "expect", "forbid", "warn"]
+        .iter()
+        .any(|name| attr.path().is_ident(name))
 }
 
 /// The `#[cfg(..)]` of a parameter, which rustc leaves in place for us to repeat.

@@ -2,7 +2,6 @@
 
 mod answer;
 mod args;
-mod duration;
 mod entry;
 mod function;
 mod on_shutdown;

@@ -3,7 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
-    Attribute, Error, Expr, GenericParam, Ident, LitStr, Result, Signature, Token, Type, Visibility,
+    Attribute, Error, Expr, GenericParam, Ident, LitStr, Result, Signature, Token, Type,
+    Visibility,
     ext::IdentExt,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
@@ -25,8 +26,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     refuse_qualifiers(&sig)?;
     let result = result(&sig)?;
     let lifetimes = lifetimes(&sig)?;
-    let parameters =
-        sig.inputs.iter().map(|input| Parameter::read(input, &lifetimes)).collect::<Result<Vec<_>>>()?;
+    let parameters = sig
+        .inputs
+        .iter()
+        .map(|input| Parameter::read(input, &lifetimes))
+        .collect::<Result<Vec<_>>>()?;
     let result = output::elide(result, &lifetimes);
 
     let p = options.krate.private();
@@ -35,7 +39,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let declaration = options.declaration(&sig, &marker, &parameters, &result);
     let kinds = parameters.iter().map(|parameter| parameter.check(&p));
     let pairs = parameters.iter().enumerate().flat_map(|(index, later)| {
-        parameters[..index].iter().map(|earlier| later.check_against(earlier, &p)).collect::<Vec<_>>()
+        parameters[..index]
+            .iter()
+            .map(|earlier| later.check_against(earlier, &p))
+            .collect::<Vec<_>>()
     });
     let marker_type = marker_type(&vis, &marker);
     Ok(quote! {
@@ -152,12 +159,17 @@ impl Options {
 fn edges(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Edge>> {
     let example = "[path::to::hook]";
     if input.peek(Token![=]) && !input.peek2(syn::token::Bracket) {
-        return Err(Error::new(key.span(), format!("`{key}` takes a list: write `{key} = {example}`")));
+        return Err(Error::new(
+            key.span(),
+            format!("`{key}` takes a list: write `{key} = {example}`"),
+        ));
     }
     let list = args::value::<proc_macro2::Group>(key, input, example)?;
     let edge = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_outer)?, input.parse()?));
-    let list = (|input: ParseStream<'_>| Punctuated::<Edge, Token![,]>::parse_terminated_with(input, edge))
-        .parse2(list.stream())?;
+    let list = (|input: ParseStream<'_>| {
+        Punctuated::<Edge, Token![,]>::parse_terminated_with(input, edge)
+    })
+    .parse2(list.stream())?;
     Ok(list.into_iter().collect())
 }
 
@@ -170,12 +182,18 @@ fn option(p: &TokenStream, value: Option<TokenStream>) -> TokenStream {
 }
 
 /// The function that binds the parameters and makes the call.
-fn start(p: &TokenStream, sig: &Signature, parameters: &[Parameter], result: &TokenStream) -> TokenStream {
+fn start(
+    p: &TokenStream,
+    sig: &Signature,
+    parameters: &[Parameter],
+    result: &TokenStream,
+) -> TokenStream {
     let binder = Ident::new("__lifecycle_binder", Span::mixed_site());
     let variables: Vec<_> = (0..parameters.len())
         .map(|index| format_ident!("__lifecycle_argument_{index}", span = Span::mixed_site()))
         .collect();
-    let binds = parameters.iter().zip(&variables).map(|(parameter, name)| parameter.bind(p, &binder, name));
+    let binds =
+        parameters.iter().zip(&variables).map(|(parameter, name)| parameter.bind(p, &binder, name));
     let passed = parameters.iter().zip(&variables).map(|(parameter, name)| parameter.pass(name));
     let function = &sig.ident;
     let call = quote!(#function(#(#passed),*));
@@ -212,7 +230,10 @@ fn refuse_qualifiers(sig: &Signature) -> Result<()> {
         ));
     }
     if let Some(abi) = &sig.abi {
-        return Err(Error::new_spanned(abi, "the library calls hooks as Rust functions: remove `extern`"));
+        return Err(Error::new_spanned(
+            abi,
+            "the library calls hooks as Rust functions: remove `extern`",
+        ));
     }
     Ok(())
 }
@@ -234,8 +255,12 @@ fn result(sig: &Signature) -> Result<TokenStream> {
     let wrong = |what: &str| Err(Error::new_spanned(output::place(sig), what));
     match Output::of(sig) {
         Output::Value(ty) => Ok(ty.to_token_stream()),
-        Output::Never => wrong("the teardown waits for its hooks to end: return `()` or `Result<(), E>`"),
-        Output::Hidden => wrong("a hook returns `()` or `Result<(), E>` where `E: std::fmt::Display`"),
+        Output::Never => {
+            wrong("the teardown waits for its hooks to end: return `()` or `Result<(), E>`")
+        }
+        Output::Hidden => {
+            wrong("a hook returns `()` or `Result<(), E>` where `E: std::fmt::Display`")
+        }
         Output::Future { .. } | Output::Stream { .. } => {
             wrong("make this hook an `async fn`; it returns `()` or `Result<(), E>`")
         }

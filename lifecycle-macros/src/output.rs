@@ -95,7 +95,9 @@ fn polled(bounds: &Punctuated<TypeParamBound, Token![+]>, boxed: bool) -> Option
         let associated = |name: &str| {
             let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
             arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::AssocType(assoc) if assoc.ident == name => Some(inferred(&assoc.ty)),
+                GenericArgument::AssocType(assoc) if assoc.ident == name => {
+                    Some(inferred(&assoc.ty))
+                }
                 _ => None,
             })
         };
@@ -131,7 +133,9 @@ fn infer_hidden(ty: &mut Type) {
         Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(infer_hidden),
         Type::Path(path) => {
             for segment in &mut path.path.segments {
-                let PathArguments::AngleBracketed(arguments) = &mut segment.arguments else { continue };
+                let PathArguments::AngleBracketed(arguments) = &mut segment.arguments else {
+                    continue;
+                };
                 for argument in &mut arguments.args {
                     if let GenericArgument::Type(ty) = argument {
                         infer_hidden(ty);
@@ -156,7 +160,9 @@ pub(crate) fn elide(tokens: TokenStream, lifetimes: &[String]) -> TokenStream {
                     tick = true;
                     punct.into()
                 }
-                TokenTree::Ident(name) if after_tick && lifetimes.iter().any(|known| name == known) => {
+                TokenTree::Ident(name)
+                    if after_tick && lifetimes.iter().any(|known| name == known) =>
+                {
                     Ident::new("_", name.span()).into()
                 }
                 TokenTree::Group(group) => {

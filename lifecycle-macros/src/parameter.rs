@@ -64,7 +64,12 @@ impl Parameter {
     }
 
     /// The statement that binds `variable` to the resource.
-    pub(crate) fn bind(&self, private: &TokenStream, binder: &Ident, variable: &Ident) -> TokenStream {
+    pub(crate) fn bind(
+        &self,
+        private: &TokenStream,
+        binder: &Ident,
+        variable: &Ident,
+    ) -> TokenStream {
         let Self { conditions, resource, .. } = self;
         let method = self.method();
         let cloner = self.takes.then(|| quote!(#private::Tag::<#resource>::CLONER));

@@ -176,8 +176,10 @@ fn synchronous(
     let check = match output {
         Output::Value(ty) => {
             let place = ty.to_token_stream();
-            let future = args::spanning(quote!(#p::Tag::<#ty>::is_no_future), TokenStream::new(), &place);
-            let stream = args::spanning(quote!(#p::Tag::<#ty>::is_no_stream), TokenStream::new(), &place);
+            let future =
+                args::spanning(quote!(#p::Tag::<#ty>::is_no_future), TokenStream::new(), &place);
+            let stream =
+                args::spanning(quote!(#p::Tag::<#ty>::is_no_stream), TokenStream::new(), &place);
             quote!({ use #p::Otherwise as _; #future; #stream; })
         }
         _ => TokenStream::new(),
@@ -278,7 +280,9 @@ impl Drain {
                 syn::parenthesized!(after in input);
                 Ok(Self::Cancel { word, after: Some(after.parse()?) })
             }
-            "cancel_after" => Err(Error::new(word.span(), "after how long? write `cancel_after(\"10s\")`")),
+            "cancel_after" => {
+                Err(Error::new(word.span(), "after how long? write `cancel_after(\"10s\")`"))
+            }
             _ => Err(Error::new(
                 word.span(),
                 "the values of `drain` are `finish`, `cancel` and `cancel_after(\"10s\")`",

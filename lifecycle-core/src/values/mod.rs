@@ -1,12 +1,13 @@
 //! Plain values that every other module speaks of. Nothing here knows what they are used for.
 
-pub(crate) mod duration;
 mod location;
 mod outcome;
 mod reason;
 mod signal;
 mod site_counts;
 mod state;
+
+pub(crate) use lifecycle_duration as duration;
 
 pub use self::{
     location::SourceLocation,

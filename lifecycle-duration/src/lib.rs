@@ -1,8 +1,8 @@
-//! Durations as people write and read them.
+//! Durations as people write and read them: `5s`, `250ms`, `1m30s`, `1.5s`, `2h`.
 
 mod parse;
 
-pub(crate) use parse::parse;
+pub use self::parse::{ParseError, parse};
 use std::{
     fmt::{self, Display},
     time::Duration,
@@ -10,7 +10,8 @@ use std::{
 
 /// Shows `duration` as [`parse`] reads it: `5s`, `1m30s`, `250ms`, `1.25s`. Below a second the
 /// largest unit that leaves a whole part is chosen, with at most three digits of fraction.
-pub(crate) fn display(duration: Duration) -> impl Display {
+#[must_use]
+pub fn display(duration: Duration) -> impl Display {
     fmt::from_fn(move |f| {
         let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
         let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -84,7 +85,7 @@ mod tests {
             ("9999999h", "longer than"),
             ("99999999999999999999999s", "longer than"),
         ] {
-            let error = parse(text).expect_err(text);
+            let error = parse(text).expect_err(text).to_string();
             assert!(error.contains(hint), "{text}: {error}");
         }
     }

@@ -1,1 +1,0 @@
-../../lifecycle-core/src/duration/parse.rs
