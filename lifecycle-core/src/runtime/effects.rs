@@ -110,7 +110,7 @@ impl Lifecycle {
             }
             Step::Stuck { hook, elapsed } => {
                 let Some(planned) = self.planned(hook) else { return };
-                let why = if self.pulse.waits_for_a_worker(hook) {
+                let why = if self.watchdog.waits_for_a_worker(hook) {
                     format!("no worker of the runtime was free for it within {elapsed:.1?}")
                 } else {
                     format!("it has been running for {elapsed:.1?} and cannot be stopped")

@@ -12,7 +12,7 @@ use std::{
 
 use tracing::Instrument;
 
-use super::{lifecycle::Lifecycle, registry::Action, watchdog::Hold};
+use super::{lifecycle::Lifecycle, registry::Action, watchdog::PollTimer};
 use crate::machine::{End, Input};
 use crate::{
     ShutdownContext,
@@ -83,17 +83,17 @@ impl Lifecycle {
         let announce = Announce { lifecycle: self, id, end: None };
         let span_name = name.to_owned();
         let admission = self.gate.hook_admission();
-        let hold = self.pulse.of_hook(id);
+        let poll_timer = self.watchdog.of_hook(id);
         let task = runtime.spawn(async move {
             // Dropped after everything below, also when the task is aborted.
             let announce = announce;
             let span = self.log.hook_span(&span_name);
             let start =
                 || span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
-            let started = hold.during(self.now(), start);
+            let started = poll_timer.during(self.now(), start);
             let end = match started {
                 Ok(Ok(future)) => {
-                    let caught = Caught { lifecycle: self, hold, future: admission.scope(future) };
+                    let caught = Caught { lifecycle: self, poll_timer, future: admission.scope(future) };
                     caught.instrument(span).await
                 }
                 Ok(Err(why)) => End::Skipped(why),
@@ -234,7 +234,7 @@ pin_project_lite::pin_project! {
     /// A hook's future whose panic is its end.
     struct Caught<F> {
         lifecycle: &'static Lifecycle,
-        hold: Arc<Hold>,
+        poll_timer: Arc<PollTimer>,
         #[pin]
         future: F,
     }
@@ -246,7 +246,7 @@ impl<F: Future<Output = HookEnd>> Future for Caught<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let this = self.project();
         let poll = || catch_unwind(AssertUnwindSafe(|| this.future.poll(cx)));
-        match this.hold.during(this.lifecycle.now(), poll) {
+        match this.poll_timer.during(this.lifecycle.now(), poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(end)) => Poll::Ready(end_of(end)),
             Err(panic) => Poll::Ready(End::Panicked(panic_text(&*panic))),

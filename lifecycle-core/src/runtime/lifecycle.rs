@@ -18,7 +18,7 @@ use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use super::{
     clock::Clock, driver::Supervisor, finish::Publication, harness::Stage, log::Log,
-    readiness::Readiness, registry::Registry, run::StartLine, watchdog::Pulse,
+    readiness::Readiness, registry::Registry, run::StartLine, watchdog::Watchdog,
 };
 use crate::machine::{Effect, Input, Machine, Moment};
 use crate::{
@@ -45,7 +45,7 @@ pub(crate) struct Lifecycle {
     /// The resource whose destructor runs, and since when.
     pub(crate) dropping: Mutex<Option<(String, Moment)>>,
     pub(crate) publication: Publication,
-    pub(crate) pulse: Pulse,
+    pub(crate) watchdog: Watchdog,
     pub(crate) start_line: StartLine,
     /// The plan that `run` was given, before what came at run time.
     pub(crate) base_plan: OnceLock<Plan>,
@@ -111,7 +111,7 @@ impl Lifecycle {
             tasks: Mutex::default(),
             dropping: Mutex::default(),
             publication: Publication::default(),
-            pulse: Pulse::default(),
+            watchdog: Watchdog::default(),
             start_line: StartLine::default(),
             base_plan: OnceLock::new(),
             hook_timeouts: OnceLock::new(),
@@ -227,9 +227,9 @@ impl Lifecycle {
         }
         self.handle(Input::Tick);
         let publication = self.publication.poll(self.now());
-        let pulse = self.feel_pulse(self.now());
+        let watchdog = self.check_watchdog(self.now());
         let machine = self.machine().next_wake();
-        let wake = [machine, publication, pulse].into_iter().flatten().min();
+        let wake = [machine, publication, watchdog].into_iter().flatten().min();
         if self.lock_inbox().is_empty() { wake } else { Some(Duration::ZERO) }
     }
 

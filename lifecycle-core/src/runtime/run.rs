@@ -251,7 +251,7 @@ impl Lifecycle {
             let Some(running) = &mut main else { return Poll::Pending };
             let poll = || context::poll_as_main(|| running.as_mut().poll(cx));
             let polled =
-                catch_unwind(AssertUnwindSafe(|| self.pulse.main.during(self.now(), poll)));
+                catch_unwind(AssertUnwindSafe(|| self.watchdog.main.during(self.now(), poll)));
             let end = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(result)) => match result.into_result() {

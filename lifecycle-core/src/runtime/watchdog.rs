@@ -1,4 +1,4 @@
-//! The early warning: while a stop is under way, the library's own thread feels whether the runtime still
+//! The early warning: while a stop is under way, the library's own thread checks whether the runtime still
 //! runs tasks, and which hook, or main, has been holding its thread without yielding.
 
 use std::{
@@ -22,21 +22,21 @@ pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 
 /// What is known of who holds a thread.
 #[derive(Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Watchdog {
     /// Of main's polls.
-    pub(crate) main: Arc<Hold>,
+    pub(crate) main: Arc<PollTimer>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    hooks: HashMap<HookId, Arc<Hold>>,
+    hooks: HashMap<HookId, Arc<PollTimer>>,
     next: Moment,
-    beat: Option<Beat>,
+    heartbeat: Option<Heartbeat>,
 }
 
 /// A task that only says that it ran.
-struct Beat {
+struct Heartbeat {
     sent: Moment,
     answered: Arc<AtomicBool>,
     told: bool,
@@ -44,14 +44,14 @@ struct Beat {
 
 /// When the poll that is under way began.
 #[derive(Debug, Default)]
-pub(crate) struct Hold {
+pub(crate) struct PollTimer {
     /// Milliseconds of the lifecycle's clock, plus one; zero: no poll is under way.
     since: AtomicU64,
     began: AtomicBool,
     told: AtomicBool,
 }
 
-impl Hold {
+impl PollTimer {
     /// Notes that `work` holds its thread while it runs.
     pub(crate) fn during<R>(&self, now: Moment, work: impl FnOnce() -> R) -> R {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX - 1);
@@ -69,7 +69,7 @@ impl Hold {
     }
 }
 
-struct Over<'h>(&'h Hold);
+struct Over<'h>(&'h PollTimer);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
@@ -78,15 +78,15 @@ impl Drop for Over<'_> {
     }
 }
 
-impl Pulse {
+impl Watchdog {
     /// The hold of a hook that starts.
-    pub(crate) fn of_hook(&self, hook: HookId) -> Arc<Hold> {
+    pub(crate) fn of_hook(&self, hook: HookId) -> Arc<PollTimer> {
         Arc::clone(self.lock().hooks.entry(hook).or_default())
     }
 
     /// Whether the hook is a task that no worker has polled yet.
     pub(crate) fn waits_for_a_worker(&self, hook: HookId) -> bool {
-        self.lock().hooks.get(&hook).is_some_and(|hold| !hold.began.load(Ordering::Relaxed))
+        self.lock().hooks.get(&hook).is_some_and(|timer| !timer.began.load(Ordering::Relaxed))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -95,26 +95,26 @@ impl Pulse {
 }
 
 impl Lifecycle {
-    /// Feels the pulse, when it is time; says when it is time again.
-    pub(crate) fn feel_pulse(&self, now: Moment) -> Option<Moment> {
+    /// Looks at who holds a thread, when it is time; says when it is time again.
+    pub(crate) fn check_watchdog(&self, now: Moment) -> Option<Moment> {
         if !(State::Delaying..=State::Stopping).contains(&self.state()) {
             return None;
         }
-        let mut inner = self.pulse.lock();
+        let mut inner = self.watchdog.lock();
         if now < inner.next {
             return Some(inner.next);
         }
         inner.next = now + EVERY;
         let mut complaints = Vec::new();
-        for (hook, hold) in &inner.hooks {
-            if let Some(held) = hold.complaint(now) {
+        for (hook, timer) in &inner.hooks {
+            if let Some(held) = timer.complaint(now) {
                 complaints.push((Some(*hook), held));
             }
         }
-        if let Some(held) = self.pulse.main.complaint(now) {
+        if let Some(held) = self.watchdog.main.complaint(now) {
             complaints.push((None, held));
         }
-        let runtime_is_held = self.beat(&mut inner.beat, now);
+        let runtime_is_held = self.heartbeat(&mut inner.heartbeat, now);
         drop(inner);
         for (hook, held) in complaints {
             let who = match hook.and_then(|hook| self.planned(hook)) {
@@ -132,8 +132,8 @@ impl Lifecycle {
     }
 
     /// Sends a task through the runtime, or looks after the one that was sent.
-    fn beat(&self, beat: &mut Option<Beat>, now: Moment) -> Option<Duration> {
-        if let Some(sent) = beat
+    fn heartbeat(&self, heartbeat: &mut Option<Heartbeat>, now: Moment) -> Option<Duration> {
+        if let Some(sent) = heartbeat
             && !sent.answered.load(Ordering::Relaxed)
         {
             let held = now.saturating_sub(sent.sent);
@@ -145,18 +145,21 @@ impl Lifecycle {
         let answered = Arc::new(AtomicBool::new(false));
         let answer = Arc::clone(&answered);
         runtime.spawn(async move { answer.store(true, Ordering::Relaxed) });
-        *beat = Some(Beat { sent: now, answered, told: false });
+        *heartbeat = Some(Heartbeat { sent: now, answered, told: false });
         None
     }
 
     /// What is to be said at the end of a runtime that runs no tasks: for longer than `timeout`, or since
     /// it was last complained of.
     pub(crate) fn held_runtime(&self, now: Moment, timeout: Duration) -> Option<String> {
-        let mut inner = self.pulse.lock();
-        let beat = inner.beat.as_mut().filter(|beat| !beat.answered.load(Ordering::Relaxed))?;
-        let held = now.saturating_sub(beat.sent);
-        beat.told |= held > timeout;
-        beat.told.then(|| held_line(held))
+        let mut inner = self.watchdog.lock();
+        let heartbeat = inner
+            .heartbeat
+            .as_mut()
+            .filter(|heartbeat| !heartbeat.answered.load(Ordering::Relaxed))?;
+        let held = now.saturating_sub(heartbeat.sent);
+        heartbeat.told |= held > timeout;
+        heartbeat.told.then(|| held_line(held))
     }
 
     fn complain(&self, text: &str) {
