@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_is_clone_is_cloned() {
-        let clone = Tag::<String>::CLONER.expect("strings are Clone");
+        let clone = Tag::<String>::CLONER.expect("stwakes are Clone");
         assert_eq!(clone(&"text".to_owned()), "text");
         assert!(Tag::<Arc<Plain>>::CLONER.is_some());
         assert!(Tag::<Plain>::CLONER.is_none());

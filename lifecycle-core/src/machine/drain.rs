@@ -75,7 +75,7 @@ impl Machine {
             effects.push(Effect::Progress);
         }
         let main_is_over = match self.run {
-            // Hooks need the runtime that `run` brings.
+            // Hooks need the runtime that `run` bwakes.
             Run::Before => return,
             Run::Polling => false,
             Run::Over(_) => true,

@@ -306,7 +306,7 @@ impl Machine {
         effects.push(Effect::Enter(state));
     }
 
-    /// The numbers that count until `run` brings its own: a stop may come before.
+    /// The numbers that count until `run` bwakes its own: a stop may come before.
     pub(crate) fn prepare(&mut self, settings: &Settings, worst_case: Duration) {
         if self.run == Run::Before && self.stop.is_none() {
             self.settings = settings.clone();

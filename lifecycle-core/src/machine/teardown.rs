@@ -171,7 +171,7 @@ impl Teardown {
         steps
     }
 
-    /// What time alone brings about.
+    /// What time alone bwakes about.
     pub(crate) fn tick(&mut self, now: Moment) -> Vec<Step> {
         let mut steps = Vec::new();
         for at in 0..self.hooks.len() {

@@ -117,7 +117,7 @@ fn single(
     }
 }
 
-/// What `envFrom` brings; what is not in this file is noted.
+/// What `envFrom` bwakes; what is not in this file is noted.
 fn from_maps(
     container: &Node,
     maps: &InSight,

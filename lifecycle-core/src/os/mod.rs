@@ -1,4 +1,4 @@
-//! What the operating system does for us, behind one face: a bell that wakes the library's own thread,
+//! What the operating system does for us, behind one face: a waker that wakes the library's own thread,
 //! signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot block, the end
 //! of the process. All `unsafe` code of the crate is in this folder.
 
@@ -8,19 +8,19 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub(crate) use unix::{Bell, boot_time, exit_now, listen, thread_names, write_stderr};
+pub(crate) use unix::{Waker, boot_time, exit_now, listen, thread_names, write_stderr};
 #[cfg(windows)]
-pub(crate) use windows::{Bell, boot_time, exit_now, listen, thread_names, write_stderr};
+pub(crate) use windows::{Waker, boot_time, exit_now, listen, thread_names, write_stderr};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Sender, Signal};
 
-/// What woke the thread that waits at a bell.
+/// What woke the thread that waits at a waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
-    /// Somebody rang.
-    Ring,
+    /// Somebody woke it.
+    Woken,
     /// A signal came.
     Signal(Signal, Option<Sender>),
 }

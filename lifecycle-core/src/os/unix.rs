@@ -20,38 +20,38 @@ use crate::{Sender, Signal};
 
 /// One record a call: kind or signal number, sender known, pid, uid.
 const RECORD: usize = 16;
-const RING: u8 = 0;
+const WAKE: u8 = 0;
 
 /// How long lines for stderr may take before they are given up.
 const STDERR_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A pair of sockets: signal handlers and threads write records at one end, the library's thread waits
 /// at the other. A socket and not a pipe, so that a handler can write without ever blocking.
-pub(crate) struct Bell {
-    rings: UnixStream,
+pub(crate) struct Waker {
+    wakes: UnixStream,
     heard: UnixStream,
-    rung: AtomicBool,
+    woken: AtomicBool,
 }
 
-impl Bell {
+impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
-        let (rings, heard) = UnixStream::pair()?;
-        rings.set_nonblocking(true)?;
-        Ok(Self { rings, heard, rung: AtomicBool::new(false) })
+        let (wakes, heard) = UnixStream::pair()?;
+        wakes.set_nonblocking(true)?;
+        Ok(Self { wakes, heard, woken: AtomicBool::new(false) })
     }
 
-    /// Wakes the waiting thread; many rings before it wakes are one.
-    pub(crate) fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            let rung = (&self.rings).write(&[RING; RECORD]);
-            if rung.is_err() {
+    /// Wakes the waiting thread; many wakes before it wakes are one.
+    pub(crate) fn wake(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            let woken = (&self.wakes).write(&[WAKE; RECORD]);
+            if woken.is_err() {
                 // Full of signals, any of which wakes the thread; the next ring has to try again.
-                self.rung.store(false, Ordering::Release);
+                self.woken.store(false, Ordering::Release);
             }
         }
     }
 
-    /// Waits until somebody rings, a signal comes, or `timeout` is over (then the list is empty).
+    /// Waits until somebody wakes, a signal comes, or `timeout` is over (then the list is empty).
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Vec<Call> {
         // Not by a timeout of the socket: the kernel's coarse timers keep that, and may be an eighth of it
         // late, which is more than the margin. Those of `poll` are late by a thousandth.
@@ -74,9 +74,9 @@ impl Bell {
     }
 
     fn decode(&self, record: &[u8]) -> Option<Call> {
-        if record[0] == RING {
-            self.rung.store(false, Ordering::Release);
-            return Some(Call::Ring);
+        if record[0] == WAKE {
+            self.woken.store(false, Ordering::Release);
+            return Some(Call::Woken);
         }
         let number = |at: usize| record[at..at + 4].try_into().map(u32::from_ne_bytes).unwrap_or(0);
         let sender = match record[1] {
@@ -88,17 +88,17 @@ impl Bell {
     }
 }
 
-/// Makes `signals` ring `bell` from now to the end of the process, beside whoever else listens through
+/// Makes `signals` ring `waker` from now to the end of the process, beside whoever else listens through
 /// the same registry (`tokio::signal` does). A signal that this process inherited as ignored stays so.
-pub(crate) fn listen(bell: &'static Bell, signals: &[Signal]) -> io::Result<()> {
-    let fd = bell.rings.as_raw_fd();
+pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()> {
+    let fd = waker.wakes.as_raw_fd();
     for signal in signals {
         if is_ignored(*signal) {
             continue;
         }
         // SAFETY: the action runs inside a signal handler. It builds a record on its stack and calls
         // `send`, which POSIX lists as async-signal-safe and which cannot block (MSG_DONTWAIT) nor raise
-        // SIGPIPE (MSG_NOSIGNAL, and the other end is never closed: `bell` is 'static). It takes no
+        // SIGPIPE (MSG_NOSIGNAL, and the other end is never closed: `waker` is 'static). It takes no
         // lock, allocates nothing and cannot panic; the registry preserves errno around it.
         let registered = unsafe {
             signal_hook_registry::register_sigaction(signal.number(), move |info| {
@@ -277,7 +277,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::{Bell, Call, RECORD, Signal};
+    use super::{Call, RECORD, Signal, Waker};
 
     #[test]
     fn waits_end_in_time() {
@@ -285,10 +285,10 @@ mod tests {
         let waits: Vec<_> = (0..9)
             .map(|at| {
                 thread::spawn(move || {
-                    let bell = Bell::new().expect("two sockets");
+                    let waker = Waker::new().expect("two sockets");
                     let timeout = Duration::from_millis(2060 + 29 * at);
                     let began = Instant::now();
-                    assert!(bell.wait(Some(timeout)).is_empty());
+                    assert!(waker.wait(Some(timeout)).is_empty());
                     began.elapsed().checked_sub(timeout).expect("no wait ends early")
                 })
             })
@@ -300,13 +300,13 @@ mod tests {
 
     #[test]
     fn a_flood_of_signals_does_not_silence_the_bell() {
-        let bell = Bell::new().unwrap();
+        let waker = Waker::new().unwrap();
         let mut signal = [0; RECORD];
         signal[0] = 15;
-        while (&bell.rings).write(&signal).is_ok() {}
-        bell.ring();
-        while bell.wait(Some(Duration::ZERO)).contains(&Call::Signal(Signal::Term, None)) {}
-        bell.ring();
-        assert_eq!(bell.wait(Some(Duration::ZERO)), [Call::Ring]);
+        while (&waker.wakes).write(&signal).is_ok() {}
+        waker.wake();
+        while waker.wait(Some(Duration::ZERO)).contains(&Call::Signal(Signal::Term, None)) {}
+        waker.wake();
+        assert_eq!(waker.wait(Some(Duration::ZERO)), [Call::Woken]);
     }
 }

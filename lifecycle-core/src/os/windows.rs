@@ -10,23 +10,23 @@ use super::Call;
 use crate::Signal;
 
 /// A queue with a condition variable.
-pub(crate) struct Bell {
+pub(crate) struct Waker {
     calls: Mutex<Vec<Call>>,
     rung: Condvar,
 }
 
-impl Bell {
+impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { calls: Mutex::default(), rung: Condvar::new() })
     }
 
-    pub(crate) fn ring(&self) {
-        self.push(Call::Ring);
+    pub(crate) fn wake(&self) {
+        self.push(Call::Woken);
     }
 
     fn push(&self, call: Call) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if call != Call::Ring || !calls.contains(&Call::Ring) {
+        if call != Call::Woken || !calls.contains(&Call::Woken) {
             calls.push(call);
         }
         self.rung.notify_one();
@@ -48,9 +48,9 @@ impl Bell {
     }
 }
 
-/// Makes the console events that stand for `signals` ring `bell`. Tokio keeps the handler of close,
+/// Makes the console events that stand for `signals` ring `waker`. Tokio keeps the handler of close,
 /// log-off and shutdown events from returning, so that the system grants its few seconds.
-pub(crate) fn listen(bell: &'static Bell, signals: &[Signal]) -> io::Result<()> {
+pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()> {
     use tokio::signal::windows;
     let signals = signals.to_vec();
     std::thread::Builder::new().name("lifecycle-events".to_owned()).spawn(move || {
@@ -85,7 +85,7 @@ pub(crate) fn listen(bell: &'static Bell, signals: &[Signal]) -> io::Result<()> 
                 })
                 .await;
                 if signals.contains(&signal) {
-                    bell.push(Call::Signal(signal, None));
+                    waker.push(Call::Signal(signal, None));
                 }
             }
         });

@@ -11,13 +11,13 @@ use std::{
 use super::lifecycle::Lifecycle;
 use crate::{
     Signal,
-    os::{self, Bell},
+    os::{self, Waker},
 };
 
-/// The thread, and the signals that ring its bell.
+/// The thread, and the signals that ring its waker.
 #[derive(Default)]
 pub(crate) struct Supervisor {
-    bell: OnceLock<&'static Bell>,
+    waker: OnceLock<&'static Waker>,
     signals: Mutex<Signals>,
 }
 
@@ -31,9 +31,9 @@ struct Signals {
 
 impl Supervisor {
     /// Wakes the thread, if it has been started.
-    pub(crate) fn ring(&self) {
-        if let Some(bell) = self.bell.get() {
-            bell.ring();
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
         }
     }
 
@@ -49,37 +49,37 @@ impl Supervisor {
         signals: &[Signal],
     ) -> io::Result<()> {
         let mut known = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        let bell = match self.bell.get() {
-            Some(bell) => *bell,
+        let waker = match self.waker.get() {
+            Some(waker) => *waker,
             None => {
-                let bell: &'static Bell = Box::leak(Box::new(Bell::new()?));
+                let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
                 std::thread::Builder::new()
                     .name("lifecycle".to_owned())
-                    .spawn(move || serve(lifecycle, bell))?;
-                self.bell.get_or_init(|| bell)
+                    .spawn(move || serve(lifecycle, waker))?;
+                self.waker.get_or_init(|| waker)
             }
         };
         let new: Vec<_> =
             signals.iter().copied().filter(|signal| !known.installed.contains(signal)).collect();
         known.heeded = signals.to_vec();
         known.installed.extend(&new);
-        os::listen(bell, &new)
+        os::listen(waker, &new)
     }
 }
 
-fn serve(lifecycle: &'static Lifecycle, bell: &'static Bell) {
+fn serve(lifecycle: &'static Lifecycle, waker: &'static Waker) {
     loop {
         let mut wake = lifecycle.turn();
         if lifecycle.has_begun_unconfirmed() {
             // A signal from before `run` may not have been read yet.
-            for call in bell.wait(Some(Duration::ZERO)) {
+            for call in waker.wait(Some(Duration::ZERO)) {
                 lifecycle.call(call);
             }
             wake = lifecycle.turn();
             lifecycle.confirm_begin();
         }
         let timeout = wake.map(|wake| wake.saturating_sub(lifecycle.now()));
-        for call in bell.wait(timeout) {
+        for call in waker.wait(timeout) {
             lifecycle.call(call);
         }
     }

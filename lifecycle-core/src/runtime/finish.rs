@@ -101,7 +101,7 @@ impl Lifecycle {
         }
         let timeout = if records.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
         self.publication.wait(self.now() + timeout, report.clone());
-        self.ring();
+        self.wake();
         let hand_over = move |report: Report| {
             self.log.run(move |_| {
                 log_report(&report);

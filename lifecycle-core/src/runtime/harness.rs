@@ -56,7 +56,7 @@ impl RealTimeHold {
 }
 
 impl Stage {
-    pub(super) fn ring(&self) {
+    pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 
@@ -142,13 +142,13 @@ impl Lifecycle {
                 return;
             }
             timeout.renew();
-            let mut rung = pin!(stage.wake.notified());
+            let mut woken = pin!(stage.wake.notified());
             let Some(wake) = wake else {
-                rung.await;
+                woken.await;
                 continue;
             };
             let mut due = pin!(timeout.wait(wake.saturating_sub(self.now())));
-            let woken = poll_fn(|cx| match rung.as_mut().poll(cx) {
+            let woken = poll_fn(|cx| match woken.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(()),
                 Poll::Pending => due.as_mut().poll(cx),
             });

@@ -93,7 +93,8 @@ impl Lifecycle {
             let started = poll_timer.during(self.now(), start);
             let end = match started {
                 Ok(Ok(future)) => {
-                    let caught = Caught { lifecycle: self, poll_timer, future: admission.scope(future) };
+                    let caught =
+                        Caught { lifecycle: self, poll_timer, future: admission.scope(future) };
                     caught.instrument(span).await
                 }
                 Ok(Err(why)) => End::Skipped(why),

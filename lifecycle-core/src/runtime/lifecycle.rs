@@ -185,7 +185,7 @@ impl Lifecycle {
     /// Tells the machine, from any thread, without waiting.
     pub(crate) fn post(&self, input: Input) {
         self.push(Work::Input(input));
-        self.ring();
+        self.wake();
     }
 
     /// Has effects carried out that the machine decided outside of a turn.
@@ -193,14 +193,14 @@ impl Lifecycle {
         for effect in effects {
             self.push(Work::Effect(effect));
         }
-        self.ring();
+        self.wake();
     }
 
     /// Wakes whoever drives.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         match &self.stage {
-            Some(stage) => stage.ring(),
-            None => self.supervisor.ring(),
+            Some(stage) => stage.wake(),
+            None => self.supervisor.wake(),
         }
     }
 
@@ -215,7 +215,7 @@ impl Lifecycle {
         }
     }
 
-    /// Works off what has been posted and what time brings; says when the next turn is due.
+    /// Works off what has been posted and what time bwakes; says when the next turn is due.
     pub(crate) fn turn(&'static self) -> Option<Moment> {
         loop {
             let work = self.lock_inbox().pop_front();
