@@ -16,7 +16,7 @@ use crate::{
 
 /// The thread, and the signals that ring its waker.
 #[derive(Default)]
-pub(crate) struct Supervisor {
+pub(crate) struct Driver {
     waker: OnceLock<&'static Waker>,
     signals: Mutex<Signals>,
 }
@@ -26,10 +26,10 @@ struct Signals {
     /// Those whose handler is installed; it stays for the life of the process.
     installed: Vec<Signal>,
     /// Those that mean something.
-    heeded: Vec<Signal>,
+    listened: Vec<Signal>,
 }
 
-impl Supervisor {
+impl Driver {
     /// Wakes the thread, if it has been started.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.waker.get() {
@@ -38,8 +38,8 @@ impl Supervisor {
     }
 
     /// Whether `signal` means something to this lifecycle.
-    pub(crate) fn heeds(&self, signal: Signal) -> bool {
-        self.signals.lock().unwrap_or_else(PoisonError::into_inner).heeded.contains(&signal)
+    pub(crate) fn listens_for(&self, signal: Signal) -> bool {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).listened.contains(&signal)
     }
 
     /// Starts the thread unless it runs, and makes it hear `signals` and no others.
@@ -61,7 +61,7 @@ impl Supervisor {
         };
         let new: Vec<_> =
             signals.iter().copied().filter(|signal| !known.installed.contains(signal)).collect();
-        known.heeded = signals.to_vec();
+        known.listened = signals.to_vec();
         known.installed.extend(&new);
         os::listen(waker, &new)
     }

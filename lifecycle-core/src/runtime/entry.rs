@@ -56,7 +56,7 @@ fn end_if_answered(prepared: &Prepared) {
 fn hear(prepared: &Prepared) {
     let lifecycle = Lifecycle::process();
     lifecycle.machine().prepare(&prepared.settings, prepared.plan.worst_case());
-    if let Err(error) = lifecycle.supervisor.start(lifecycle, &prepared.settings.signals) {
+    if let Err(error) = lifecycle.driver.start(lifecycle, &prepared.settings.signals) {
         panic!("lifecycle: signals cannot be heard: {error}");
     }
 }

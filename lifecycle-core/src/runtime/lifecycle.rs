@@ -17,7 +17,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use super::{
-    clock::Clock, driver::Supervisor, finish::Publication, harness::Stage, log::Log,
+    clock::Clock, driver::Driver, finish::Publication, harness::Stage, log::Log,
     readiness::Readiness, registry::Registry, run::StartLine, watchdog::Watchdog,
 };
 use crate::machine::{Effect, Input, Machine, Moment};
@@ -39,7 +39,7 @@ pub(crate) struct Lifecycle {
     pub(crate) registry: Registry,
     pub(crate) readiness: Readiness,
     pub(crate) log: Log,
-    pub(crate) supervisor: Supervisor,
+    pub(crate) driver: Driver,
     pub(crate) runtime: OnceLock<Handle>,
     pub(crate) tasks: Mutex<HashMap<HookId, AbortHandle>>,
     /// The resource whose destructor runs, and since when.
@@ -106,7 +106,7 @@ impl Lifecycle {
             resources: Resources::default(),
             registry: Registry::default(),
             readiness: Readiness::default(),
-            supervisor: Supervisor::default(),
+            driver: Driver::default(),
             runtime: OnceLock::new(),
             tasks: Mutex::default(),
             dropping: Mutex::default(),
@@ -200,14 +200,14 @@ impl Lifecycle {
     pub(crate) fn wake(&self) {
         match &self.stage {
             Some(stage) => stage.wake(),
-            None => self.supervisor.wake(),
+            None => self.driver.wake(),
         }
     }
 
     /// Something woke the thread that drives.
     pub(crate) fn call(&self, call: Call) {
         if let Call::Signal(signal, sender) = call
-            && self.supervisor.heeds(signal)
+            && self.driver.listens_for(signal)
         {
             let by_key = signal == Signal::Int && !matches!(sender, Some(Sender::Process { .. }));
             let on_terminal = by_key && os::on_terminal();

@@ -217,7 +217,7 @@ impl Lifecycle {
         let plan = self.plan();
         plan.check().map_err(|error| error.to_string())?;
         if self.stage.is_none() {
-            self.supervisor
+            self.driver
                 .start(self, &settings.signals)
                 .map_err(|error| format!("signals cannot be heard: {error}"))?;
         }
