@@ -1,5 +1,5 @@
 //! What decides: a pure machine. What happened and when goes in, what is to be done comes out; it has no
-//! clock, no signal and no task of its own. The shell around it (`shell.rs`) carries the effects out.
+//! clock, no signal and no task of its own. The driver around it (`shell.rs`) carries the effects out.
 //!
 //! What it knows of a stop, of the drain, of signals and of exit codes stands in files of their own.
 
@@ -296,7 +296,7 @@ impl Machine {
         if self.finished.is_some() || self.resources_until.is_some() {
             return Err("the teardown is over");
         }
-        // Before the teardown has a plan, the shell still puts it together.
+        // Before the teardown has a plan, the driver still puts it together.
         let Some(teardown) = &mut self.teardown else { return Ok(Vec::new()) };
         Ok(teardown.extend(plan, now)?.into_iter().map(Effect::Step).collect())
     }

@@ -32,7 +32,7 @@ pub(crate) fn in_container() -> bool {
         || std::path::Path::new("/run/.containerenv").exists()
 }
 
-/// The shell that is PID 1 and this process's parent: it swallows the signals that are meant for us.
+/// The driver that is PID 1 and this process's parent: it swallows the signals that are meant for us.
 #[cfg(unix)]
 pub(crate) fn shell_as_pid_1() -> Option<String> {
     const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "busybox"];

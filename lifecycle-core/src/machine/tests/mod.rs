@@ -1,6 +1,6 @@
 //! Tests of the pure machine and the pure teardown, on a clock that jumps.
 //!
-//! `simulator` does what the shell does; `plans` makes plans; the rest asks one question a file.
+//! `simulator` does what the driver does; `plans` makes plans; the rest asks one question a file.
 
 mod budget;
 mod deadline;

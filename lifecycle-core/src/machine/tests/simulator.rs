@@ -1,4 +1,4 @@
-//! A machine, and around it what the shell does, without threads, tasks or time of its own: the clock
+//! A machine, and around it what the driver does, without threads, tasks or time of its own: the clock
 //! jumps to whatever is due next.
 
 use std::collections::{BTreeMap, HashMap};
@@ -202,7 +202,7 @@ impl Simulator {
         }
     }
 
-    /// As the shell does it: the answer to an effect is handled before the effect after it.
+    /// As the driver does it: the answer to an effect is handled before the effect after it.
     pub(super) fn handle(&mut self, input: Input) {
         let tick = matches!(input, Input::Tick);
         let facts = Facts { now: self.now, in_flight: self.in_flight };
