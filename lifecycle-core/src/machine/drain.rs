@@ -80,7 +80,7 @@ impl Machine {
             Run::Polling => false,
             Run::Over(_) => true,
         };
-        drain.time_is_up |= self.hurried || drain.until.is_some_and(|until| until <= now);
+        drain.time_is_up |= self.drain_skipped || drain.until.is_some_and(|until| until <= now);
         let time_is_up = drain.time_is_up;
         let idle = in_flight == 0;
         match drain.dropping {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Effect, ExitWhy, Machine, exit_code::exit_code_of};
 use crate::{
     Reason, Sender, Signal,
-    machine::{Meaning, Moment},
+    machine::{Moment, SignalAction},
 };
 
 /// Signals this close to the last counted one are one with it.
@@ -19,7 +19,7 @@ const HEARD: usize = 64;
 pub(crate) struct Heard {
     pub(crate) signal: Signal,
     pub(crate) at: Moment,
-    pub(crate) meaning: Meaning,
+    pub(crate) action: SignalAction,
 }
 
 impl Machine {
@@ -39,30 +39,30 @@ impl Machine {
         let climbs =
             signal == Signal::Int || (signal == Signal::Term && self.settings.escalate_on_term);
         let merged = self.last_counted.is_some_and(|last| now.saturating_sub(last) < MERGE);
-        let meaning = if merged {
-            Meaning::Merged
+        let action = if merged {
+            SignalAction::Merged
         } else if self.finished.is_some() {
-            Meaning::Exits
+            SignalAction::Exits
         } else if self.stop.is_none() {
-            Meaning::Stops
+            SignalAction::Stops
         } else if !climbs {
-            Meaning::Repeated
-        } else if self.hurried {
-            Meaning::Exits
+            SignalAction::Repeated
+        } else if self.drain_skipped {
+            SignalAction::Exits
         } else {
-            Meaning::Hurries
+            SignalAction::SkipsDrain
         };
-        effects.push(Effect::Heard { signal, sender, meaning });
+        effects.push(Effect::Heard { signal, sender, action });
         if self.heard.len() < HEARD {
-            self.heard.push(Heard { signal, at: now, meaning });
+            self.heard.push(Heard { signal, at: now, action });
         }
-        match meaning {
-            Meaning::Merged | Meaning::Repeated => return,
-            Meaning::Stops => {
+        match action {
+            SignalAction::Merged | SignalAction::Repeated => return,
+            SignalAction::Stops => {
                 self.request(now, Reason::Signal { signal, sender }, on_terminal, effects)
             }
-            Meaning::Hurries => self.hurried = true,
-            Meaning::Exits => {
+            SignalAction::SkipsDrain => self.drain_skipped = true,
+            SignalAction::Exits => {
                 let why = if self.finished.is_some() {
                     ExitWhy::AfterRun(signal)
                 } else {

@@ -25,7 +25,7 @@ use self::{
     stop::Stop,
 };
 pub(crate) use self::{
-    signal_action::{LAST_RUNG, Meaning},
+    signal_action::{LAST_RUNG, SignalAction},
     teardown::{ABORT_GRACE, End, Moment, Phase, Step, Teardown},
 };
 
@@ -84,7 +84,7 @@ pub(crate) enum Effect {
     Heard {
         signal: Signal,
         sender: Option<Sender>,
-        meaning: Meaning,
+        action: SignalAction,
     },
     /// Refuse fresh work, and say who listened: `Input::GateClosed`.
     CloseGate,
@@ -132,7 +132,7 @@ pub(crate) struct Machine {
     under_main: bool,
     state: State,
     stop: Option<Stop>,
-    hurried: bool,
+    drain_skipped: bool,
     last_counted: Option<Moment>,
     heard: Vec<Heard>,
     run: Run,
@@ -166,7 +166,7 @@ impl Machine {
             under_main: false,
             state: State::Starting,
             stop: None,
-            hurried: false,
+            drain_skipped: false,
             last_counted: None,
             heard: Vec::new(),
             run: Run::Before,
@@ -282,8 +282,8 @@ impl Machine {
     }
 
     /// Whether a signal ended the delay or the drain.
-    pub(crate) const fn is_hurried(&self) -> bool {
-        self.hurried
+    pub(crate) const fn is_drain_skipped(&self) -> bool {
+        self.drain_skipped
     }
 
     /// Whether the process has to end soon after the report.
@@ -385,7 +385,7 @@ impl Machine {
         }
         if self.state == State::Delaying {
             let over = self.stop.as_ref().is_some_and(|stop| stop.delay_until <= now);
-            if over || self.hurried || matches!(self.run, Run::Over(_)) {
+            if over || self.drain_skipped || matches!(self.run, Run::Over(_)) {
                 self.begin_drain(now, effects);
             }
         }

@@ -3,7 +3,7 @@ pub(crate) const LAST_RUNG: &str = "ends the process now";
 
 /// What a signal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum SignalAction {
     /// It asked for the stop.
     Stops,
     /// It came with the one before.
@@ -11,19 +11,19 @@ pub(crate) enum Meaning {
     /// A repeated request to stop changes nothing.
     Repeated,
     /// The delay and the drain end now.
-    Hurries,
+    SkipsDrain,
     /// The process ends now.
     Exits,
 }
 
-impl Meaning {
+impl SignalAction {
     /// What it did, in words.
     pub(crate) const fn did(self) -> &'static str {
         match self {
             Self::Stops => "asks for a graceful stop",
             Self::Merged => "came with the one before, and is one with it",
             Self::Repeated => "changes nothing: the stop is under way",
-            Self::Hurries => "ends the delay and the drain now; hooks still run",
+            Self::SkipsDrain => "ends the delay and the drain now; hooks still run",
             Self::Exits => LAST_RUNG,
         }
     }
@@ -35,7 +35,7 @@ impl Meaning {
             Self::Merged | Self::Repeated => {
                 "Ctrl-C climbs: it ends the drain, and then the process"
             }
-            Self::Hurries => "Ctrl-C again to exit at once",
+            Self::SkipsDrain => "Ctrl-C again to exit at once",
             Self::Exits => "",
         }
     }

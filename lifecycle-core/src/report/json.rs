@@ -6,7 +6,7 @@ use super::{DrainReport, HookReport, Inner, Report, SignalReport};
 
 /// What the member `format` says.
 pub(super) const FORMAT: &str = "lifecycle.report";
-/// Goes up when a member changes its meaning or goes; new members alone do not change it.
+/// Goes up when a member changes its action or goes; new members alone do not change it.
 pub(super) const VERSION: u64 = 1;
 
 impl Report {
@@ -85,8 +85,15 @@ fn signal_json(signal: &SignalReport) -> Json {
 }
 
 fn drain_json(drain: &DrainReport) -> Json {
-    let DrainReport { delay, took, timed_out, hurried, main_did_not_return, sites, in_flight } =
-        drain;
+    let DrainReport {
+        delay,
+        took,
+        timed_out,
+        drain_skipped,
+        main_did_not_return,
+        sites,
+        in_flight,
+    } = drain;
     let point = |(at, count): &_| {
         Json::Object(vec![("at_seconds", Json::Seconds(*at)), ("count", Json::from(*count))])
     };
@@ -94,7 +101,7 @@ fn drain_json(drain: &DrainReport) -> Json {
         ("delay_seconds", (*delay).into()),
         ("took_seconds", (*took).into()),
         ("timed_out", (*timed_out).into()),
-        ("hurried", (*hurried).into()),
+        ("hurried", (*drain_skipped).into()),
         ("main_did_not_return", (*main_did_not_return).into()),
         ("sites", Json::List(sites.iter().map(site_json).collect())),
         ("in_flight", Json::List(in_flight.iter().map(point).collect())),

@@ -78,7 +78,7 @@ pub struct DrainReport {
     pub(crate) delay: Duration,
     pub(crate) took: Duration,
     pub(crate) timed_out: bool,
-    pub(crate) hurried: bool,
+    pub(crate) drain_skipped: bool,
     pub(crate) main_did_not_return: bool,
     pub(crate) sites: Vec<SiteReport>,
     pub(crate) in_flight: Vec<(Duration, usize)>,
@@ -352,7 +352,7 @@ impl DrainReport {
     pub(crate) fn main_line(&self) -> Option<String> {
         self.main_did_not_return.then(|| {
             let took = self.took;
-            if self.hurried {
+            if self.drain_skipped {
                 format!("a signal ended the drain after {took:.1?}: main was not waited for")
             } else {
                 format!("main was told to drain and did not return within {took:.1?}: it was not waited for")

@@ -184,7 +184,7 @@ impl DrainJson {
             delay: self.delay_seconds,
             took: self.took_seconds,
             timed_out: self.timed_out,
-            hurried: self.hurried,
+            drain_skipped: self.hurried,
             main_did_not_return: self.main_did_not_return,
             sites: self.sites.into_iter().map(SiteJson::into_site).collect(),
             in_flight: self

@@ -405,7 +405,7 @@ mod json {
                 delay: ms(5_000),
                 took: ms(41),
                 timed_out: true,
-                hurried: true,
+                drain_skipped: true,
                 main_did_not_return: true,
                 sites: vec![SiteReport::for_tests("orders::place_order", 3, ms(70))],
                 in_flight: vec![(ms(5_000), 3), (ms(5_041), 0)],

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::lifecycle::Lifecycle;
-use crate::machine::{Effect, Facts, Input, Meaning, Step};
+use crate::machine::{Effect, Facts, Input, SignalAction, Step};
 use crate::{Event, Sender, Signal, SourceLocation, declare::site::SiteEntry};
 
 impl Lifecycle {
@@ -41,7 +41,7 @@ impl Lifecycle {
     fn carry_out(&'static self, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Enter(state) => self.enter(state),
-            Effect::Heard { signal, sender, meaning } => self.heard(signal, sender, meaning),
+            Effect::Heard { signal, sender, action } => self.heard(signal, sender, action),
             Effect::CloseGate => {
                 // Those who listen are told by the very closing, and some are gone the moment they know.
                 let told = self.gate.listeners();
@@ -140,11 +140,11 @@ impl Lifecycle {
         }
     }
 
-    fn heard(&self, signal: Signal, sender: Option<Sender>, meaning: Meaning) {
-        if meaning == Meaning::Exits {
+    fn heard(&self, signal: Signal, sender: Option<Sender>, action: SignalAction) {
+        if action == SignalAction::Exits {
             self.announce_exit();
         }
-        self.tell(Event::Signal { signal, sender, did: meaning.did(), next: meaning.next() });
+        self.tell(Event::Signal { signal, sender, did: action.did(), next: action.next() });
     }
 
     fn progress(&self) {

@@ -252,7 +252,7 @@ impl Lifecycle {
                 drain.ended.unwrap_or(now).saturating_sub(drain.began)
             }),
             timed_out: drain.is_some_and(|drain| drain.timed_out),
-            hurried: machine.is_hurried(),
+            drain_skipped: machine.is_drain_skipped(),
             main_did_not_return,
             sites,
             in_flight: drain.map_or_else(Vec::new, |drain| {
@@ -266,7 +266,7 @@ impl Lifecycle {
         let signals = machine.heard().iter().map(|heard| SignalReport {
             signal: heard.signal,
             at: since(heard.at),
-            did: heard.meaning.did().to_owned(),
+            did: heard.action.did().to_owned(),
         });
         let signals = signals.collect();
         let mut problems = problems(&machine, &hooks, &drain);
@@ -359,7 +359,7 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
         problems.push(format!("the application asked for a stop as a failure: {why}"));
     }
     for site in drain.sites.iter().filter(|site| site.abandoned() > 0) {
-        problems.push(abandoned_line(site, drain.hurried));
+        problems.push(abandoned_line(site, drain.drain_skipped));
     }
     for hook in hooks.iter().filter(|hook| machine.is_unclean(&hook.outcome)) {
         problems.push(format!(
@@ -370,8 +370,8 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
     problems
 }
 
-fn abandoned_line(site: &SiteReport, hurried: bool) -> String {
-    let when = if hurried { "a signal ended the drain" } else { "the drain's time was up" };
+fn abandoned_line(site: &SiteReport, skipped: bool) -> String {
+    let when = if skipped { "a signal ended the drain" } else { "the drain's time was up" };
     format!(
         "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} finished \
          later",

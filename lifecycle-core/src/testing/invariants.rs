@@ -80,7 +80,7 @@ impl Law {
 
     fn check_drain(&self, report: &Report) -> Result<(), String> {
         let drain = report.drain();
-        if drain.abandoned() == 0 || drain.hurried {
+        if drain.abandoned() == 0 || drain.drain_skipped {
             return Ok(());
         }
         let promised = self.promised_drain(drain.delay()).unwrap_or(Duration::MAX);

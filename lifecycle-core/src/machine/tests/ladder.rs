@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    super::{Effect, ExitWhy, Input, MainEnd, Meaning},
+    super::{Effect, ExitWhy, Input, MainEnd, SignalAction},
     Simulator, ms,
     plans::{chain, id},
     simulator::{Does, Main},
 };
 use crate::{Config, Platform, Reason, Signal, State};
-use Meaning::{Exits, Hurries, Merged, Repeated, Stops};
 use Signal::{Hup, Int, Quit, Term};
+use SignalAction::{Exits, Merged, Repeated, SkipsDrain, Stops};
 
 const SIGNALS: [Signal; 4] = [Hup, Int, Quit, Term];
 
@@ -26,12 +26,12 @@ fn slow(config: Config) -> Simulator {
 }
 
 /// What each signal meant.
-fn meanings(simulator: &Simulator) -> Vec<Meaning> {
-    let meaning = |(_, effect): &(Duration, Effect)| match effect {
-        Effect::Heard { meaning, .. } => Some(*meaning),
+fn meanings(simulator: &Simulator) -> Vec<SignalAction> {
+    let action = |(_, effect): &(Duration, Effect)| match effect {
+        Effect::Heard { action, .. } => Some(*action),
         _ => None,
     };
-    simulator.trace.iter().filter_map(meaning).collect()
+    simulator.trace.iter().filter_map(action).collect()
 }
 
 fn code(signal: Signal) -> u8 {
@@ -83,13 +83,13 @@ fn climbing_does_not_depend_on_the_state() {
                 // At the very end the signal was there first.
                 let expected = match () {
                     () if second_at > 12_000 => Exits,
-                    () if climbs(second) => Hurries,
+                    () if climbs(second) => SkipsDrain,
                     () => Repeated,
                 };
                 assert_eq!(meanings(&simulator), [Stops, expected], "{second} at {second_at}");
                 if expected == Exits {
                     assert_eq!(simulator.exited(), Some((ms(second_at), code(second))));
-                } else if expected == Hurries {
+                } else if expected == SkipsDrain {
                     third(simulator, second_at, climbs);
                 }
             }
@@ -141,24 +141,29 @@ fn repeats_are_one_with_the_last_that_counted() {
     // Each signal with its moment, and what it means.
     for script in [
         // Within 500 ms of the first, whatever they are.
-        vec![(Term, 0, Stops), (Int, 1, Merged), (Int, 499, Merged), (Int, 500, Hurries)],
+        vec![(Term, 0, Stops), (Int, 1, Merged), (Int, 499, Merged), (Int, 500, SkipsDrain)],
         vec![(Term, 0, Stops), (Term, 0, Merged), (Hup, 499, Merged), (Term, 500, Repeated)],
         // What was merged or changed nothing does not count: the window does not move.
         vec![
             (Int, 0, Stops),
             (Int, 400, Merged),
-            (Int, 600, Hurries),
+            (Int, 600, SkipsDrain),
             (Int, 1_099, Merged),
             (Int, 1_100, Exits),
         ],
-        vec![(Term, 0, Stops), (Term, 1_000, Repeated), (Int, 1_001, Hurries), (Int, 1_501, Exits)],
+        vec![
+            (Term, 0, Stops),
+            (Term, 1_000, Repeated),
+            (Int, 1_001, SkipsDrain),
+            (Int, 1_501, Exits),
+        ],
         // A manager that sends TERM every second never climbs.
         (0..9).map(|n| (Term, 1_000 * n, if n == 0 { Stops } else { Repeated })).collect(),
         vec![
             (Hup, 0, Stops),
             (Hup, 900, Repeated),
             (Quit, 901, Repeated),
-            (Int, 902, Hurries),
+            (Int, 902, SkipsDrain),
             (Int, 1_402, Exits),
         ],
     ] {
@@ -167,7 +172,7 @@ fn repeats_are_one_with_the_last_that_counted() {
             simulator.signal_at(ms(*at), *signal);
         }
         simulator.run_until(ms(8_000));
-        let expected: Vec<_> = script.iter().map(|(.., meaning)| *meaning).collect();
+        let expected: Vec<_> = script.iter().map(|(.., action)| *action).collect();
         assert_eq!(meanings(&simulator), expected, "{script:?}");
     }
 }
@@ -179,20 +184,20 @@ fn term_climbs_where_that_was_asked_for() {
         simulator.signal_at(ms(at), Term);
     }
     simulator.run();
-    assert_eq!(meanings(&simulator), [Stops, Merged, Hurries, Merged, Exits]);
+    assert_eq!(meanings(&simulator), [Stops, Merged, SkipsDrain, Merged, Exits]);
     assert_eq!(simulator.exited(), Some((ms(1_200), 143)));
 }
 
 /// A request is no signal: nothing merges with it, and the first signal after it climbs.
 #[test]
 fn a_signal_after_a_request_climbs() {
-    for (signal, meaning) in [(Int, Hurries), (Term, Repeated), (Hup, Repeated)] {
+    for (signal, action) in [(Int, SkipsDrain), (Term, Repeated), (Hup, Repeated)] {
         let mut simulator = slow(Config::new());
         simulator.request("over");
         simulator.request("again");
         simulator.signal_at(ms(1), signal);
         simulator.run_until(ms(1));
-        assert_eq!(meanings(&simulator), [meaning]);
+        assert_eq!(meanings(&simulator), [action]);
         assert_eq!(
             simulator.machine.stop().map(|stop| stop.reason.clone()),
             Some(Reason::requested("over")),

@@ -201,7 +201,7 @@ pub(super) fn report(count: usize) -> Report {
             delay: ms(1_000),
             took: ms(2_500),
             timed_out: !is_clean,
-            hurried: false,
+            drain_skipped: false,
             main_did_not_return: false,
             sites: vec![SiteReport::for_tests("orders::http::place_order", 8, ms(2_300))],
             in_flight,

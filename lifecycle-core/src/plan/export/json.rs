@@ -6,7 +6,7 @@ use super::super::{Plan, PlannedHook};
 
 /// What the member `format` says.
 pub(crate) const FORMAT: &str = "lifecycle.plan";
-/// Goes up when a member changes its meaning or goes; new members alone do not change it.
+/// Goes up when a member changes its action or goes; new members alone do not change it.
 pub(crate) const VERSION: u64 = 1;
 
 impl Plan {

@@ -71,7 +71,7 @@ fn label(hook: &PlannedHook) -> String {
     format!("{}<br/>{}", escaped(&hook.name), times(hook))
 }
 
-/// Mermaid's own entities: all that has a meaning to it, or to the HTML that it makes.
+/// Mermaid's own entities: all that has a action to it, or to the HTML that it makes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in plain(text).chars() {
