@@ -102,7 +102,7 @@ impl Config {
         self
     }
 
-    /// Whether a repeated SIGTERM climbs the ladder as SIGINT does. Default: no, as managers and wrappers
+    /// Whether a repeated SIGTERM escalates as SIGINT does. Default: no, as managers and wrappers
     /// send it twice.
     pub fn escalate_on_term(mut self, escalate: bool) -> Self {
         self.escalate_on_term = escalate;

@@ -1,4 +1,4 @@
-//! The ladder: the first signal asks for a stop; an interrupt after it ends the delay and the drain; one more
+//! Escalation: the first signal asks for a stop; an interrupt after it ends the delay and the drain; one more
 //! ends the process. Signals within `MERGE` of the last one that counted are that one.
 
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Machine {
         on_terminal: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let climbs =
+        let escalates =
             signal == Signal::Int || (signal == Signal::Term && self.settings.escalate_on_term);
         let merged = self.last_counted.is_some_and(|last| now.saturating_sub(last) < MERGE);
         let action = if merged {
@@ -45,7 +45,7 @@ impl Machine {
             SignalAction::Exits
         } else if self.stop.is_none() {
             SignalAction::Stops
-        } else if !climbs {
+        } else if !escalates {
             SignalAction::Repeated
         } else if self.drain_skipped {
             SignalAction::Exits
@@ -66,7 +66,7 @@ impl Machine {
                 let why = if self.finished.is_some() {
                     ExitWhy::AfterRun(signal)
                 } else {
-                    ExitWhy::LastRung(signal)
+                    ExitWhy::LastStep(signal)
                 };
                 effects.push(Effect::Exit { code: exit_code_of(signal), why });
             }

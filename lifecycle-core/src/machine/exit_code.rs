@@ -4,7 +4,7 @@ use super::{Machine, MainEnd, Run};
 use crate::{Reason, Signal};
 
 impl Machine {
-    /// The exit code, by the precedence of the codes: 128 + n by the last rung is no report's.
+    /// The exit code, by the precedence of the codes: 128 + n by the last step is no report's.
     pub(crate) fn exit_code(&self, abandoned: bool) -> u8 {
         let reason = self.stop.as_ref().map(|stop| &stop.reason);
         let main_returned = matches!(self.run, Run::Over(MainEnd::Returned));

@@ -25,7 +25,7 @@ use self::{
     stop::Stop,
 };
 pub(crate) use self::{
-    signal_action::{LAST_RUNG, SignalAction},
+    signal_action::{LAST_STEP, SignalAction},
     teardown::{ABORT_GRACE, End, Moment, Phase, Step, Teardown},
 };
 
@@ -105,7 +105,7 @@ pub(crate) enum Effect {
     Finish,
     /// The deadline passed: say who holds the process, and end it with 124.
     Breach,
-    /// End the process, as a signal asked for the last rung or the exit timeout passed.
+    /// End the process, as a signal asked for the last step or the exit timeout passed.
     Exit {
         code: u8,
         why: ExitWhy,
@@ -114,7 +114,7 @@ pub(crate) enum Effect {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitWhy {
-    LastRung(Signal),
+    LastStep(Signal),
     AfterRun(Signal),
     Leaked,
 }

@@ -12,12 +12,12 @@ use crate::Signal;
 /// A queue with a condition variable.
 pub(crate) struct Waker {
     calls: Mutex<Vec<Call>>,
-    rung: Condvar,
+    woken: Condvar,
 }
 
 impl Waker {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { calls: Mutex::default(), rung: Condvar::new() })
+        Ok(Self { calls: Mutex::default(), woken: Condvar::new() })
     }
 
     pub(crate) fn wake(&self) {
@@ -29,7 +29,7 @@ impl Waker {
         if call != Call::Woken || !calls.contains(&Call::Woken) {
             calls.push(call);
         }
-        self.rung.notify_one();
+        self.woken.notify_one();
     }
 
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Vec<Call> {
@@ -37,12 +37,12 @@ impl Waker {
         let nothing = |calls: &mut Vec<Call>| calls.is_empty();
         let mut calls = match timeout {
             Some(timeout) => {
-                self.rung
+                self.woken
                     .wait_timeout_while(calls, timeout, nothing)
                     .unwrap_or_else(PoisonError::into_inner)
                     .0
             }
-            None => self.rung.wait_while(calls, nothing).unwrap_or_else(PoisonError::into_inner),
+            None => self.woken.wait_while(calls, nothing).unwrap_or_else(PoisonError::into_inner),
         };
         std::mem::take(&mut calls)
     }

@@ -33,44 +33,44 @@ pub(super) fn packed(count: usize, edges: &[(usize, usize)], size: [f64; 2], mos
 }
 
 /// What hangs together.
-struct Part {
+struct Fault {
     members: Vec<usize>,
     /// By their places among the members.
     edges: Vec<(usize, usize)>,
 }
 
 /// The connected parts, by their first members.
-fn parts(count: usize, edges: &[(usize, usize)]) -> Vec<Part> {
+fn parts(count: usize, edges: &[(usize, usize)]) -> Vec<Fault> {
     let mut beside: Vec<Vec<usize>> = vec![Vec::new(); count];
     for &(from, to) in edges {
         beside[from].push(to);
         beside[to].push(from);
     }
-    let mut part_of = vec![usize::MAX; count];
+    let mut fault_of = vec![usize::MAX; count];
     let mut found = 0;
     for first in 0..count {
-        if part_of[first] != usize::MAX {
+        if fault_of[first] != usize::MAX {
             continue;
         }
         let mut next = vec![first];
         while let Some(node) = next.pop() {
-            if part_of[node] == usize::MAX {
-                part_of[node] = found;
+            if fault_of[node] == usize::MAX {
+                fault_of[node] = found;
                 next.extend(&beside[node]);
             }
         }
         found += 1;
     }
-    let mut parts: Vec<Part> =
-        (0..found).map(|_| Part { members: Vec::new(), edges: Vec::new() }).collect();
+    let mut parts: Vec<Fault> =
+        (0..found).map(|_| Fault { members: Vec::new(), edges: Vec::new() }).collect();
     let mut place = vec![0; count];
     for node in 0..count {
-        let members = &mut parts[part_of[node]].members;
+        let members = &mut parts[fault_of[node]].members;
         place[node] = members.len();
         members.push(node);
     }
     for &(from, to) in edges {
-        parts[part_of[from]].edges.push((place[from], place[to]));
+        parts[fault_of[from]].edges.push((place[from], place[to]));
     }
     parts
 }

@@ -89,14 +89,14 @@ impl Lifecycle {
         let records = {
             let mut machine = self.machine();
             machine.set_final_code(report.exit_code());
-            Records::wanted_by(machine.settings()).filter(|_| self.stage.is_none())
+            Records::wanted_by(machine.settings()).filter(|_| self.harness.is_none())
         };
         let main_line = report.drain().main_line();
         if let Some(line) = &main_line {
             self.warn(line);
         }
         self.say_all(main_line.iter().chain(report.problems()));
-        if self.stage.is_none() && os::stderr_is_terminal() {
+        if self.harness.is_none() && os::stderr_is_terminal() {
             os::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
         }
         let timeout = if records.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
@@ -131,7 +131,7 @@ impl Lifecycle {
         );
         self.announce_exit();
         self.say_all(std::iter::once(&first).chain(&culprits));
-        if self.stage.is_some() {
+        if self.harness.is_some() {
             return self.cut(None, culprits);
         }
         self.leave_records(culprits, None);
@@ -140,7 +140,7 @@ impl Lifecycle {
 
     pub(crate) fn exit(&'static self, code: u8, why: ExitWhy) {
         let first = match why {
-            ExitWhy::LastRung(signal) => format!("{signal} again: exit {code} at once"),
+            ExitWhy::LastStep(signal) => format!("{signal} again: exit {code} at once"),
             ExitWhy::AfterRun(signal) => {
                 format!("{signal} after the lifecycle had stopped: exit {code} at once")
             }
@@ -158,10 +158,10 @@ impl Lifecycle {
             if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
         self.announce_exit();
         self.say_all(std::iter::once(&first).chain(&culprits));
-        if self.stage.is_some() {
+        if self.harness.is_some() {
             return self.cut(Some(code), culprits);
         }
-        if matches!(why, ExitWhy::LastRung(_)) {
+        if matches!(why, ExitWhy::LastStep(_)) {
             self.leave_records(culprits, Some(code));
         }
         end_process(code)
@@ -183,7 +183,7 @@ impl Lifecycle {
     /// From before the first word about how the process ends now: main may return meanwhile, and must not
     /// make that a lie.
     pub(crate) fn announce_exit(&self) {
-        if self.stage.is_none() {
+        if self.harness.is_none() {
             os::announce_exit();
         }
     }

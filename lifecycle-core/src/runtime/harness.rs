@@ -1,7 +1,7 @@
 //! What a test makes of a lifecycle: it is driven by a task on the clock of the test's runtime, has no
 //! thread of its own, plays the parts of hooks, and shows as an exit code what would end a process.
 
-#![cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test makes a stage"))]
+#![cfg_attr(not(feature = "testing"), allow(dead_code, reason = "only a test makes a harness"))]
 
 use std::{
     any::TypeId,
@@ -25,15 +25,15 @@ use crate::{State, declare::HookId, plan::PlannedHook};
 
 /// What the lifecycle of a test has besides.
 #[derive(Default)]
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     wake: Notify,
-    parts: Mutex<HashMap<HookId, Part>>,
+    faults: Mutex<HashMap<HookId, Fault>>,
     /// The hooks that wait for something outside of the runtime.
     outside: Mutex<HashSet<HookId>>,
 }
 
 /// What a hook does instead of its own work.
-pub(crate) enum Part {
+pub(crate) enum Fault {
     /// This.
     Play(Box<dyn FnOnce() -> HookFuture + Send>),
     /// It blocks its thread for so long: it cannot be stopped, and then it ends by itself.
@@ -55,34 +55,34 @@ impl RealTimeHold {
     }
 }
 
-impl Stage {
+impl Harness {
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 
-    fn give(&self, hook: HookId, part: Part) {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).insert(hook, part);
+    fn give(&self, hook: HookId, fault: Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(hook, fault);
     }
 
     fn outside(&self) -> MutexGuard<'_, HashSet<HookId>> {
         self.outside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn has_parts(&self) -> bool {
-        !self.parts.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    fn has_faults(&self) -> bool {
+        !self.faults.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    pub(super) fn part_of(&self, hook: HookId) -> Option<Part> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner).remove(&hook)
+    pub(super) fn fault_of(&self, hook: HookId) -> Option<Fault> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).remove(&hook)
     }
 }
 
 impl Lifecycle {
     /// Starts what a hook does instead of its own work. It needs no resources.
-    pub(super) fn launch_part(&'static self, hook: &PlannedHook, part: Part) {
-        match part {
-            Part::Play(play) => self.launch_task(hook.id(), hook.name(), move || Ok(play())),
-            Part::Block(duration) => {
+    pub(super) fn launch_fault(&'static self, hook: &PlannedHook, fault: Fault) {
+        match fault {
+            Fault::Play(play) => self.launch_task(hook.id(), hook.name(), move || Ok(play())),
+            Fault::Block(duration) => {
                 let announce = Announce { lifecycle: self, id: hook.id(), end: None };
                 let blocked = async move {
                     tokio::time::sleep(duration).await;
@@ -97,14 +97,14 @@ impl Lifecycle {
 
     /// Holds the clock of a test for a thread.
     pub(super) fn stand_by(&self) -> Option<RealTimeHold> {
-        self.stage.as_ref()?;
+        self.harness.as_ref()?;
         self.runtime.get().map(RealTimeHold::new)
     }
 
     /// The hook's own work, which holds the clock of a test where it waits for something outside.
     pub(super) fn standing_by(&self, hook: HookId, work: HookFuture) -> HookFuture {
-        let is_outside = |stage: &Stage| stage.outside().contains(&hook);
-        if !self.stage.as_ref().is_some_and(is_outside) {
+        let is_outside = |harness: &Harness| harness.outside().contains(&hook);
+        if !self.harness.as_ref().is_some_and(is_outside) {
             return work;
         }
         let stand_by = self.stand_by();
@@ -131,7 +131,7 @@ impl Lifecycle {
 
     /// Drives the lifecycle until its report is final.
     pub(crate) async fn drive(&'static self) {
-        let Some(stage) = &self.stage else { return };
+        let Some(harness) = &self.harness else { return };
         let mut timeout = ClockGuard::new();
         loop {
             let wake = self.turn();
@@ -142,7 +142,7 @@ impl Lifecycle {
                 return;
             }
             timeout.renew();
-            let mut woken = pin!(stage.wake.notified());
+            let mut woken = pin!(harness.wake.notified());
             let Some(wake) = wake else {
                 woken.await;
                 continue;
@@ -157,26 +157,26 @@ impl Lifecycle {
     }
 
     /// Whether a hook was given something else to do.
-    pub(crate) fn has_parts(&self) -> bool {
-        self.stage.as_ref().is_some_and(Stage::has_parts)
+    pub(crate) fn has_faults(&self) -> bool {
+        self.harness.as_ref().is_some_and(Harness::has_faults)
     }
 
     /// Gives a hook something else to do.
-    pub(crate) fn play_part(&self, hook: HookId, part: Part) {
-        if let Some(stage) = &self.stage {
-            stage.give(hook, part);
+    pub(crate) fn inject_fault(&self, hook: HookId, fault: Fault) {
+        if let Some(harness) = &self.harness {
+            harness.give(hook, fault);
         }
     }
 
     /// The clock stands still while these hooks do their own work.
     pub(crate) fn wait_outside(&self, markers: Vec<TypeId>) {
-        if let Some(stage) = &self.stage {
-            stage.outside().extend(markers.into_iter().map(HookId::Declared));
+        if let Some(harness) = &self.harness {
+            harness.outside().extend(markers.into_iter().map(HookId::Declared));
         }
     }
 
     /// The test is over: what nobody took goes now, also where it was never run.
-    pub(crate) fn strike(&self) {
+    pub(crate) fn clean_up(&self) {
         for leftover in self.resources.leftovers() {
             leftover.drop_value();
         }

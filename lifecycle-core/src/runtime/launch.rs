@@ -30,8 +30,8 @@ impl Lifecycle {
     /// Starts `hook`, which will be cancelled after `timeout`.
     pub(crate) fn launch(&'static self, hook: &PlannedHook, timeout: Duration) {
         let id = hook.id();
-        if let Some(part) = self.stage.as_ref().and_then(|stage| stage.part_of(id)) {
-            self.launch_part(hook, part);
+        if let Some(fault) = self.harness.as_ref().and_then(|harness| harness.fault_of(id)) {
+            self.launch_fault(hook, fault);
             return;
         }
         self.resources.began(id);

@@ -17,7 +17,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use super::{
-    clock::Clock, driver::Driver, finish::Publication, harness::Stage, log::Log,
+    clock::Clock, driver::Driver, finish::Publication, harness::Harness, log::Log,
     readiness::Readiness, registry::Registry, run::StartLine, watchdog::Watchdog,
 };
 use crate::machine::{Effect, Input, Machine, Moment};
@@ -55,7 +55,7 @@ pub(crate) struct Lifecycle {
     /// Where those asked who listened when the drain began.
     pub(crate) told: OnceLock<Vec<SourceLocation>>,
     /// Where this is the lifecycle of a test.
-    pub(crate) stage: Option<Stage>,
+    pub(crate) harness: Option<Harness>,
     clock: Clock,
     machine: Mutex<Machine>,
     inbox: Mutex<VecDeque<Work>>,
@@ -90,18 +90,18 @@ impl Lifecycle {
 
     /// A new one. It is never freed: that of the process lives as long as it, and what a test's holds is
     /// dropped with its scenario.
-    pub(crate) fn make(gate: Arc<Gate>, clock: Clock, stage: Option<Stage>) -> &'static Self {
-        let lifecycle: &'static Self = Box::leak(Box::new(Self::new(gate, clock, stage)));
+    pub(crate) fn make(gate: Arc<Gate>, clock: Clock, harness: Option<Harness>) -> &'static Self {
+        let lifecycle: &'static Self = Box::leak(Box::new(Self::new(gate, clock, harness)));
         lifecycle.gate.set_owner(lifecycle);
         lifecycle.gate.set_observer(Arc::new(Observer(lifecycle)));
         lifecycle
     }
 
-    fn new(gate: Arc<Gate>, clock: Clock, stage: Option<Stage>) -> Self {
-        let (settings, _) = Settings::resolve(&Config::new(), &environment_of(stage.as_ref()));
+    fn new(gate: Arc<Gate>, clock: Clock, harness: Option<Harness>) -> Self {
+        let (settings, _) = Settings::resolve(&Config::new(), &environment_of(harness.as_ref()));
         Self {
-            log: Log::new(stage.is_some()),
-            stage,
+            log: Log::new(harness.is_some()),
+            harness,
             gate,
             resources: Resources::default(),
             registry: Registry::default(),
@@ -130,7 +130,7 @@ impl Lifecycle {
 
     /// The environment that counts.
     pub(crate) fn environment(&self) -> Environment {
-        environment_of(self.stage.as_ref())
+        environment_of(self.harness.as_ref())
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -198,8 +198,8 @@ impl Lifecycle {
 
     /// Wakes whoever drives.
     pub(crate) fn wake(&self) {
-        match &self.stage {
-            Some(stage) => stage.wake(),
+        match &self.harness {
+            Some(harness) => harness.wake(),
             None => self.driver.wake(),
         }
     }
@@ -246,7 +246,7 @@ impl Lifecycle {
     /// Tells whoever wants to know.
     pub(crate) fn tell(&self, event: Event) {
         self.bus.send(&event);
-        if self.stage.is_none()
+        if self.harness.is_none()
             && os::stderr_is_terminal()
             && let Some(line) = super::log::terminal_line(&event)
         {
@@ -264,7 +264,7 @@ impl Lifecycle {
     pub(crate) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
         let lines = lines.into_iter().map(|line| plain_lines(line.as_ref()));
         let text: String = lines.map(|line| format!("lifecycle: {line}\n")).collect();
-        if !text.is_empty() && self.stage.is_none() {
+        if !text.is_empty() && self.harness.is_none() {
             os::write_stderr(&text);
         }
     }
@@ -318,8 +318,8 @@ impl Lifecycle {
 }
 
 /// A test has none.
-fn environment_of(stage: Option<&Stage>) -> Environment {
-    stage.map_or_else(Environment::of_process, |_| Environment::default())
+fn environment_of(harness: Option<&Harness>) -> Environment {
+    harness.map_or_else(Environment::of_process, |_| Environment::default())
 }
 
 /// What the gate tells the lifecycle.

@@ -44,7 +44,7 @@ impl Config {
     /// [`shutdown`](crate::shutdown), or main returning), new work is refused, work in flight is finished
     /// within its time, and the hooks run by the plan. The report is final when this returns; it says the
     /// exit code, and returning it from `main` ends the process with that. Never ends the process itself,
-    /// but for the last rung of the ladder, the deadline, and the exit timeout.
+    /// but for the last step of the escalation, the deadline, and the exit timeout.
     ///
     /// `main` is polled in place and need not be `Send`. With an invalid plan, configuration or environment,
     /// with `LIFECYCLE_PLAN` set, outside a tokio runtime, or when this is not the process's first `run`,
@@ -104,7 +104,7 @@ where
     let lifecycle = Lifecycle::current();
     let prepared = Prepared::new(&config, &lifecycle.environment());
     let answer =
-        if lifecycle.stage.is_none() { prepared.answer_of_process() } else { prepared.answer() };
+        if lifecycle.harness.is_none() { prepared.answer_of_process() } else { prepared.answer() };
     if let Some(report) = answer {
         return report;
     }
@@ -216,7 +216,7 @@ impl Lifecycle {
         let _ = self.hook_timeouts.set(hook_timeouts);
         let plan = self.plan();
         plan.check().map_err(|error| error.to_string())?;
-        if self.stage.is_none() {
+        if self.harness.is_none() {
             self.driver
                 .start(self, &settings.signals)
                 .map_err(|error| format!("signals cannot be heard: {error}"))?;

@@ -2,7 +2,7 @@
 
 use crate::{
     admission::{Gate, UseGate, context},
-    runtime::{Clock, Lifecycle, harness::Stage},
+    runtime::{Clock, Lifecycle, harness::Harness},
 };
 
 /// The thread belongs to the scenario while this lives. The lifecycle itself is left behind, 28 KB with a small
@@ -22,13 +22,14 @@ impl Ground {
             "this thread has a Scenario already: end that first, or use a thread for each"
         );
         let gate = Gate::new();
-        let lifecycle = Lifecycle::make(gate.clone(), Clock::of_runtime(), Some(Stage::default()));
+        let lifecycle =
+            Lifecycle::make(gate.clone(), Clock::of_runtime(), Some(Harness::default()));
         Self { lifecycle, _gate: context::use_gate(gate) }
     }
 }
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        self.lifecycle.strike();
+        self.lifecycle.clean_up();
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     Config, Plan, Reason, Report, Signal, Site,
     config::settings::{Environment, Settings},
     plan::PlannedHook,
-    runtime::{harness::Part, launch::panic_text},
+    runtime::{harness::Fault, launch::panic_text},
 };
 
 /// Which seed is run alone.
@@ -78,7 +78,7 @@ impl Scenario {
     pub fn explore(self, seeds: u64) -> Explored {
         let Self { config, plan, main, script, ready, invariants, ground } = self;
         assert!(
-            main.is_none() && script.is_empty() && ready && !ground.lifecycle.has_parts(),
+            main.is_none() && script.is_empty() && ready && !ground.lifecycle.has_faults(),
             "an exploration has a main, signals, calls and parts of its own: leave out what says otherwise"
         );
         drop(ground);
@@ -149,7 +149,7 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
         let mut chaos = Chaos::new(seed);
         let mut scenario = Scenario::new().config(config.clone()).plan(plan.clone());
         for hook in plan.hooks() {
-            scenario.ground.lifecycle.play_part(hook.id(), part(hook, &mut chaos));
+            scenario.ground.lifecycle.inject_fault(hook.id(), fault(hook, &mut chaos));
         }
         let start = chaos.up_to(Duration::from_secs(2));
         for _ in 0..chaos.below(4) {
@@ -185,7 +185,7 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
 }
 
 /// What a hook does this time.
-fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
+fn fault(hook: &PlannedHook, chaos: &mut Chaos) -> Fault {
     let long = hook.timeout().saturating_add(hook.timeout() / 4);
     let takes = chaos.up_to(long);
     let kind = chaos.below(10);
@@ -207,8 +207,8 @@ fn part(hook: &PlannedHook, chaos: &mut Chaos) -> Part {
         }
     };
     match kind {
-        3 => Part::Block(takes.saturating_mul(2)),
-        _ => Part::Play(Box::new(move || Box::pin(play()))),
+        3 => Fault::Block(takes.saturating_mul(2)),
+        _ => Fault::Play(Box::new(move || Box::pin(play()))),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     config::settings::{Environment, Settings},
     declare::HookId,
     declare::hook::Access,
-    machine::{ABORT_GRACE, LAST_RUNG},
+    machine::{ABORT_GRACE, LAST_STEP},
     plan::PlannedHook,
 };
 
@@ -204,7 +204,7 @@ impl Law {
     fn expected_code(&self, report: &Report) -> u8 {
         let killed_by = |signal: Signal| u8::try_from(128 + signal.number()).unwrap_or(u8::MAX);
         let says = |begin: &str| report.problems().iter().any(|problem| problem.starts_with(begin));
-        let last = report.signals().iter().find(|heard| heard.did() == LAST_RUNG);
+        let last = report.signals().iter().find(|heard| heard.did() == LAST_STEP);
         if let Some(last) = last {
             return killed_by(last.signal());
         }

@@ -46,7 +46,7 @@ use crate::{
     declare::HookId,
     declare::hook::HookEnd,
     machine::Input,
-    runtime::{MainResult, harness::Part, run_under},
+    runtime::{MainResult, harness::Fault, run_under},
 };
 
 /// A lifecycle of its own for one test thread: its resources, its counts, its clock. From its making to
@@ -60,7 +60,7 @@ use crate::{
 /// that waits for something outside the runtime, a database or a socket, has to say so:
 /// [`outside`](Self::outside) for hooks, [`hold_clock`] for anything else.
 ///
-/// What would end a process (the deadline, the last rung of the ladder) is the exit code of the report.
+/// What would end a process (the deadline, the last step of the escalation) is the exit code of the report.
 #[must_use = "a scenario does nothing until it is run"]
 pub struct Scenario {
     config: Config,
@@ -142,7 +142,7 @@ impl Scenario {
 
     /// `action` instead of the work of `H`. It needs no resources.
     pub fn replace<H: Hook>(self, action: impl Action) -> Self {
-        self.play_part::<H>(Part::Play(Box::new(|| action.start())))
+        self.inject_fault::<H>(Fault::Play(Box::new(|| action.start())))
     }
 
     /// `H` never ends by itself; it goes when it is cancelled.
@@ -166,7 +166,7 @@ impl Scenario {
 
     /// `H` blocks its thread for this long: it does not go when it is cancelled, and then ends by itself.
     pub fn block<H: Hook>(self, duration: Duration) -> Self {
-        self.play_part::<H>(Part::Block(duration))
+        self.inject_fault::<H>(Fault::Block(duration))
     }
 
     /// These hooks do their own work and wait for something outside the runtime meanwhile: a database, a
@@ -285,8 +285,8 @@ impl Scenario {
         report
     }
 
-    fn play_part<H: Hook>(self, part: Part) -> Self {
-        self.ground.lifecycle.play_part(HookId::of::<H>(), part);
+    fn inject_fault<H: Hook>(self, fault: Fault) -> Self {
+        self.ground.lifecycle.inject_fault(HookId::of::<H>(), fault);
         self
     }
 }

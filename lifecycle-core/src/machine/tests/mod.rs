@@ -4,9 +4,9 @@
 
 mod budget;
 mod deadline;
+mod escalation;
 mod exit_codes;
 mod extend;
-mod ladder;
 mod ordering;
 mod plans;
 mod proof;

@@ -73,7 +73,7 @@ fn climbing_does_not_depend_on_the_state() {
         changes.into_iter().skip(1).flat_map(|change: u64| [change - 1, change, change + 1]);
     let moments: Vec<u64> = around.chain([600, 2_500, 6_500, 9_900]).collect();
     for escalate in [false, true] {
-        let climbs = |signal| signal == Int || escalate && signal == Term;
+        let escalates = |signal| signal == Int || escalate && signal == Term;
         for &second_at in &moments {
             for second in SIGNALS {
                 let mut simulator = slow(Config::new().escalate_on_term(escalate));
@@ -83,14 +83,14 @@ fn climbing_does_not_depend_on_the_state() {
                 // At the very end the signal was there first.
                 let expected = match () {
                     () if second_at > 12_000 => Exits,
-                    () if climbs(second) => SkipsDrain,
+                    () if escalates(second) => SkipsDrain,
                     () => Repeated,
                 };
                 assert_eq!(meanings(&simulator), [Stops, expected], "{second} at {second_at}");
                 if expected == Exits {
                     assert_eq!(simulator.exited(), Some((ms(second_at), code(second))));
                 } else if expected == SkipsDrain {
-                    third(simulator, second_at, climbs);
+                    third(simulator, second_at, escalates);
                 }
             }
         }
@@ -98,11 +98,11 @@ fn climbing_does_not_depend_on_the_state() {
 }
 
 /// After a signal that hurried: one more exits at once, unless it is the same or a repetition.
-fn third(mut simulator: Simulator, second_at: u64, climbs: impl Fn(Signal) -> bool) {
+fn third(mut simulator: Simulator, second_at: u64, escalates: impl Fn(Signal) -> bool) {
     simulator.signal_at(ms(second_at + 499), Int);
     simulator.run_until(ms(second_at + 499));
     assert_eq!(meanings(&simulator).last(), Some(&Merged));
-    for signal in [Hup, Quit, Term].into_iter().filter(|signal| !climbs(*signal)) {
+    for signal in [Hup, Quit, Term].into_iter().filter(|signal| !escalates(*signal)) {
         if simulator.finished().is_none() {
             simulator.signal_at(ms(second_at + 500), signal);
             simulator.run_until(ms(second_at + 500));
@@ -157,7 +157,7 @@ fn repeats_are_one_with_the_last_that_counted() {
             (Int, 1_001, SkipsDrain),
             (Int, 1_501, Exits),
         ],
-        // A manager that sends TERM every second never climbs.
+        // A manager that sends TERM every second never escalates.
         (0..9).map(|n| (Term, 1_000 * n, if n == 0 { Stops } else { Repeated })).collect(),
         vec![
             (Hup, 0, Stops),
@@ -188,7 +188,7 @@ fn term_climbs_where_that_was_asked_for() {
     assert_eq!(simulator.exited(), Some((ms(1_200), 143)));
 }
 
-/// A request is no signal: nothing merges with it, and the first signal after it climbs.
+/// A request is no signal: nothing merges with it, and the first signal after it escalates.
 #[test]
 fn a_signal_after_a_request_climbs() {
     for (signal, action) in [(Int, SkipsDrain), (Term, Repeated), (Hup, Repeated)] {
