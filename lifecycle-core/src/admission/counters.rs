@@ -4,25 +4,25 @@ use std::{collections::HashMap, ptr, time::Duration};
 
 use tokio::time::Instant;
 
-use super::samples::Curve;
+use super::samples::Samples;
 use crate::{Site, SiteReport, SiteStatus, declare::site::Drain};
 
 /// What is in flight, by site, and what has come of it since draining began.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(super) struct Counters {
     /// By the address of the site: two statics never share one.
     index: HashMap<usize, usize>,
-    pages: Vec<Page>,
+    sites: Vec<SiteCounters>,
     in_flight: usize,
     phase: Phase,
-    curve: Curve,
+    samples: Samples,
 }
 
-/// Where a call stands in the book.
+/// Where a call stands in the counters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    page: usize,
-    line: usize,
+    counters: usize,
+    slot: usize,
 }
 
 /// How a call ended.
@@ -49,22 +49,22 @@ enum Phase {
 }
 
 #[derive(Debug)]
-struct Page {
+struct SiteCounters {
     site: &'static Site,
-    lines: Vec<Option<Line>>,
+    slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     report: SiteReport,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Line {
+struct Slot {
     since: Instant,
     /// Whether the drain owes it an end; not so for what `drain = cancel` may drop.
     owed: bool,
     abandoned: bool,
 }
 
-impl Book {
+impl Counters {
     /// Since when fresh calls are refused.
     pub(super) const fn closed_at(&self) -> Option<Instant> {
         match self.phase {
@@ -80,40 +80,40 @@ impl Book {
     /// Counts a call.
     pub(super) fn enter(&mut self, site: &'static Site, inherited: bool, now: Instant) -> Entry {
         let owed = inherited || site.policy().drain == Drain::Finish;
-        let line = Line { since: now, owed, abandoned: false };
+        let slot = Slot { since: now, owed, abandoned: false };
         self.in_flight += 1;
         self.note(now);
-        let (number, page) = self.page(site);
-        let at = match page.free.pop() {
+        let (number, counters) = self.counters(site);
+        let at = match counters.free.pop() {
             Some(at) => {
-                page.lines[at] = Some(line);
+                counters.slots[at] = Some(slot);
                 at
             }
             None => {
-                page.lines.push(Some(line));
-                page.lines.len() - 1
+                counters.slots.push(Some(slot));
+                counters.slots.len() - 1
             }
         };
-        Entry { page: number, line: at }
+        Entry { counters: number, slot: at }
     }
 
     pub(super) fn refuse(&mut self, site: &'static Site) {
-        self.page(site).1.report.refused += 1;
+        self.counters(site).1.report.refused += 1;
     }
 
     pub(super) fn cancel(&mut self, entry: Entry) {
-        self.pages[entry.page].report.cancelled += 1;
+        self.sites[entry.counters].report.cancelled += 1;
     }
 
     /// Un-counts a call. Returns whether that left nothing in flight.
     pub(super) fn leave(&mut self, entry: Entry, ending: Ending) -> bool {
-        let page = &mut self.pages[entry.page];
-        let Some(line) = page.lines[entry.line].take() else { return false };
-        page.free.push(entry.line);
-        let report = &mut page.report;
+        let counters = &mut self.sites[entry.counters];
+        let Some(slot) = counters.slots[entry.slot].take() else { return false };
+        counters.free.push(entry.slot);
+        let report = &mut counters.report;
         match (self.phase, ending) {
             (Phase::Draining { .. }, Ending::Finished) => report.finished += 1,
-            (Phase::Over { .. }, Ending::Finished) if line.abandoned => report.finished_late += 1,
+            (Phase::Over { .. }, Ending::Finished) if slot.abandoned => report.finished_late += 1,
             // Nobody pulls once draining, so this one was there at the start and was no call.
             (Phase::Draining { .. }, Ending::Withdrawn) => report.at_start -= 1,
             _ => {}
@@ -131,8 +131,8 @@ impl Book {
             return false;
         }
         self.phase = Phase::Draining { since: now };
-        for page in &mut self.pages {
-            page.report.at_start = page.lines.iter().flatten().count();
+        for counters in &mut self.sites {
+            counters.report.at_start = counters.slots.iter().flatten().count();
         }
         self.note(now);
         true
@@ -143,29 +143,30 @@ impl Book {
         let Phase::Draining { since } = self.phase else { return };
         self.note(now);
         self.phase = Phase::Over { drained_from: since };
-        for page in &mut self.pages {
-            for line in page.lines.iter_mut().flatten().filter(|line| line.owed) {
-                line.abandoned = true;
-                page.report.abandoned += 1;
-                let age = Some(now.saturating_duration_since(line.since));
-                page.report.oldest_abandoned = page.report.oldest_abandoned.max(age);
+        for counters in &mut self.sites {
+            for slot in counters.slots.iter_mut().flatten().filter(|slot| slot.owed) {
+                slot.abandoned = true;
+                counters.report.abandoned += 1;
+                let age = Some(now.saturating_duration_since(slot.since));
+                counters.report.oldest_abandoned = counters.report.oldest_abandoned.max(age);
             }
         }
     }
 
     /// Whether any site ever had a call.
     pub(super) const fn is_used(&self) -> bool {
-        !self.pages.is_empty()
+        !self.sites.is_empty()
     }
 
     /// How many were in flight, over the drain: since it began, and how many.
-    pub(super) fn curve(&self) -> &[(Duration, usize)] {
-        self.curve.points()
+    pub(super) fn samples(&self) -> &[(Duration, usize)] {
+        self.samples.points()
     }
 
     /// The sites with calls in flight, by name.
     pub(super) fn snapshot(&self, now: Instant) -> Vec<SiteStatus> {
-        let mut all: Vec<_> = self.pages.iter().filter_map(|page| page.status(now)).collect();
+        let mut all: Vec<_> =
+            self.sites.iter().filter_map(|counters| counters.status(now)).collect();
         all.sort_unstable_by_key(|status| (status.name, status.location));
         all
     }
@@ -173,9 +174,9 @@ impl Book {
     /// The sites that the drain had to do with, by name.
     pub(super) fn report(&self) -> Vec<SiteReport> {
         let mut all: Vec<_> = self
-            .pages
+            .sites
             .iter()
-            .map(|page| &page.report)
+            .map(|counters| &counters.report)
             .filter(|report| !report.is_empty())
             .cloned()
             .collect();
@@ -185,32 +186,32 @@ impl Book {
 
     fn note(&mut self, now: Instant) {
         if let Phase::Draining { since } = self.phase {
-            self.curve.note(now.saturating_duration_since(since), self.in_flight);
+            self.samples.note(now.saturating_duration_since(since), self.in_flight);
         }
     }
 
-    fn page(&mut self, site: &'static Site) -> (usize, &mut Page) {
-        let pages = &mut self.pages;
+    fn counters(&mut self, site: &'static Site) -> (usize, &mut SiteCounters) {
+        let sites = &mut self.sites;
         let number = *self.index.entry(ptr::from_ref(site).addr()).or_insert_with(|| {
-            pages.push(Page {
+            sites.push(SiteCounters {
                 site,
-                lines: Vec::new(),
+                slots: Vec::new(),
                 free: Vec::new(),
                 report: SiteReport::new(site.name(), site.location()),
             });
-            pages.len() - 1
+            sites.len() - 1
         });
-        (number, &mut pages[number])
+        (number, &mut sites[number])
     }
 }
 
-impl Page {
+impl SiteCounters {
     fn status(&self, now: Instant) -> Option<SiteStatus> {
         let mut in_flight = 0;
         let mut oldest = Duration::ZERO;
-        for line in self.lines.iter().flatten() {
+        for slot in self.slots.iter().flatten() {
             in_flight += 1;
-            oldest = oldest.max(now.saturating_duration_since(line.since));
+            oldest = oldest.max(now.saturating_duration_since(slot.since));
         }
         (in_flight > 0).then(|| SiteStatus {
             name: self.site.name(),

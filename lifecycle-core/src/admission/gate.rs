@@ -18,7 +18,7 @@ use super::{
     Admission, Listener,
     call::Call,
     context,
-    counters::{Book, Ending, Entry},
+    counters::{Counters, Ending, Entry},
     listener::Listeners,
 };
 use crate::{Refused, Site, SiteReport, SiteStatus, SourceLocation};
@@ -50,7 +50,7 @@ pub(crate) trait GateObserver: Send + Sync {
 
 #[derive(Default)]
 struct Inner {
-    book: Book,
+    counters: Counters,
     listeners: Listeners,
     /// Somebody has waited for the drain's begin.
     ready_listened: bool,
@@ -103,7 +103,7 @@ impl Gate {
     /// changes nothing.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
-        if !inner.book.close(Instant::now()) {
+        if !inner.counters.close(Instant::now()) {
             return;
         }
         let observer = inner.observer_of_idle();
@@ -123,32 +123,32 @@ impl Gate {
     /// it owed an end is abandoned. They keep running and keep their admission. Before `close`, and a
     /// second time, nothing happens.
     pub(crate) fn abandon(&self) {
-        self.lock().book.abandon(Instant::now());
+        self.lock().counters.abandon(Instant::now());
     }
 
     /// How many calls were admitted and have not ended.
     pub(crate) fn in_flight(&self) -> usize {
-        self.lock().book.in_flight()
+        self.lock().counters.in_flight()
     }
 
     /// Whether any site ever had a call.
     pub(crate) fn is_used(&self) -> bool {
-        self.lock().book.is_used()
+        self.lock().counters.is_used()
     }
 
     /// The sites with calls in flight.
     pub(crate) fn snapshot(&self) -> Vec<SiteStatus> {
-        self.lock().book.snapshot(Instant::now())
+        self.lock().counters.snapshot(Instant::now())
     }
 
     /// The sites that the drain had to do with.
     pub(crate) fn report(&self) -> Vec<SiteReport> {
-        self.lock().book.report()
+        self.lock().counters.report()
     }
 
     /// How many calls were in flight, over the drain: since it began, and how many.
-    pub(crate) fn curve(&self) -> Vec<(Duration, usize)> {
-        self.lock().book.curve().to_vec()
+    pub(crate) fn samples(&self) -> Vec<(Duration, usize)> {
+        self.lock().counters.samples().to_vec()
     }
 
     /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so is ready
@@ -190,20 +190,20 @@ impl Gate {
     /// Lets a fresh call in, or turns it away.
     pub(super) fn admit(self: &Arc<Self>, site: &'static Site) -> Result<Arc<Call>, Refused> {
         let mut inner = self.lock();
-        if inner.book.closed_at().is_some() && !site.policy().admit_always {
-            inner.book.refuse(site);
+        if inner.counters.closed_at().is_some() && !site.policy().admit_always {
+            inner.counters.refuse(site);
             drop(inner);
             self.note_if_main();
             return Err(Refused::new(site, false));
         }
-        let entry = inner.book.enter(site, false, Instant::now());
+        let entry = inner.counters.enter(site, false, Instant::now());
         drop(inner);
         Ok(Call::fresh(Arc::clone(self), site, entry))
     }
 
     /// Lets a call in that belongs to admitted work.
     pub(super) fn inherit(self: &Arc<Self>, site: &'static Site) -> Arc<Call> {
-        let entry = self.lock().book.enter(site, true, Instant::now());
+        let entry = self.lock().counters.enter(site, true, Instant::now());
         Call::inherited(Arc::clone(self), site, entry)
     }
 
@@ -215,10 +215,10 @@ impl Gate {
         inherited: bool,
     ) -> Option<Arc<Call>> {
         let mut inner = self.lock();
-        if inner.book.closed_at().is_some() {
+        if inner.counters.closed_at().is_some() {
             return None;
         }
-        let entry = inner.book.enter(site, inherited, Instant::now());
+        let entry = inner.counters.enter(site, inherited, Instant::now());
         drop(inner);
         let begin = if inherited { Call::inherited } else { Call::fresh };
         Some(begin(Arc::clone(self), site, entry))
@@ -228,7 +228,7 @@ impl Gate {
     pub(super) fn leave(&self, entry: Entry, ending: Ending) {
         let mut inner = self.lock();
         let observer =
-            if inner.book.leave(entry, ending) { inner.observer_of_idle() } else { None };
+            if inner.counters.leave(entry, ending) { inner.observer_of_idle() } else { None };
         drop(inner);
         if let Some(observer) = observer {
             observer.idle();
@@ -236,7 +236,7 @@ impl Gate {
     }
 
     pub(super) fn count_cancelled(&self, entry: Entry) {
-        self.lock().book.cancel(entry);
+        self.lock().counters.cancel(entry);
         self.note_if_main();
     }
 
@@ -247,7 +247,7 @@ impl Gate {
     }
 
     pub(super) fn closed_at(&self) -> Option<Instant> {
-        self.lock().book.closed_at()
+        self.lock().counters.closed_at()
     }
 
     pub(super) fn unlisten(&self, location: SourceLocation) {
@@ -277,7 +277,7 @@ impl fmt::Debug for Gate {
 
 impl Inner {
     fn is_idle(&self) -> bool {
-        self.book.closed_at().is_some() && self.book.in_flight() == 0
+        self.counters.closed_at().is_some() && self.counters.in_flight() == 0
     }
 
     fn observer_of_idle(&self) -> Option<Arc<dyn GateObserver>> {

@@ -6,13 +6,13 @@ const POINTS: usize = 256;
 /// How many calls were in flight since draining began, at moments as close as the number of points
 /// allows; the latest is always exact.
 #[derive(Debug, Default)]
-pub(super) struct Curve {
+pub(super) struct Samples {
     points: Vec<(Duration, usize)>,
     /// How far apart points are.
     every: Duration,
 }
 
-impl Curve {
+impl Samples {
     /// So many are in flight, `at` after draining began.
     pub(super) fn note(&mut self, at: Duration, in_flight: usize) {
         if let [.., before, last] = self.points.as_mut_slice()
@@ -50,11 +50,11 @@ mod tests {
 
     #[test]
     fn a_million_ends_are_a_few_points_and_the_last_is_exact() {
-        let mut curve = Curve::default();
+        let mut samples = Samples::default();
         for left in (0..1_000_000_u64).rev() {
-            curve.note(Duration::from_micros(1_000_000 - left), left as usize);
+            samples.note(Duration::from_micros(1_000_000 - left), left as usize);
         }
-        let points = curve.points();
+        let points = samples.points();
         assert!((POINTS / 4..POINTS).contains(&points.len()), "{}", points.len());
         assert_eq!(points.last(), Some(&(Duration::from_secs(1), 0)));
         assert!(points.is_sorted_by(|a, b| a.0 < b.0 && a.1 > b.1), "{points:?}");
@@ -64,9 +64,9 @@ mod tests {
 
     #[test]
     fn a_few_ends_are_all_there() {
-        let mut curve = Curve::default();
+        let mut samples = Samples::default();
         let points = [(0, 3), (10, 2), (11, 1), (500, 0)];
-        points.into_iter().for_each(|(at, left)| curve.note(Duration::from_millis(at), left));
-        assert_eq!(curve.points(), points.map(|(at, left)| (Duration::from_millis(at), left)));
+        points.into_iter().for_each(|(at, left)| samples.note(Duration::from_millis(at), left));
+        assert_eq!(samples.points(), points.map(|(at, left)| (Duration::from_millis(at), left)));
     }
 }

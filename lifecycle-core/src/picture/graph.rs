@@ -164,7 +164,7 @@ impl HookGraph {
             band.block.routes.iter().partition(|route| is_critical(route));
         for (routes, class) in [(others, "lc-edge"), (critical, "lc-edge lc-heavy")] {
             for route in routes {
-                let (d, ends) = curve(route, [left, top]);
+                let (d, ends) = samples(route, [left, top]);
                 let arrow = if class == "lc-edge" { "lc-arrow" } else { "lc-ink" };
                 drawing.add_divisible(
                     ends[0],
@@ -250,7 +250,7 @@ fn barrier(drawing: &mut Drawing, [above, below]: [&str; 2], y: f64, width: f64)
 }
 
 /// The way of an edge up to its arrow head, and how far it reaches from top to bottom.
-fn curve(route: &Route, [left, top]: [f64; 2]) -> (String, [f64; 2]) {
+fn samples(route: &Route, [left, top]: [f64; 2]) -> (String, [f64; 2]) {
     let mut points: Vec<[f64; 2]> = route.points.iter().map(|[x, y]| [x + left, y + top]).collect();
     if let Some([x, y]) = points.last_mut() {
         *(if route.is_sideways { x } else { y }) -= 5.0;

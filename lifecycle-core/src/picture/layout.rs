@@ -28,7 +28,7 @@ pub(super) struct Block {
 pub(super) struct Route {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// From the first point straight to the second, from there in a curve to the third, and so on.
+    /// From the first point straight to the second, from there in a samples to the third, and so on.
     pub(super) points: Vec<[f64; 2]>,
     /// Whether it leaves and enters boxes at their sides.
     pub(super) is_sideways: bool,

@@ -64,7 +64,7 @@ pub(super) fn css() -> String {
 pub(super) fn page_css() -> String {
     let [light, dark] = [0, 1].map(|scheme| {
         format!(
-            ":root{{--ground:{};--band:{};--ink:{};--faint:{};--thin:{}}}",
+            ":root{{--env_guard:{};--band:{};--ink:{};--faint:{};--thin:{}}}",
             GROUND[scheme], BAND[scheme], INK[scheme], FAINT[scheme], THIN[scheme]
         )
     });
@@ -75,7 +75,7 @@ pub(super) fn page_css() -> String {
 }
 
 const RULES: [Rule; 13] = [
-    (".lc-ground", "fill", GROUND),
+    (".lc-env_guard", "fill", GROUND),
     (".lc-band", "fill", BAND),
     (".lc-box", "fill", BOX),
     (".lc-box,.lc-edge,.lc-room,.lc-bar", "stroke", LINE),

@@ -88,7 +88,7 @@ impl Drawing {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"lc\" {role} viewBox=\"0 {top} {width} {height}\" \
              width=\"{width}\" height=\"{height}\">{words}{style}\n\
-             <rect class=\"lc-ground\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>\n{shapes}\n</svg>",
+             <rect class=\"lc-env_guard\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>\n{shapes}\n</svg>",
             top = number(top),
             shapes = shapes.join("\n"),
         )

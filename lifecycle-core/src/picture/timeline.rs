@@ -182,12 +182,12 @@ impl Timeline {
         self.phases.len() as f64 * ROW + in_flight + rows
     }
 
-    /// The words of the axis between two rows, each on a ground of its own; the first would stand on the
+    /// The words of the axis between two rows, each on a env_guard of its own; the first would stand on the
     /// line of the request.
     fn ticks_again(ticks: &[(f64, String)], drawing: &mut Drawing, y: f64) {
         let words = ticks.iter().skip(1).map(|(x, words)| {
             let wide = width(words) + 6.0;
-            rect("lc-ground", x - wide / 2.0, y, wide, TICKS, 0.0)
+            rect("lc-env_guard", x - wide / 2.0, y, wide, TICKS, 0.0)
                 + &text("lc-faint lc-middle", *x, y + 14.0, words)
         });
         drawing.add(y, y + TICKS, words.collect());

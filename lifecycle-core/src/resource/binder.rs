@@ -72,11 +72,11 @@ impl<'b> Binder<'b> {
             .map(|share| &**share)
             .or_else(|| value.downcast_ref::<T>());
         let clone = cloner.and_then(|clone| held.map(clone));
-        let mut shelf = self.resources.lock();
+        let mut store = self.resources.lock();
         if clone.is_none() {
-            self.problem = Some(shelf.still_borrowed::<T>(self.hook));
+            self.problem = Some(store.still_borrowed::<T>(self.hook));
         }
-        shelf.give_back::<T>(value);
+        store.give_back::<T>(value);
         clone
     }
 

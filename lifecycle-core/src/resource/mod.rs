@@ -25,12 +25,12 @@ use crate::{
 };
 
 pub use self::binder::Binder;
-use self::store::Shelf;
+use self::store::Store;
 
 /// The resources of one lifecycle.
 #[derive(Default)]
 pub(crate) struct Resources {
-    shelf: Mutex<Shelf>,
+    store: Mutex<Store>,
 }
 
 /// Why `provide` turned a value away.
@@ -48,15 +48,15 @@ impl Resources {
         location: SourceLocation,
         strict: bool,
     ) -> Result<(), (Turned, T)> {
-        let mut shelf = self.lock();
-        if shelf.closed {
+        let mut store = self.lock();
+        if store.closed {
             return Err((Turned::TooLate, value));
         }
-        if strict && let Some(slot) = shelf.slots.get(&TypeId::of::<T>()) {
+        if strict && let Some(slot) = store.slots.get(&TypeId::of::<T>()) {
             return Err((Turned::Twice { first: slot.location }, value));
         }
-        let old = shelf.put(value, location);
-        drop(shelf);
+        let old = store.put(value, location);
+        drop(store);
         drop(old);
         Ok(())
     }
@@ -93,11 +93,11 @@ impl Resources {
 
     /// What `needs` asks for and is not there.
     pub(crate) fn missing(&self, needs: &[Need]) -> Vec<Missing> {
-        let shelf = self.lock();
+        let store = self.lock();
         needs
             .iter()
             .filter(|need| !need.optional && need.id != TypeId::of::<ShutdownContext>())
-            .filter_map(|need| shelf.missing(need))
+            .filter_map(|need| store.missing(need))
             .collect()
     }
 
@@ -116,15 +116,15 @@ impl Resources {
     }
 
     /// What nobody took, last provided first. The caller drops it.
-    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
-        let mut shelf = self.lock();
-        let mut left: Vec<_> = shelf
+    pub(crate) fn unclaimed(&self) -> Vec<Unclaimed> {
+        let mut store = self.lock();
+        let mut left: Vec<_> = store
             .slots
             .values_mut()
             .filter_map(|slot| {
                 let value = slot.value.take()?;
                 slot.taken_by = Some("the end of the teardown".to_owned());
-                Some(Leftover {
+                Some(Unclaimed {
                     type_name: slot.type_name,
                     location: slot.location,
                     turn: slot.turn,
@@ -132,24 +132,24 @@ impl Resources {
                 })
             })
             .collect();
-        left.sort_by_key(|leftover| std::cmp::Reverse(leftover.turn));
+        left.sort_by_key(|unclaimed| std::cmp::Reverse(unclaimed.turn));
         left
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A resource that no hook took.
-pub(crate) struct Leftover {
+pub(crate) struct Unclaimed {
     pub(crate) type_name: &'static str,
     pub(crate) location: SourceLocation,
     turn: u64,
     value: Box<dyn Any + Send>,
 }
 
-impl Leftover {
+impl Unclaimed {
     /// Runs the value's destructor.
     pub(crate) fn drop_value(self) {
         drop(self.value);

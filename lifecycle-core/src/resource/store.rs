@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Store {
     pub(super) slots: HashMap<TypeId, Slot>,
     pub(super) uses: Vec<Uses>,
     pub(super) next: u64,
@@ -38,7 +38,7 @@ pub(super) struct Slot {
     pub(super) borrowers: Vec<(HookId, String)>,
 }
 
-impl Shelf {
+impl Store {
     pub(super) fn put<T: Send + 'static>(
         &mut self,
         value: T,

@@ -118,6 +118,6 @@ fn leftovers_come_last_provided_first() {
     resources.provide(2_u16, HERE, true).unwrap();
     resources.provide(3_u32, HERE, true).unwrap();
     binder(&resources, 1, "h").take::<u16>(None).unwrap();
-    let names: Vec<_> = resources.leftovers().iter().map(|leftover| leftover.type_name).collect();
+    let names: Vec<_> = resources.unclaimed().iter().map(|unclaimed| unclaimed.type_name).collect();
     assert_eq!(names, ["u32", "u8"]);
 }

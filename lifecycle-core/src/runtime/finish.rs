@@ -257,7 +257,7 @@ impl Lifecycle {
             sites,
             in_flight: drain.map_or_else(Vec::new, |drain| {
                 self.gate
-                    .curve()
+                    .samples()
                     .into_iter()
                     .map(|(at, count)| (since(drain.began) + at, count))
                     .collect()

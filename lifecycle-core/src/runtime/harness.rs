@@ -177,8 +177,8 @@ impl Lifecycle {
 
     /// The test is over: what nobody took goes now, also where it was never run.
     pub(crate) fn clean_up(&self) {
-        for leftover in self.resources.leftovers() {
-            leftover.drop_value();
+        for unclaimed in self.resources.unclaimed() {
+            unclaimed.drop_value();
         }
     }
 

@@ -186,11 +186,11 @@ impl Lifecycle {
                 let _stand_by = stand_by;
                 let _gate = context::use_gate(Arc::clone(&self.gate));
                 let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
-                for leftover in self.resources.leftovers() {
+                for unclaimed in self.resources.unclaimed() {
                     let what =
-                        format!("`{}`, provided at {}", leftover.type_name, leftover.location);
+                        format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
                     self.set_dropping(Some(what.clone()));
-                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| leftover.drop_value())) {
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unclaimed.drop_value())) {
                         self.say(&format!(
                             "the destructor of {what} panicked: {}",
                             panic_text(&*panic)

@@ -7,12 +7,12 @@ use crate::{
 
 /// The thread belongs to the scenario while this lives. The lifecycle itself is left behind, 28 KB with a small
 /// plan: tasks, and threads of hooks that run on, hold it by reference, and nothing tells when the last has gone.
-pub(super) struct Ground {
+pub(super) struct EnvGuard {
     pub(super) lifecycle: &'static Lifecycle,
     _gate: UseGate,
 }
 
-impl Ground {
+impl EnvGuard {
     /// # Panics
     ///
     /// Where the thread has one already.
@@ -28,7 +28,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for EnvGuard {
     fn drop(&mut self) {
         self.lifecycle.clean_up();
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Invariant, Scenario, invariants::Law, rng::Chaos};
+use super::{Invariant, Scenario, invariants::Invariants, rng::Rng};
 use crate::{
     Config, Plan, Reason, Report, Signal, Site,
     config::settings::{Environment, Settings},
@@ -76,12 +76,12 @@ impl Scenario {
     /// configuration cannot run at all, and when the scenario has a main, a script or parts, which an
     /// exploration would not play.
     pub fn explore(self, seeds: u64) -> Explored {
-        let Self { config, plan, main, script, ready, invariants, ground } = self;
+        let Self { config, plan, main, script, ready, invariants, env_guard } = self;
         assert!(
-            main.is_none() && script.is_empty() && ready && !ground.lifecycle.has_faults(),
+            main.is_none() && script.is_empty() && ready && !env_guard.lifecycle.has_faults(),
             "an exploration has a main, signals, calls and parts of its own: leave out what says otherwise"
         );
-        drop(ground);
+        drop(env_guard);
         let only = std::env::var(SEED).ok();
         let range = range(only.as_deref(), seeds).unwrap_or_else(|wrong| panic!("{wrong}"));
         // A thread of its own, as this one may be in a runtime already.
@@ -118,7 +118,7 @@ fn explore(
         findings.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
     let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "there is nothing to explore: {}", wrong.join("\n"));
-    let law = Law::new(config, plan);
+    let always = Invariants::new(config, plan);
     let mut explored = Explored::default();
     for seed in seeds {
         let alone = format!("seed {seed} (run it alone: {SEED}={seed})");
@@ -127,7 +127,7 @@ fn explore(
         let own = || invariants.iter().try_for_each(|invariant| invariant(&report));
         let own = catch_unwind(AssertUnwindSafe(own));
         let own = own.unwrap_or_else(|panic| Err(panic_text(&*panic)));
-        if let Err(wrong) = law.check(&report).and(own) {
+        if let Err(wrong) = always.check(&report).and(own) {
             panic!("{alone}: {wrong}\n\n{report}");
         }
         explored.runs += 1;
@@ -146,25 +146,25 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}"));
     runtime.block_on(async {
-        let mut chaos = Chaos::new(seed);
+        let mut rng = Rng::new(seed);
         let mut scenario = Scenario::new().config(config.clone()).plan(plan.clone());
         for hook in plan.hooks() {
-            scenario.ground.lifecycle.inject_fault(hook.id(), fault(hook, &mut chaos));
+            scenario.env_guard.lifecycle.inject_fault(hook.id(), fault(hook, &mut rng));
         }
-        let start = chaos.up_to(Duration::from_secs(2));
-        for _ in 0..chaos.below(4) {
-            let at = chaos.up_to(start + Duration::from_secs(1));
-            let lasts = chaos.up_to(Duration::from_secs(40));
+        let start = rng.up_to(Duration::from_secs(2));
+        for _ in 0..rng.below(4) {
+            let at = rng.up_to(start + Duration::from_secs(1));
+            let lasts = rng.up_to(Duration::from_secs(40));
             scenario = scenario.call_at(at, &CALL, lasts);
         }
-        for _ in 0..chaos.below(3) {
-            let signal = [Signal::Int, Signal::Term, Signal::Hup][chaos.below(3) as usize];
-            scenario = scenario.signal_at(start + chaos.up_to(Duration::from_secs(12)), signal);
+        for _ in 0..rng.below(3) {
+            let signal = [Signal::Int, Signal::Term, Signal::Hup][rng.below(3) as usize];
+            scenario = scenario.signal_at(start + rng.up_to(Duration::from_secs(12)), signal);
         }
-        if chaos.below(4) == 0 {
+        if rng.below(4) == 0 {
             scenario = scenario.starting();
         }
-        match chaos.below(6) {
+        match rng.below(6) {
             0 => scenario.main(async move { tokio::time::sleep(start).await }).run().await,
             1 => {
                 let main = async move {
@@ -185,10 +185,10 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
 }
 
 /// What a hook does this time.
-fn fault(hook: &PlannedHook, chaos: &mut Chaos) -> Fault {
+fn fault(hook: &PlannedHook, rng: &mut Rng) -> Fault {
     let long = hook.timeout().saturating_add(hook.timeout() / 4);
-    let takes = chaos.up_to(long);
-    let kind = chaos.below(10);
+    let takes = rng.up_to(long);
+    let kind = rng.below(10);
     let play = move || async move {
         match kind {
             0 => std::future::pending().await,

@@ -22,7 +22,7 @@ const CANCELLING: Duration = Duration::from_millis(150);
 
 /// What always has to hold, said of orders and edges as they were written, of who borrows and who takes. That
 /// no hook waits longer than it has to, and how much time each has, is said of the plan's own graph.
-pub(super) struct Law {
+pub(super) struct Invariants {
     /// The first has to end before the second starts, for this reason.
     pairs: Vec<(HookId, HookId, String)>,
     /// Each hook, those it waits for, and the longest chain from its start.
@@ -33,7 +33,7 @@ pub(super) struct Law {
     job: bool,
 }
 
-impl Law {
+impl Invariants {
     pub(super) fn new(config: &Config, plan: &Plan) -> Self {
         let (settings, _) = Settings::resolve(config, &Environment::default());
         let plan = plan.clone().with_default_timeout(settings.hook_timeout.value);

@@ -35,7 +35,7 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use self::env_guard::Ground;
+use self::env_guard::EnvGuard;
 pub use self::{
     clock::{ClockHold, hold_clock},
     explore::Explored,
@@ -69,7 +69,7 @@ pub struct Scenario {
     script: Vec<(Duration, Act)>,
     ready: bool,
     invariants: Vec<Invariant>,
-    ground: Ground,
+    env_guard: EnvGuard,
 }
 
 type Main = Pin<Box<dyn Future<Output = Result<(), String>>>>;
@@ -103,7 +103,7 @@ impl Scenario {
             script: Vec::new(),
             ready: true,
             invariants: Vec::new(),
-            ground: Ground::take(),
+            env_guard: EnvGuard::take(),
         }
     }
 
@@ -173,7 +173,7 @@ impl Scenario {
     /// socket, a thread. It takes no virtual time, and the clock stands still for it, for 10 s of real time
     /// at most. Without this a paused clock takes the runtime for idle and jumps, so that the hook times out.
     pub fn outside<S: HookSet>(self) -> Self {
-        self.ground.lifecycle.wait_outside(S::markers());
+        self.env_guard.lifecycle.wait_outside(S::markers());
         self
     }
 
@@ -233,8 +233,8 @@ impl Scenario {
     }
 
     async fn perform(self, reason: Option<Reason>) -> Report {
-        let Self { config, plan, main, script, ready, ground, .. } = self;
-        let lifecycle = ground.lifecycle;
+        let Self { config, plan, main, script, ready, env_guard, .. } = self;
+        let lifecycle = env_guard.lifecycle;
         tokio::spawn(lifecycle.drive());
         if ready {
             crate::ready();
@@ -286,7 +286,7 @@ impl Scenario {
     }
 
     fn inject_fault<H: Hook>(self, fault: Fault) -> Self {
-        self.ground.lifecycle.inject_fault(HookId::of::<H>(), fault);
+        self.env_guard.lifecycle.inject_fault(HookId::of::<H>(), fault);
         self
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// A small generator (SplitMix64, by Steele, Lea and Flood): the same numbers for the same seed, anywhere.
-pub(super) struct Chaos {
+pub(super) struct Rng {
     state: u64,
 }
 
-impl Chaos {
+impl Rng {
     pub(super) const fn new(seed: u64) -> Self {
         Self { state: seed }
     }

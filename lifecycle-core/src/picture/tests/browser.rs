@@ -141,12 +141,12 @@ fn it_is_seen_in_light_and_in_dark() {
         let sheet = Sheet::read(&shot);
         for (at, file) in rows.iter().flatten().enumerate() {
             let tile = [at % 3 * width, at / 3 * height];
-            let ground = sheet.pixel([tile[0] + 3, tile[1] + 3]);
-            let is_dark = ground.iter().all(|part| *part < 50);
-            let is_light = ground.iter().all(|part| *part > 230);
+            let env_guard = sheet.pixel([tile[0] + 3, tile[1] + 3]);
+            let is_dark = env_guard.iter().all(|part| *part < 50);
+            let is_light = env_guard.iter().all(|part| *part > 230);
             assert!(
                 if scheme == "dark" { is_dark } else { is_light },
-                "{file} in {scheme}: {ground:?}"
+                "{file} in {scheme}: {env_guard:?}"
             );
             let colours = sheet.colours(tile, 30);
             assert!(colours >= 30, "{file} in {scheme} has {colours} colours");

@@ -209,11 +209,11 @@ fn many_signals_share_labels() {
 fn text_can_be_read_in_light_and_in_dark() {
     let grounds = [style::GROUND, style::BAND, style::BOX];
     for scheme in [0, 1] {
-        for (text, ground) in
+        for (text, env_guard) in
             [style::INK, style::FAINT].iter().flat_map(|text| grounds.map(|on| (text, on)))
         {
-            let contrast = contrast(text[scheme], ground[scheme]);
-            assert!(contrast >= 4.5, "{} on {}: {contrast}", text[scheme], ground[scheme]);
+            let contrast = contrast(text[scheme], env_guard[scheme]);
+            assert!(contrast >= 4.5, "{} on {}: {contrast}", text[scheme], env_guard[scheme]);
         }
         for (name, colour) in style::COLOURS {
             let on = if name == "stuck" { style::GROUND[scheme] } else { style::ON_COLOUR };
