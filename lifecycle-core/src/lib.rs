@@ -37,7 +37,7 @@ pub use crate::{
         replace, requested, resource, shutdown, state, status, stopped, time_left, try_provide,
         until_draining, until_requested,
     },
-    budget::{Fits, Terms, Unfit},
+    budget::{Constraints, Fits, Unfit},
     config::{Config, Platform},
     declare::{Hook, HookResult, ShutdownContext, Site},
     event::{Event, Events},

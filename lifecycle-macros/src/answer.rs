@@ -19,7 +19,7 @@ enum How {
     /// There is none: calls are neither refused nor cancelled.
     NotRefused,
     FromRefused,
-    Given(Expr),
+    Overrides(Expr),
 }
 
 enum Answered {
@@ -50,7 +50,7 @@ impl Answer {
                     "with `admit = always` no call is refused: remove one of the two",
                 ));
             }
-            Some(expr) => How::Given(expr.clone()),
+            Some(expr) => How::Overrides(expr.clone()),
             None if may_refuse => How::FromRefused,
             None => How::NotRefused,
         };
@@ -62,7 +62,7 @@ impl Answer {
                  return `Result<impl Trait, lifecycle::Refused>`, or give the answer: `#[tracked(refused = expression)]`,\n\
                  or count the calls and never refuse them: `#[tracked(admit = always)]`",
             )),
-            (How::FromRefused | How::Given(_), Answered::Never) => Err(Error::new_spanned(
+            (How::FromRefused | How::Overrides(_), Answered::Never) => Err(Error::new_spanned(
                 place,
                 "a function that never returns has no answer to a refused call: write `#[tracked(admit = always)]`",
             )),
@@ -93,7 +93,7 @@ impl Answer {
                 let from_refused = quote!(<#ty as #p::FromRefused>::from_refused);
                 quote!(#from_refused(__lifecycle_refused))
             }
-            (How::Given(expr), of) => {
+            (How::Overrides(expr), of) => {
                 let answer = given(p, expr);
                 let Answered::Type(ty) = of else { return answer };
                 // The type comes from the signature, so that a wrong answer is the error, not the body.

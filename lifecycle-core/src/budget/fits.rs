@@ -6,23 +6,23 @@ use std::{borrow::Cow, error::Error, fmt, time::Duration};
 use crate::manifest::ManifestError;
 use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::display};
 
-use super::{Grant, Terms};
+use super::{Constraints, PlatformLimit};
 
 impl Plan {
     /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
-    /// of `terms`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its defaults, or a
+    /// of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its defaults, or a
     /// configuration. Without a limit for the drain, 5 s are counted for it. Without a grace period all
     /// plans fit.
     ///
     /// # Errors
     ///
     /// When they do not fit, with the account and which numbers to change; when the plan is invalid.
-    pub fn fits(&self, terms: impl Into<Terms>) -> Result<Fits, Unfit> {
-        let terms = terms.into();
+    pub fn fits(&self, constraints: impl Into<Constraints>) -> Result<Fits, Unfit> {
+        let constraints = constraints.into();
         self.check().map_err(|error| Unfit { why: Why::Invalid(error) })?;
-        let account = match terms.hook_timeout {
-            Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), terms),
-            None => Account::new(self, terms),
+        let account = match constraints.hook_timeout {
+            Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), constraints),
+            None => Account::new(self, constraints),
         };
         if account.holds() {
             Ok(Fits { account })
@@ -42,14 +42,14 @@ impl Fits {
     /// What is left of the grace period when everything takes as long as it may; `None` without one.
     #[must_use]
     pub fn spare(&self) -> Option<Duration> {
-        Some(self.account.terms.grace.value? - self.account.needed())
+        Some(self.account.constraints.grace.value? - self.account.needed())
     }
 }
 
 impl fmt::Display for Fits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let needed = display(self.account.needed());
-        match (self.account.terms.grace.value, self.spare()) {
+        match (self.account.constraints.grace.value, self.spare()) {
             (Some(grace), Some(spare)) => {
                 writeln!(
                     f,
@@ -143,7 +143,7 @@ impl Error for Unfit {
 /// What is spent, and on what.
 #[derive(Clone)]
 struct Account {
-    terms: Terms,
+    constraints: Constraints,
     worst_case: Duration,
     path: Vec<Step>,
     /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is shorter by
@@ -162,7 +162,7 @@ struct Step {
 }
 
 impl Account {
-    fn new(plan: &Plan, terms: Terms) -> Self {
+    fn new(plan: &Plan, constraints: Constraints) -> Self {
         let step = |hook: &PlannedHook| Step {
             name: hook.name.clone(),
             location: hook.location,
@@ -173,7 +173,7 @@ impl Account {
         let worst_case = plan.worst_case();
         let path = plan.critical_path();
         let steps = path.iter().copied().map(step).collect();
-        let mut account = Self { terms, worst_case, path: steps, slowest: None };
+        let mut account = Self { constraints, worst_case, path: steps, slowest: None };
         let missing = account.short();
         if !missing.is_zero() {
             account.slowest =
@@ -190,30 +190,34 @@ impl Account {
 
     /// Delay, drain and teardown: what the margin has to leave.
     fn work(&self) -> Duration {
-        self.terms
+        self.constraints
             .delay
             .value
-            .saturating_add(self.terms.drain_timeout.value)
+            .saturating_add(self.constraints.drain_timeout.value)
             .saturating_add(self.worst_case)
     }
 
     fn needed(&self) -> Duration {
-        self.work().saturating_add(self.terms.margin.value)
+        self.work().saturating_add(self.constraints.margin.value)
     }
 
     /// What the plan needs over what it has.
     fn short(&self) -> Duration {
-        self.terms.grace.value.map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
+        self.constraints
+            .grace
+            .value
+            .map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
     }
 
     fn missing(&self) -> Duration {
-        let overdrawn = self.terms.grant.as_ref().map_or(Duration::ZERO, Grant::overdrawn);
+        let overdrawn =
+            self.constraints.limit.as_ref().map_or(Duration::ZERO, PlatformLimit::overdrawn);
         self.short().max(overdrawn)
     }
 
     /// When the library takes more than is granted, it is no help that the plan needs less.
     fn overdraft(&self) -> Option<String> {
-        self.terms.grant.as_ref()?.overdraft()
+        self.constraints.limit.as_ref()?.overdraft()
     }
 
     fn holds(&self) -> bool {
@@ -222,7 +226,7 @@ impl Account {
 
     /// Why it does not hold.
     fn verdict(&self) -> Vec<String> {
-        let granted = self.terms.grace.value.unwrap_or_default();
+        let granted = self.constraints.grace.value.unwrap_or_default();
         let [needed, granted, missing] = [self.needed(), granted, self.short()].map(display);
         let short = (!self.short().is_zero())
             .then(|| format!("it needs {needed}, {granted} is granted, {missing} is missing"));
@@ -231,11 +235,11 @@ impl Account {
 
     /// The numbers to change, each of which does alone, where one can.
     fn advice(&self) -> Vec<String> {
-        match &self.terms.grant {
-            Some(grant) => grant.ways(self.work(), self.savings()),
+        match &self.constraints.limit {
+            Some(limit) => limit.ways(self.work(), self.savings()),
             None => {
-                let least = display(Terms::least_grace(self.work()));
-                let source = &self.terms.grace.source;
+                let least = display(Constraints::least_grace(self.work()));
+                let source = &self.constraints.grace.source;
                 let mut advice = vec![format!("a grace period of {least} or more ({source})")];
                 advice.extend(self.savings());
                 advice
@@ -260,7 +264,7 @@ impl Account {
                 format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")
             });
         }
-        let Terms { drain_timeout, delay, .. } = &self.terms;
+        let Constraints { drain_timeout, delay, .. } = &self.constraints;
         for (what, variable, value) in [
             ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", drain_timeout.value),
             ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", delay.value),
@@ -273,15 +277,15 @@ impl Account {
     }
 
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let notes = self.terms.grant.iter().flat_map(|grant| &grant.notes);
+        let notes = self.constraints.limit.iter().flat_map(|limit| &limit.notes);
         notes.into_iter().try_for_each(|note| write!(f, "\nnote: {note}"))
     }
 }
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Terms { grace, delay, margin, drain_timeout, grant, .. } = &self.terms;
-        if let Some(chosen) = grant.as_ref().and_then(|grant| grant.chosen.as_ref()) {
+        let Constraints { grace, delay, margin, drain_timeout, limit, .. } = &self.constraints;
+        if let Some(chosen) = limit.as_ref().and_then(|limit| limit.chosen.as_ref()) {
             writeln!(f, "  {:<10}{chosen}", "service")?;
         }
         let mut line = |what: &str, time: Duration, source: &str| {

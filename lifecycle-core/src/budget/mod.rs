@@ -1,19 +1,19 @@
 //! How the grace period is divided: pure arithmetic.
 
+mod constraints;
 mod fits;
-mod grant;
-mod terms;
+mod platform_limit;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub(crate) use self::grant::Grant;
+pub(crate) use self::platform_limit::PlatformLimit;
 #[cfg(feature = "manifest")]
-pub(crate) use self::grant::Setting;
+pub(crate) use self::platform_limit::Setting;
 pub use self::{
+    constraints::Constraints,
     fits::{Fits, Unfit},
-    terms::Terms,
 };
 
 /// What the drain counts for, when a plan is measured and nobody gave it a limit.

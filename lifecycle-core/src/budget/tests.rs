@@ -85,14 +85,14 @@ fn what_is_left_is_shared() {
 
 #[test]
 fn platforms_set_terms() {
-    let terms = Terms::from(Platform::Kubernetes);
+    let constraints = Constraints::from(Platform::Kubernetes);
     assert_eq!(
-        (terms.grace.value, terms.delay.value, terms.margin.value),
+        (constraints.grace.value, constraints.delay.value, constraints.margin.value),
         (Some(ms(30_000)), ms(5_000), ms(2_000))
     );
-    let terms = Terms::from(ms(5_000));
+    let constraints = Constraints::from(ms(5_000));
     assert_eq!(
-        (terms.delay.value, terms.margin.value, terms.drain_timeout.value),
+        (constraints.delay.value, constraints.margin.value, constraints.drain_timeout.value),
         (ms(0), ms(500), ms(5_000))
     );
 }
@@ -100,12 +100,12 @@ fn platforms_set_terms() {
 #[test]
 fn the_least_grace_is_the_least() {
     for work in (0..40_000).step_by(50).map(ms) {
-        let least = Terms::least_grace(work);
+        let least = Constraints::least_grace(work);
         assert!(least - margin(least) >= work);
         let less = least.saturating_sub(Duration::from_secs(1));
         assert!(least.is_zero() || less - margin(less) < work, "{work:?} needs no {least:?}");
     }
-    assert_eq!(Terms::least_grace(Duration::MAX), Duration::MAX);
+    assert_eq!(Constraints::least_grace(Duration::MAX), Duration::MAX);
 }
 
 proptest! {

@@ -7,14 +7,18 @@ use crate::{Platform, values::duration::display};
 use super::{
     choose::{Candidate, Chosen, choose},
     document::Node,
-    given::Given,
+    overrides::Overrides,
     place::ManifestError,
-    reading::{Reading, Variable, is_ours, not_here, setting, stop_signal, time},
+    workload::{Variable, Workload, is_ours, not_here, setting, stop_signal, time},
 };
 
 const RENDER: &str = "render it first, with `docker compose config`, and check what comes out";
 
-pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn read(
+    file: &str,
+    root: &Node,
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let mut candidates = Vec::new();
     let services =
         root.get("services").map_or_else(|| Ok(Vec::new()), |services| services.entries())?;
@@ -22,7 +26,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         let ours = environment(&service)?.iter().any(|(name, ..)| is_ours(name));
         candidates.push(Candidate { path: vec![name], ours, what: service });
     }
-    let Chosen { path, what: service, said } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: service, said } = choose(file, overrides.container(), candidates)?;
     if let Some(extends) = service.get("extends") {
         return Err(extends.wrong(format!("the rest of the service is elsewhere: {RENDER}")));
     }
@@ -37,7 +41,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
     let files = service.get("env_file").map(|node| {
         format!("{}: env_file is not read, LIFECYCLE_* in it are not known: {RENDER}", node.place())
     });
-    Ok(Reading {
+    Ok(Workload {
         chosen: said,
         platform: Platform::Container,
         grace: Some(grace),

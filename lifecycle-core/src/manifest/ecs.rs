@@ -7,15 +7,19 @@ use crate::Platform;
 use super::{
     choose::{Candidate, Chosen, choose},
     document::Node,
-    given::Given,
+    overrides::Overrides,
     place::ManifestError,
-    reading::{Reading, Variable, is_ours, not_here, not_zero, ours, setting},
+    workload::{Variable, Workload, is_ours, not_here, not_zero, ours, setting},
 };
 
 /// What Fargate grants at most.
 const FARGATE: Duration = Duration::from_secs(120);
 
-pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn read(
+    file: &str,
+    root: &Node,
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let task = root.get("taskDefinition").unwrap_or_else(|| root.clone());
     let family = task.text_at("family")?.unwrap_or_default();
     let mut candidates = Vec::new();
@@ -27,7 +31,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         }
         candidates.push(Candidate { path: vec![family.clone(), name], ours, what: container });
     }
-    let Chosen { path, what: container, said } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: container, said } = choose(file, overrides.container(), candidates)?;
     let stop = container.get("stopTimeout");
     let grace = match &stop {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
@@ -44,7 +48,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
             file.place()
         )
     });
-    Ok(Reading {
+    Ok(Workload {
         chosen: said,
         platform: Platform::Ecs,
         grace: Some(grace),

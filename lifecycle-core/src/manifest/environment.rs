@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     document::Node,
     place::ManifestError,
-    reading::{self, Variable, not_here, ours},
+    workload::{self, Variable, not_here, ours},
 };
 
 /// The config maps of a file, by namespace and name.
@@ -52,7 +52,7 @@ fn namespace(object: &Node) -> Option<String> {
 /// Whether `container` has a variable of the library, as far as this file tells.
 pub(super) fn is_ours(container: &Node, maps: &InSight) -> Result<bool, ManifestError> {
     for variable in container.items_at("env")? {
-        if variable.text_at("name")?.is_some_and(|name| reading::is_ours(&name)) {
+        if variable.text_at("name")?.is_some_and(|name| workload::is_ours(&name)) {
             return Ok(true);
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn variables(
     let mut variables = from_maps(container, maps, notes)?;
     for variable in container.items_at("env")? {
         let name = variable.text_at("name")?.unwrap_or_default();
-        if reading::is_ours(&name) {
+        if workload::is_ours(&name) {
             variables.extend(single(&variable, name, maps)?);
         }
     }

@@ -3,22 +3,26 @@
 use std::{fs, io, path::Path};
 
 use super::{
-    compose, document::Document, ecs, given::Given, kubernetes, nomad, place::ManifestError,
-    reading::Reading, systemd,
+    compose, document::Document, ecs, kubernetes, nomad, overrides::Overrides,
+    place::ManifestError, systemd, workload::Workload,
 };
 
 const KNOWN: &str = "known are manifests of Kubernetes (`kind`), task definitions of ECS (`containerDefinitions`), \
                      compose files (`services`), jobs of Nomad in JSON (`Job`, `job`) and units of systemd (.service)";
 
 /// What the file at `path` says of the container that is given, or of the one it can only be.
-pub(super) fn read(path: &Path, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn read(path: &Path, overrides: &Overrides) -> Result<Workload, ManifestError> {
     let file = path.display().to_string();
     let text = contents(path, &file)?;
-    parse(path, &text, given)
+    parse(path, &text, overrides)
 }
 
 /// The same of `text`, which stands in the file at `path`.
-pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn parse(
+    path: &Path,
+    text: &str,
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let file = path.display().to_string();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -26,7 +30,7 @@ pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, M
         _ if text.trim().is_empty() => {
             Err(ManifestError::new(format!("{file}: the file is empty")))
         }
-        "service" => systemd::read(path, text, given),
+        "service" => systemd::read(path, text, overrides),
         "hcl" | "nomad" if !text.trim_start().starts_with('{') => Err(ManifestError::new(format!(
             "{file}: HCL is not read; `nomad job run -output {file} > job.json` makes JSON of a job"
         ))),
@@ -39,7 +43,7 @@ pub(super) fn parse(path: &Path, text: &str, given: &Given) -> Result<Reading, M
                     ManifestError::new(format!("{file}: this is neither YAML nor JSON; {KNOWN}"))
                 })?,
             };
-            by_content(path, &file, &document, given)
+            by_content(path, &file, &document, overrides)
         }
     }
 }
@@ -48,8 +52,8 @@ fn by_content(
     path: &Path,
     file: &str,
     document: &Document,
-    given: &Given,
-) -> Result<Reading, ManifestError> {
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let Some(first) = &document.roots().next() else {
         return Err(ManifestError::new(format!("{file}: it has nothing but comments")));
     };
@@ -68,13 +72,13 @@ fn by_content(
         )));
     }
     if has(&["kind"]) {
-        kubernetes::read(file, document, given)
+        kubernetes::read(file, document, overrides)
     } else if has(&["containerDefinitions"]) || has(&["taskDefinition", "containerDefinitions"]) {
-        ecs::read(file, first, given)
+        ecs::read(file, first, overrides)
     } else if first.get("services").is_some_and(|services| services.is_mapping()) {
-        compose::read(file, first, given)
+        compose::read(file, first, overrides)
     } else if has(&["Job", "TaskGroups"]) || has(&["TaskGroups"]) || has(&["job"]) {
-        nomad::read(file, first, given)
+        nomad::read(file, first, overrides)
     } else {
         Err(ManifestError::new(format!("{}: what this is cannot be told; {KNOWN}", first.place())))
     }

@@ -8,10 +8,10 @@ use super::{
     choose::{Candidate, Chosen, choose},
     document::{Document, Node},
     environment,
-    given::Given,
+    overrides::Overrides,
     place::ManifestError,
     prestop,
-    reading::{Reading, not_zero, setting, stop_signal},
+    workload::{Workload, not_zero, setting, stop_signal},
 };
 
 const FIELD: &str = "terminationGracePeriodSeconds";
@@ -19,8 +19,8 @@ const FIELD: &str = "terminationGracePeriodSeconds";
 pub(super) fn read(
     file: &str,
     document: &Document,
-    given: &Given,
-) -> Result<Reading, ManifestError> {
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let mut all = Vec::new();
     for root in document.roots() {
         all.extend(objects(root)?);
@@ -43,14 +43,14 @@ pub(super) fn read(
         return Err(no_container(file, &all));
     }
     let Chosen { path, what: (container, pod, object), said } =
-        choose(file, given.container(), candidates)?;
+        choose(file, overrides.container(), candidates)?;
     let number = pod.get(FIELD);
     let grace = match &number {
         Some(node) => not_zero(node, Duration::from_secs(node.number("of seconds")?))?,
         None => Platform::Kubernetes.grace_period(),
     };
     let mut notes = Vec::new();
-    let spent = prestop::spent(&container, grace, given.pre_stop)?;
+    let spent = prestop::spent(&container, grace, overrides.pre_stop)?;
     for other in pod.items_at("containers")?.iter().chain(&pod.items_at("initContainers")?) {
         let name = other.text_at("name")?.unwrap_or_default();
         if name != path[2]
@@ -63,7 +63,7 @@ pub(super) fn read(
         }
     }
     probes(&container, grace, &mut notes)?;
-    Ok(Reading {
+    Ok(Workload {
         chosen: said,
         platform: Platform::Kubernetes,
         grace: Some(grace),

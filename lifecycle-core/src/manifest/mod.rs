@@ -3,24 +3,24 @@
 mod choose;
 mod command;
 mod compose;
+mod constraints;
 mod document;
 mod ecs;
 mod environment;
-mod given;
 mod json;
 mod kind;
 mod kubernetes;
 mod load;
 mod nomad;
+mod overrides;
 mod place;
 mod prestop;
-mod reading;
 mod systemd;
-mod terms;
 #[cfg(test)]
 mod tests;
 mod timespan;
 mod unit;
+mod workload;
 
 use std::{
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ use std::{
 
 use crate::{Config, Fits, Plan, Unfit, config::settings::Environment};
 
-use self::{given::Given, reading::Reading};
+use self::{overrides::Overrides, workload::Workload};
 
 pub(crate) use self::place::ManifestError;
 
@@ -63,20 +63,20 @@ pub(crate) use self::place::ManifestError;
 #[must_use = "a manifest says nothing until a plan is held against it"]
 pub struct Manifest {
     path: PathBuf,
-    given: Given,
+    overrides: Overrides,
     config: Config,
 }
 
 impl Manifest {
     /// The file at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), given: Given::default(), config: Config::new() }
+        Self { path: path.into(), overrides: Overrides::default(), config: Config::new() }
     }
 
     /// Which container is the service: its name, that of its workload where it has only one, or both, as in
-    /// `orders/api`. In other terms: a compose service, a Nomad task, an ECS container.
+    /// `orders/api`. In other words: a compose service, a Nomad task, an ECS container.
     pub fn container(mut self, name: impl Into<String>) -> Self {
-        self.given.container = Some(name.into());
+        self.overrides.container = Some(name.into());
         self
     }
 
@@ -84,13 +84,13 @@ impl Manifest {
     /// sleep is understood, a request and other commands are not. It counts as well where there is no preStop in the
     /// manifest, as something in the cluster may add one; a longer sleep there counts instead.
     pub fn pre_stop(mut self, time: Duration) -> Self {
-        self.given.pre_stop = Some(time);
+        self.overrides.pre_stop = Some(time);
         self
     }
 
     /// The `max_kill_timeout` of the clients that a Nomad job runs on. A client without it grants 30 s at most.
     pub fn max_kill_timeout(mut self, time: Duration) -> Self {
-        self.given.max_kill_timeout = Some(time);
+        self.overrides.max_kill_timeout = Some(time);
         self
     }
 
@@ -103,7 +103,7 @@ impl Manifest {
 
     /// Holds `plan` against what is deployed, where the process would also have `inherited`.
     pub(crate) fn holds(&self, plan: &Plan, inherited: &Environment) -> Result<Fits, Unfit> {
-        hold(kind::read(&self.path, &self.given)?, &self.config, inherited, plan.clone())
+        hold(kind::read(&self.path, &self.overrides)?, &self.config, inherited, plan.clone())
     }
 }
 
@@ -125,13 +125,13 @@ impl Plan {
 }
 
 fn hold(
-    reading: Reading,
+    workload: Workload,
     config: &Config,
     inherited: &Environment,
     mut plan: Plan,
 ) -> Result<Fits, Unfit> {
-    let terms = reading.terms(config, inherited, &mut plan)?;
-    plan.fits(terms)
+    let constraints = workload.constraints(config, inherited, &mut plan)?;
+    plan.fits(constraints)
 }
 
 impl From<&str> for Manifest {

@@ -7,9 +7,9 @@ use crate::{Platform, values::duration::display};
 use super::{
     choose::{Candidate, Chosen, choose},
     document::Node,
-    given::Given,
+    overrides::Overrides,
     place::ManifestError,
-    reading::{Reading, is_ours, not_zero, ours, setting, stop_signal, time},
+    workload::{Workload, is_ours, not_zero, ours, setting, stop_signal, time},
 };
 
 /// What a client grants at most, unless its own configuration says otherwise.
@@ -45,7 +45,11 @@ const HCL: Form = Form {
     write: |time| format!("\"kill_timeout\": \"{}\"", display(time)),
 };
 
-pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn read(
+    file: &str,
+    root: &Node,
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let (form, tasks) = match root.get("job") {
         Some(job) => (HCL, hcl_tasks(&job)?),
         None => (API, api_tasks(&root.get("Job").unwrap_or_else(|| root.clone()))?),
@@ -58,7 +62,7 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
         }
         candidates.push(Candidate { path, ours, what: task });
     }
-    let Chosen { path, what: task, said } = choose(file, given.container(), candidates)?;
+    let Chosen { path, what: task, said } = choose(file, overrides.container(), candidates)?;
     let kill = task.get(form.kill_timeout);
     let grace = match &kill {
         Some(node) if node.is_text() => time(node)?,
@@ -73,15 +77,15 @@ pub(super) fn read(file: &str, root: &Node, given: &Given) -> Result<Reading, Ma
     }
     let notes = templates(&task, &form)?;
     let mut setting = setting(form.kill_timeout, kill.as_ref(), &task, form.write);
-    let most = given.max_kill_timeout.unwrap_or(MAX_KILL_TIMEOUT);
+    let most = overrides.max_kill_timeout.unwrap_or(MAX_KILL_TIMEOUT);
     if grace > most {
-        let Some(most) = given.max_kill_timeout else {
+        let Some(most) = overrides.max_kill_timeout else {
             return Err(capped(kill.as_ref().unwrap_or(&task), grace));
         };
         setting.place =
             format!("max_kill_timeout of the clients, {}; {}", display(most), setting.place);
     }
-    Ok(Reading {
+    Ok(Workload {
         chosen: said,
         platform: Platform::Nomad,
         grace: Some(grace.min(most)),

@@ -6,17 +6,17 @@ use crate::values::duration::display;
 
 use super::{command, document::Node, place::ManifestError};
 
-/// How much of `grace` is over before the signal comes. Less than is `given` is never counted, as something
+/// How much of `grace` is over before the signal comes. Less than is given is never counted, as something
 /// in the cluster may put a preStop there that is not in the file.
 pub(super) fn spent(
     container: &Node,
     grace: Duration,
-    given: Option<Duration>,
+    overrides: Option<Duration>,
 ) -> Result<Duration, ManifestError> {
     let hook = container.find(&["lifecycle", "preStop"]);
     let spent = match &hook {
-        Some(hook) => length(hook)?.max(given).ok_or_else(|| unknown(hook))?,
-        None => given.unwrap_or_default(),
+        Some(hook) => length(hook)?.max(overrides).ok_or_else(|| unknown(hook))?,
+        None => overrides.unwrap_or_default(),
     };
     if spent >= grace {
         return Err(hook.as_ref().unwrap_or(container).wrong(format!(

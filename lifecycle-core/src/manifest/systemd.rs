@@ -5,16 +5,20 @@ use std::{fs, path::Path, time::Duration};
 use crate::{Platform, budget::Setting, values::duration::display};
 
 use super::{
-    given::Given,
+    overrides::Overrides,
     place::{ManifestError, Place},
-    reading::{Reading, StopSignal, Variable, is_ours, not_here},
     timespan,
     unit::{Assignment, assignments, variables, words},
+    workload::{StopSignal, Variable, Workload, is_ours, not_here},
 };
 
-pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, ManifestError> {
+pub(super) fn read(
+    path: &Path,
+    text: &str,
+    overrides: &Overrides,
+) -> Result<Workload, ManifestError> {
     let file = path.display().to_string();
-    if let Some(wanted) = given.container() {
+    if let Some(wanted) = overrides.container() {
         return Err(ManifestError::new(format!(
             "{file}: a unit is one service; leave `#{wanted}` out"
         )));
@@ -29,7 +33,7 @@ pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, Ma
             "{file}: it has no [Service] section that says anything"
         )));
     };
-    let mut reading = Reading {
+    let mut workload = Workload {
         chosen: None,
         platform: Platform::Systemd,
         grace: Some(Platform::Systemd.grace_period()),
@@ -48,22 +52,22 @@ pub(super) fn read(path: &Path, text: &str, given: &Given) -> Result<Reading, Ma
     };
     let mut later = Later::default();
     for assignment in &all {
-        take(assignment, &mut reading, &mut later)?;
+        take(assignment, &mut workload, &mut later)?;
     }
     // Files have the last word over Environment=, wherever they stand, and UnsetEnvironment= over both.
     for (file, place) in later.files {
-        read_variables(&file, &place, &mut reading)?;
+        read_variables(&file, &place, &mut workload)?;
     }
     for word in later.unset {
-        unset(&word, &mut reading.variables);
+        unset(&word, &mut workload.variables);
     }
-    if !reading.setting.written {
-        reading.notes.push(format!(
+    if !workload.setting.written {
+        workload.notes.push(format!(
             "{}: TimeoutStopSec is not set, and DefaultTimeoutStopSec of the host may be less (45s on Fedora)",
-            reading.setting.place
+            workload.setting.place
         ));
     }
-    Ok(reading)
+    Ok(workload)
 }
 
 /// What counts once all assignments are known.
@@ -76,26 +80,26 @@ struct Later {
 /// What one assignment means for the stop.
 fn take(
     assignment: &Assignment,
-    reading: &mut Reading,
+    workload: &mut Workload,
     later: &mut Later,
 ) -> Result<(), ManifestError> {
     let Assignment { key, value, place, .. } = assignment;
     let place = place.clone();
     match (key.as_str(), value.as_str()) {
         ("TimeoutSec" | "TimeoutStopSec", _) => {
-            reading.grace = timespan::parse(value).map_err(|why| place.wrong(key, why))?;
-            reading.setting.name =
+            workload.grace = timespan::parse(value).map_err(|why| place.wrong(key, why))?;
+            workload.setting.name =
                 if key == "TimeoutSec" { "TimeoutSec" } else { "TimeoutStopSec" };
-            reading.setting.written = true;
-            reading.setting.place = place.to_string();
+            workload.setting.written = true;
+            workload.setting.place = place.to_string();
         }
-        ("Environment", "") => reading.variables.clear(),
+        ("Environment", "") => workload.variables.clear(),
         ("Environment", _) => {
             for word in words(value).map_err(|why| place.wrong(key, why))? {
                 if let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_ours(name))
                 {
                     let (name, value) = (name.to_owned(), value.to_owned());
-                    reading.variables.push(Variable { name, value, place: place.clone() });
+                    workload.variables.push(Variable { name, value, place: place.clone() });
                 }
             }
         }
@@ -112,9 +116,9 @@ fn take(
                 return Err(not_here(&place, name, "PassEnvironment"));
             }
         }
-        ("KillSignal", "") => reading.stop_signal = None,
+        ("KillSignal", "") => workload.stop_signal = None,
         ("KillSignal", _) => {
-            reading.stop_signal =
+            workload.stop_signal =
                 Some(StopSignal { name: value.clone(), field: "KillSignal", place });
         }
         ("KillMode", "none") => {
@@ -123,7 +127,7 @@ fn take(
             );
         }
         ("ExecStop", command) if !command.is_empty() => {
-            reading
+            workload
                 .notes
                 .push(format!("{place}: ExecStop= runs before the signal, in time of its own"));
         }
@@ -142,16 +146,18 @@ fn unset(word: &str, variables: &mut Vec<Variable>) {
     }
 }
 
-fn read_variables(file: &str, place: &Place, reading: &mut Reading) -> Result<(), ManifestError> {
+fn read_variables(file: &str, place: &Place, workload: &mut Workload) -> Result<(), ManifestError> {
     let path = Path::new(file);
     if !path.is_file() {
-        reading.notes.push(format!("{place}: {file} is not here, LIFECYCLE_* in it are not known"));
+        workload
+            .notes
+            .push(format!("{place}: {file} is not here, LIFECYCLE_* in it are not known"));
         return Ok(());
     }
     for (line, name, value) in variables(&contents(path)?) {
         if is_ours(&name) {
             let place = Place { file: file.to_owned(), line };
-            reading.variables.push(Variable { name, value, place });
+            workload.variables.push(Variable { name, value, place });
         }
     }
     Ok(())

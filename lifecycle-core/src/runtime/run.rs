@@ -17,7 +17,7 @@ use crate::machine::{Input, MainEnd};
 use crate::{
     Config, Fits, Plan, Report, State, Unfit,
     admission::context,
-    budget::Terms,
+    budget::Constraints,
     config::settings::{Environment, Findings, PlanAnswer, Settings},
     declare::hook::Returns,
     os,
@@ -160,7 +160,7 @@ impl Prepared {
         if let Some((manifest, environment)) = &self.manifest {
             return manifest.holds(&self.plan, environment);
         }
-        self.plan.fits(Terms::from(&self.settings))
+        self.plan.fits(Constraints::from(&self.settings))
     }
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
@@ -342,7 +342,7 @@ fn start_line(
     let (hooks, worst_case) =
         (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
     let mut warnings = findings.warnings.clone();
-    warnings.extend(plan.fits(Terms::from(settings)).err().map(|unfit| unfit.to_string()));
+    warnings.extend(plan.fits(Constraints::from(settings)).err().map(|unfit| unfit.to_string()));
     warnings.extend(os::shell_as_pid_1().map(|shell| {
         format!(
             "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; start \

@@ -12,13 +12,13 @@ use super::{
     super::Phase,
     Simulator, ms,
     ordering::seen,
-    plans::{Given, chain, given, hook, id, plan, predecessors},
+    plans::{Overrides, chain, given, hook, id, plan, predecessors},
     resources::Store,
     simulator::{Does, Main},
 };
 use crate::{Config, Plan, Signal, declare::HookId, plan::HookSpec};
 
-fn start(given: &Given) -> Simulator {
+fn start(given: &Overrides) -> Simulator {
     let mut simulator = Simulator::running(&Config::new().grace_period(None), given.plan());
     simulator.main = Main::PROMPT;
     simulator.store = Store::new(&given.supply);
@@ -39,7 +39,7 @@ fn is_over(simulator: &Simulator, hook: HookId) -> bool {
     matches!(phase(simulator, hook), Phase::Done | Phase::Stuck)
 }
 
-fn extended(given: &Given, more: &HookSpec) -> Plan {
+fn extended(given: &Overrides, more: &HookSpec) -> Plan {
     let mut specs = given.specs.clone();
     specs.push(more.clone());
     Plan::build(specs, given.uses.clone(), Vec::new())

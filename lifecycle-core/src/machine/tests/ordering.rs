@@ -9,7 +9,7 @@ use proptest::{
 use super::{
     super::{ABORT_GRACE, Effect, Input, MainEnd, Moment, Step},
     Simulator, ms,
-    plans::{Given, given, hook, id, no_hooks, plan, predecessors, taker_of},
+    plans::{Overrides, given, hook, id, no_hooks, plan, predecessors, taker_of},
     resources::{How, KINDS, Store, borrow, is_clone, take},
     simulator::{Does, Main},
 };
@@ -26,7 +26,7 @@ pub(super) struct Seen {
     outcomes: Vec<Outcome>,
 }
 
-fn simulate(given: &Given, config: &Config) -> Simulator {
+fn simulate(given: &Overrides, config: &Config) -> Simulator {
     let mut simulator = Simulator::running(config, given.plan());
     simulator.main = Main::PROMPT;
     simulator.store = Store::new(&given.supply);
@@ -103,7 +103,7 @@ fn expected_outcome(does: Does, timeout: Duration) -> Outcome {
 }
 
 /// Everything about the order and the ends of hooks, whatever time they had.
-fn check_teardown(given: &Given, simulator: &Simulator) -> Result<(), TestCaseError> {
+fn check_teardown(given: &Overrides, simulator: &Simulator) -> Result<(), TestCaseError> {
     let seen = seen(simulator);
     let plan = given.plan();
     let predecessors = predecessors(&plan);
@@ -156,7 +156,7 @@ fn check_teardown(given: &Given, simulator: &Simulator) -> Result<(), TestCaseEr
 
 /// Who takes what others use gets the value itself when they are done, else a clone where there is one,
 /// else does not run and says why. The store asserts that nobody takes what is borrowed.
-fn check_takers(given: &Given, simulator: &Simulator) -> Result<(), TestCaseError> {
+fn check_takers(given: &Overrides, simulator: &Simulator) -> Result<(), TestCaseError> {
     for kind in 0..KINDS {
         let Some(taker) = taker_of(&given.specs, kind) else { continue };
         let progress = simulator.progress(taker);
@@ -200,7 +200,7 @@ fn check_takers(given: &Given, simulator: &Simulator) -> Result<(), TestCaseErro
 }
 
 /// The kinds that use `kind`, at any depth.
-fn users(given: &Given, kind: usize) -> Vec<usize> {
+fn users(given: &Overrides, kind: usize) -> Vec<usize> {
     let mut found = vec![kind];
     let mut at = 0;
     while let Some(&used) = found.get(at) {
@@ -216,7 +216,7 @@ fn users(given: &Given, kind: usize) -> Vec<usize> {
 }
 
 /// The longest chain of what hooks really took, by trying every way.
-fn critical_path(simulator: &Simulator, given: &Given) -> Duration {
+fn critical_path(simulator: &Simulator, given: &Overrides) -> Duration {
     fn end(
         hook: HookId,
         before: &HashMap<HookId, Vec<HookId>>,

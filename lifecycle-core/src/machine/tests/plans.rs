@@ -61,7 +61,7 @@ pub(super) fn chain(timeouts: &[Duration]) -> Plan {
 
 /// What a simulated stop is made of. Hook `n` has the id `n`.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
+pub(super) struct Overrides {
     pub(super) specs: Vec<HookSpec>,
     pub(super) uses: Vec<Uses>,
     pub(super) supply: Supply,
@@ -69,7 +69,7 @@ pub(super) struct Given {
     pub(super) does_second: Vec<Does>,
 }
 
-impl Given {
+impl Overrides {
     pub(super) fn plan(&self) -> Plan {
         let plan = Plan::build(self.specs.clone(), self.uses.clone(), Vec::new());
         assert!(plan.check().is_ok(), "{:?}", plan.check());
@@ -82,7 +82,7 @@ impl Given {
 ///
 /// Timeouts are whole tenths of a second and what hooks take is not, so that nothing ends at the very
 /// moment of its timeout: both outcomes would be right.
-pub(super) fn given(most: usize) -> impl Strategy<Value = Given> {
+pub(super) fn given(most: usize) -> impl Strategy<Value = Overrides> {
     (1..=most).prop_flat_map(|count| {
         let hook = (option::weighted(0.3, -2..3_i32), 1..40_u64, option::weighted(0.1, 1..10_u64));
         let borrows = vec(prop_oneof![3 => Just(None), 1 => (0..KINDS).prop_map(Some)], count);
@@ -119,7 +119,7 @@ pub(super) fn given(most: usize) -> impl Strategy<Value = Given> {
                     spec.reserve = Duration::ZERO;
                 }
                 let uses = used.into_iter().map(|(user, used)| uses(user, used)).collect();
-                Given { specs, uses, supply, does, does_second }
+                Overrides { specs, uses, supply, does, does_second }
             },
         )
     })

@@ -10,7 +10,7 @@ use super::{super::hold, parsed, plan};
 fn wrong(name: &str, text: &str) -> String {
     let held = parsed(name, text)
         .map_err(Into::into)
-        .and_then(|reading| hold(reading, &Config::new(), &Environment::default(), plan()));
+        .and_then(|workload| hold(workload, &Config::new(), &Environment::default(), plan()));
     let unfit = held.expect_err(text);
     assert_eq!(unfit.missing(), None, "{unfit}");
     assert!(std::error::Error::source(&unfit).is_some());

@@ -26,7 +26,7 @@ spec: { containers: [{ name: api, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 
 /// Where the environment of what is chosen in `text` belongs.
 fn chosen(text: &str, wanted: &str) -> String {
     let name = if wanted.is_empty() { "k8s.yaml".to_owned() } else { format!("k8s.yaml#{wanted}") };
-    parsed(&name, text).map_or_else(|error| error.to_string(), |reading| reading.environment)
+    parsed(&name, text).map_or_else(|error| error.to_string(), |workload| workload.environment)
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn the_account_says_which_it_is() {
             "services: {{ orders: {{ stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
             services(count)
         );
-        let reading = parsed(&format!("compose.yaml{wanted}"), &text)
+        let workload = parsed(&format!("compose.yaml{wanted}"), &text)
             .unwrap_or_else(|error| panic!("{error}"));
-        hold(reading, &Config::new(), &Environment::default(), plan())
+        hold(workload, &Config::new(), &Environment::default(), plan())
             .map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
     };
     let second = |text: String| text.lines().nth(1).unwrap().to_owned();

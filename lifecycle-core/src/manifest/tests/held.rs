@@ -258,8 +258,8 @@ fn a_variable_for_several_hooks_is_an_error() {
     let text = pod(30, &[("LIFECYCLE_HOOK_TIMEOUT__CLOSE", "3s")]);
     let two =
         Plan::build(vec![hook(1, "a::close", None), hook(2, "b::close", None)], vec![], vec![]);
-    let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
-    let unfit = hold(reading, &Config::new(), &Environment::default(), two).unwrap_err();
+    let workload = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
+    let unfit = hold(workload, &Config::new(), &Environment::default(), two).unwrap_err();
     assert_eq!(
         unfit.to_string(),
         "k8s.yaml:7: LIFECYCLE_HOOK_TIMEOUT__CLOSE: several hooks end in that name; write more of it"
@@ -273,8 +273,8 @@ fn the_manifest_overrides_what_the_process_has() {
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let inherited = Environment { variables: variables.collect(), ..Environment::default() };
         let text = pod(30, &[("LIFECYCLE_GRACE_PERIOD", "30s")]);
-        let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
-        hold(reading, &Config::new(), &inherited, plan()).map_err(|unfit| unfit.to_string())
+        let workload = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
+        hold(workload, &Config::new(), &inherited, plan()).map_err(|unfit| unfit.to_string())
     };
     let here = [
         ("LIFECYCLE_GRACE_PERIOD", "1s"),

@@ -12,19 +12,19 @@ use std::{path::Path, time::Duration};
 
 use crate::{Plan, SourceLocation, declare::HookId, plan::HookSpec};
 
-use super::{given::Given, kind, place::ManifestError, reading::Reading};
+use super::{kind, overrides::Overrides, place::ManifestError, workload::Workload};
 
 /// What is said of `text` as the file `name`, or `name#container`.
-fn parsed(name: &str, text: &str) -> Result<Reading, ManifestError> {
-    let (name, given) = given(name);
-    kind::parse(Path::new(name), text, &given)
+fn parsed(name: &str, text: &str) -> Result<Workload, ManifestError> {
+    let (name, overrides) = overrides(name);
+    kind::parse(Path::new(name), text, &overrides)
 }
 
 /// The file, and the container after `#`.
-fn given(name: &str) -> (&str, Given) {
+fn overrides(name: &str) -> (&str, Overrides) {
     let (name, wanted) =
         name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
-    (name, Given { container: wanted.map(str::to_owned), ..Given::default() })
+    (name, Overrides { container: wanted.map(str::to_owned), ..Overrides::default() })
 }
 
 /// Hook `n` of `src/hooks.rs`.

@@ -5,17 +5,25 @@ use std::{path::Path, time::Duration};
 use crate::values::duration::display;
 
 use super::{
-    super::{given::Given, kind, reading::Reading},
-    given,
+    super::{kind, overrides::Overrides, workload::Workload},
+    overrides,
 };
 
 const FIXTURES: &str = "src/manifest/tests/fixtures/";
 
 /// What was read, line by line.
-fn said(reading: &Reading) -> String {
-    let Reading {
-        platform, grace, setting, spent, stop_signal, variables, environment, notes, ..
-    } = reading;
+fn said(workload: &Workload) -> String {
+    let Workload {
+        platform,
+        grace,
+        setting,
+        spent,
+        stop_signal,
+        variables,
+        environment,
+        notes,
+        ..
+    } = workload;
     let grace = grace.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
     let mut lines = vec![format!("{platform}: {grace}, {setting}")];
     if !spent.is_zero() {
@@ -32,10 +40,10 @@ fn said(reading: &Reading) -> String {
 
 #[track_caller]
 fn reads(name: &str, expected: &str) {
-    let (file, given) = given(name);
-    let reading = kind::read(Path::new(&format!("{FIXTURES}{file}")), &given);
-    let said = reading
-        .map_or_else(|error| error.to_string().replace(FIXTURES, ""), |reading| said(&reading));
+    let (file, overrides) = overrides(name);
+    let workload = kind::read(Path::new(&format!("{FIXTURES}{file}")), &overrides);
+    let said = workload
+        .map_or_else(|error| error.to_string().replace(FIXTURES, ""), |workload| said(&workload));
     assert_eq!(said, expected);
 }
 
@@ -200,11 +208,12 @@ fn what_clients_of_nomad_grant() {
         (45, "Nomad: 45s, nomad-hcl.json:15 kill_timeout\n"),
         (40, "Nomad: 40s, max_kill_timeout of the clients, 40s; nomad-hcl.json:15 kill_timeout\n"),
     ] {
-        let given = Given { max_kill_timeout: Some(Duration::from_secs(most)), ..Given::default() };
-        let reading =
-            kind::read(Path::new(&file), &given).map_err(|error| error.to_string()).unwrap();
-        assert!(said(&reading).starts_with(expected), "{}", said(&reading));
-        assert_eq!(reading.most, Some(Duration::from_secs(most)));
+        let overrides =
+            Overrides { max_kill_timeout: Some(Duration::from_secs(most)), ..Overrides::default() };
+        let workload =
+            kind::read(Path::new(&file), &overrides).map_err(|error| error.to_string()).unwrap();
+        assert!(said(&workload).starts_with(expected), "{}", said(&workload));
+        assert_eq!(workload.most, Some(Duration::from_secs(most)));
     }
 }
 
@@ -223,7 +232,7 @@ fn what_has_to_be_rendered_first() {
 #[test]
 fn a_file_that_is_not_there() {
     let error =
-        kind::read(Path::new("deploy/k8s.yaml"), &Given::default()).err().unwrap().to_string();
+        kind::read(Path::new("deploy/k8s.yaml"), &Overrides::default()).err().unwrap().to_string();
     let here = std::env::current_dir().unwrap();
     assert_eq!(
         error,
@@ -234,8 +243,8 @@ fn a_file_that_is_not_there() {
 #[test]
 fn templates_of_nomad() {
     let read = |name: &str, text: &str| {
-        let reading = kind::parse(Path::new(name), text, &Given::default());
-        reading.map_or_else(|error| error.to_string(), |reading| reading.notes.join("\n"))
+        let workload = kind::parse(Path::new(name), text, &Overrides::default());
+        workload.map_or_else(|error| error.to_string(), |workload| workload.notes.join("\n"))
     };
     let api = |template: &str| {
         let text = format!(
@@ -282,9 +291,9 @@ fn variables_that_a_unit_unsets() {
         let text = format!(
             "[Service]\n{unset}\nEnvironment=LIFECYCLE_GRACE_PERIOD=2m LIFECYCLE_GRACE_PERIOD=1m LIFECYCLE_PLAN=x\n"
         );
-        let reading = kind::parse(Path::new("a.service"), &text, &Given::default())
+        let workload = kind::parse(Path::new("a.service"), &text, &Overrides::default())
             .unwrap_or_else(|error| panic!("{error}"));
-        reading.variables.into_iter().map(|variable| variable.value).collect::<Vec<_>>()
+        workload.variables.into_iter().map(|variable| variable.value).collect::<Vec<_>>()
     };
     assert_eq!(left("UnsetEnvironment=LIFECYCLE_GRACE_PERIOD HOME"), ["x"]);
     assert_eq!(left("UnsetEnvironment=\"LIFECYCLE_GRACE_PERIOD=1m\" LIFECYCLE_PLAN"), [""; 0]);

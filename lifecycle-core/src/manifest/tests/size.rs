@@ -12,7 +12,7 @@ use super::parsed;
 fn said(text: String) -> String {
     let read = move || {
         parsed("k8s.yaml", &text)
-            .map_or_else(|error| error.to_string(), |reading| reading.environment)
+            .map_or_else(|error| error.to_string(), |workload| workload.environment)
     };
     thread::Builder::new().stack_size(512 * 1_024).spawn(read).unwrap().join().unwrap()
 }

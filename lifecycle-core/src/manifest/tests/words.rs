@@ -3,19 +3,19 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    super::{given::Given, kind, timespan, unit},
+    super::{kind, overrides::Overrides, timespan, unit},
     parsed,
 };
 
 /// What of the time a preStop spends, in seconds, or what is said of it.
-fn spent(hook: &str, given: Option<Duration>) -> Result<f64, String> {
+fn spent(hook: &str, overrides: Option<Duration>) -> Result<f64, String> {
     let text = format!(
         "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n"
     );
-    let given = Given { pre_stop: given, ..Given::default() };
-    let reading =
-        kind::parse(Path::new("k8s.yaml"), &text, &given).map_err(|error| error.to_string())?;
-    Ok(reading.spent.as_secs_f64())
+    let overrides = Overrides { pre_stop: overrides, ..Overrides::default() };
+    let workload =
+        kind::parse(Path::new("k8s.yaml"), &text, &overrides).map_err(|error| error.to_string())?;
+    Ok(workload.spent.as_secs_f64())
 }
 
 #[test]
@@ -166,9 +166,9 @@ fn a_byte_order_mark_is_no_text() {
         ("compose.yaml", "services: { orders: { stop_grace_period: 20s } }", 20),
         ("task.json", r#"{"containerDefinitions": [{"name": "orders", "stopTimeout": 20}]}"#, 20),
     ] {
-        let reading =
+        let workload =
             parsed(name, &format!("\u{feff}{text}")).map_err(|error| error.to_string()).unwrap();
-        assert_eq!(reading.grace, Some(Duration::from_secs(expected)), "{name}");
+        assert_eq!(workload.grace, Some(Duration::from_secs(expected)), "{name}");
     }
     assert_eq!(unit::variables("\u{feff}A=1\n"), [(1, "A".to_owned(), "1".to_owned())]);
 }
@@ -186,8 +186,8 @@ spec:
     - name: orders
       envFrom: [{ prefix: LIFECYCLE_, configMapRef: { name: stop } }]
 ";
-    let reading = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
-    let names: Vec<_> = reading.variables.iter().map(|variable| variable.name.as_str()).collect();
+    let workload = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
+    let names: Vec<_> = workload.variables.iter().map(|variable| variable.name.as_str()).collect();
     assert_eq!(names, ["LIFECYCLE_GRACE_PERIOD", "LIFECYCLE_LIFECYCLE_DRAIN_TIMEOUT"]);
 }
 
@@ -209,16 +209,16 @@ fn a_config_map_is_that_of_the_same_namespace() {
         (map(prod, "60s") + &pod(dev) + &map(dev, "25s"), "25s"),
         (map(none, "9s") + &pod(none) + &map(dev, "25s"), "9s"),
     ] {
-        let reading = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
+        let workload = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
         let values: Vec<_> =
-            reading.variables.iter().map(|variable| variable.value.as_str()).collect();
+            workload.variables.iter().map(|variable| variable.value.as_str()).collect();
         assert_eq!(values, [expected], "{text}");
     }
-    let reading = parsed("k8s.yaml", &(map(prod, "60s") + &pod(none)))
+    let workload = parsed("k8s.yaml", &(map(prod, "60s") + &pod(none)))
         .map_err(|error| error.to_string())
         .unwrap();
     assert_eq!(
-        reading.notes,
+        workload.notes,
         ["k8s.yaml:10: envFrom is not in this file, LIFECYCLE_* in it are not known"]
     );
 }
@@ -228,9 +228,9 @@ fn json_may_escape_what_yaml_does_not() {
     let text = r#"{"containerDefinitions": [{"name": "orders",
         "environment": [{"name": "LIFECYCLE_REPORT", "value": "/\ud83d\ude00\/\\ud83d\\ude00\u00fc\"\u0041\uD83D\uDE80.txt"},
         {"name": "LIFECYCLE_DRAIN_TIMEOUT", "value": "5s"}]}]}"#;
-    let reading = parsed("task.json", text).map_err(|error| error.to_string()).unwrap();
-    let [report, drain] = reading.variables.as_slice() else {
-        panic!("{}", reading.variables.len())
+    let workload = parsed("task.json", text).map_err(|error| error.to_string()).unwrap();
+    let [report, drain] = workload.variables.as_slice() else {
+        panic!("{}", workload.variables.len())
     };
     assert_eq!(report.value, "/😀/\\ud83d\\ude00ü\"A🚀.txt");
     assert_eq!(drain.place.to_string(), "task.json:3");
@@ -239,7 +239,7 @@ fn json_may_escape_what_yaml_does_not() {
 #[test]
 fn a_number_may_be_an_alias() {
     let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders }]\n";
-    let reading = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
-    assert_eq!(reading.grace, Some(Duration::from_secs(20)));
-    assert_eq!(reading.setting.to_string(), "k8s.yaml:4 terminationGracePeriodSeconds");
+    let workload = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
+    assert_eq!(workload.grace, Some(Duration::from_secs(20)));
+    assert_eq!(workload.setting.to_string(), "k8s.yaml:4 terminationGracePeriodSeconds");
 }

@@ -1,4 +1,4 @@
-use crate::{Platform, budget::Terms, plan::Plan};
+use crate::{Platform, budget::Constraints, plan::Plan};
 
 use super::support::*;
 
@@ -62,10 +62,10 @@ fn each_advice_holds() {
 
 #[test]
 fn the_configuration_has_its_say() {
-    let terms =
-        || Terms::new(Some(seconds(20)), "code").with_drain_timeout(Some(seconds(1)), "code");
-    assert_eq!(plan([hook::<A>()]).fits(terms()).unwrap().spare(), Some(seconds(12)));
-    let unfit = plan([hook::<A>()]).fits(terms().with_hook_timeout(seconds(18))).unwrap_err();
+    let constraints =
+        || Constraints::new(Some(seconds(20)), "code").with_drain_timeout(Some(seconds(1)), "code");
+    assert_eq!(plan([hook::<A>()]).fits(constraints()).unwrap().spare(), Some(seconds(12)));
+    let unfit = plan([hook::<A>()]).fits(constraints().with_hook_timeout(seconds(18))).unwrap_err();
     assert_eq!(unfit.missing(), Some(seconds(1)));
     assert!(
         unfit
@@ -73,7 +73,7 @@ fn the_configuration_has_its_say() {
             .ends_with("or: `timeout = \"17s\"` at `a` (src/hooks.rs:1), which takes the default"),
         "{unfit}"
     );
-    let late = plan([hook::<A>()]).fits(terms().with_delay(seconds(13), "code")).unwrap_err();
+    let late = plan([hook::<A>()]).fits(constraints().with_delay(seconds(13), "code")).unwrap_err();
     assert!(
         late.to_string().contains("a shutdown delay of 12s (`LIFECYCLE_SHUTDOWN_DELAY`)"),
         "{late}"
@@ -82,7 +82,7 @@ fn the_configuration_has_its_say() {
 
 #[test]
 fn without_a_grace_period_all_plans_fit() {
-    let fits = slow().fits(Terms::new(None, "job")).unwrap();
+    let fits = slow().fits(Constraints::new(None, "job")).unwrap();
     assert_eq!(fits.spare(), None);
     assert!(
         fits.to_string().starts_with("the plan fits: it needs 30s, and there is no grace period\n"),

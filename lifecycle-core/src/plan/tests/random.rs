@@ -19,14 +19,14 @@ use super::support::*;
 
 /// What a random plan is made of. Edges name hooks by number.
 #[derive(Clone, Debug)]
-struct Given {
+struct Overrides {
     specs: Vec<HookSpec>,
     uses: Vec<Uses>,
 }
 
 /// Up to `most` hooks. With `forward`, edges lead from smaller to larger numbers, so that few plans have
 /// a cycle; names are shuffled against that.
-fn given(most: usize, orders: Vec<i32>, forward: bool) -> impl Strategy<Value = Given> {
+fn given(most: usize, orders: Vec<i32>, forward: bool) -> impl Strategy<Value = Overrides> {
     (1..=most).prop_flat_map(move |count| {
         let order = option::weighted(0.3, select(orders.clone()));
         let hook = (order, 1..10u64, 0..3u64, vec(needs(), 0..3));
@@ -64,7 +64,7 @@ fn given(most: usize, orders: Vec<i32>, forward: bool) -> impl Strategy<Value = 
                     spec.needs
                         .retain(|need| need.access == Access::Take || !takes.contains(&need.id));
                 }
-                Given { specs, uses }
+                Overrides { specs, uses }
             },
         )
     })
@@ -108,7 +108,7 @@ fn closed(mut relation: Relation) -> Relation {
     relation
 }
 
-impl Given {
+impl Overrides {
     fn plan(&self) -> Plan {
         Plan::build(self.specs.clone(), self.uses.clone(), Vec::new())
     }
@@ -314,7 +314,7 @@ proptest! {
     fn the_order_of_what_is_given_changes_nothing(
         (one, other) in given(30, vec![-1, 0, 1], false).prop_flat_map(|given| {
             let shuffled = (Just(given.specs.clone()).prop_shuffle(), Just(given.uses.clone()).prop_shuffle());
-            (Just(given), shuffled.prop_map(|(specs, uses)| Given { specs, uses }))
+            (Just(given), shuffled.prop_map(|(specs, uses)| Overrides { specs, uses }))
         }),
     ) {
         let (one, other) = (one.plan(), other.plan());

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Config, Plan, Platform,
-    budget::{Terms, margin},
+    budget::{Constraints, margin},
     config::settings::{Environment, Settings},
 };
 
@@ -51,7 +51,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let times =
         (1..=30_u64, select(vec![1, 10, 100, 100])).prop_map(|(time, unit)| ms(time * unit));
     let grace = prop_oneof![300..20_000_u64, 2_000..90_000_u64, Just(600_000_u64)].prop_map(ms);
-    let terms = (
+    let constraints = (
         select(PLATFORMS.to_vec()),
         option::weighted(0.5, grace),
         option::weighted(0.4, (0..15_000_u64).prop_map(ms)),
@@ -59,10 +59,10 @@ fn cases() -> impl Strategy<Value = Case> {
         option::weighted(0.5, (100..8_000_u64).prop_map(ms)),
         prop::bool::weighted(0.1),
     );
-    (made(12, times), terms, option::weighted(0.6, select(AIMS.to_vec()))).prop_map(
-        |(made, terms, aim)| {
+    (made(12, times), constraints, option::weighted(0.6, select(AIMS.to_vec()))).prop_map(
+        |(made, constraints, aim)| {
             let Made { plan, .. } = made;
-            let (platform, grace, delay, drain, hook_timeout, job) = terms;
+            let (platform, grace, delay, drain, hook_timeout, job) = constraints;
             let mut config = Config::new().platform(platform).job(job);
             config.grace_period = grace.map(Some);
             (config.shutdown_delay, config.drain_timeout, config.hook_timeout) =
@@ -223,8 +223,8 @@ fn terms_that_say_the_same_give_the_same_verdict() {
     let plan = chain(&[ms(4_000), ms(3_500)]);
     for platform in PLATFORMS {
         let config = Config::new().platform(platform);
-        let spare = |terms: Terms| {
-            plan.fits(terms).map(|fits| fits.spare()).map_err(|unfit| unfit.missing())
+        let spare = |constraints: Constraints| {
+            plan.fits(constraints).map(|fits| fits.spare()).map_err(|unfit| unfit.missing())
         };
         assert_eq!(spare(platform.into()), spare((&config).into()), "{platform}");
         let of_grace = spare(platform.grace_period().into());

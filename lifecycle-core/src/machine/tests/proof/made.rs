@@ -11,7 +11,7 @@ use proptest::{
 };
 
 use super::super::{
-    plans::{Given, given, id},
+    plans::{Overrides, given, id},
     resources::{KINDS, borrow, take},
 };
 use crate::{
@@ -67,7 +67,7 @@ pub(super) use with_marker;
 /// A plan and how it came about. Hook `n` has the id [`id_of`]`(n)`.
 #[derive(Clone, Debug)]
 pub(super) struct Made {
-    pub(super) given: Given,
+    pub(super) given: Overrides,
     pub(super) corrections: Vec<Correction>,
     pub(super) plan: Plan,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// All of it may be absent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Given {
+pub(super) struct Overrides {
     /// Which container is the service.
     pub(super) container: Option<String>,
     /// What the preStop takes.
@@ -13,7 +13,7 @@ pub(super) struct Given {
     pub(super) max_kill_timeout: Option<Duration>,
 }
 
-impl Given {
+impl Overrides {
     pub(super) fn container(&self) -> Option<&str> {
         self.container.as_deref()
     }

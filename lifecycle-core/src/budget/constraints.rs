@@ -7,11 +7,11 @@ use crate::{
     config::settings::{Environment, Settings},
 };
 
-use super::{ASSUMED_DRAIN, Grant, margin};
+use super::{ASSUMED_DRAIN, PlatformLimit, margin};
 
 /// What a plan has to fit into, and who said so: a grace period, a platform, or a configuration.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct Constraints {
     /// `None`: nobody kills.
     pub(crate) grace: Term<Option<Duration>>,
     pub(crate) delay: Term<Duration>,
@@ -21,7 +21,7 @@ pub struct Terms {
     /// What hooks get that declare no timeout, where it is not the plan's own default.
     pub(crate) hook_timeout: Option<Duration>,
     /// Where a manifest was read: what it grants, and what the library takes there.
-    pub(crate) grant: Option<Grant>,
+    pub(crate) limit: Option<PlatformLimit>,
 }
 
 /// A number and where it comes from.
@@ -37,7 +37,7 @@ impl<T> Term<T> {
     }
 }
 
-impl Terms {
+impl Constraints {
     /// A grace period (`None`: nobody kills), no delay, and no limit for the drain.
     pub(crate) fn new(grace: Option<Duration>, source: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Terms {
             margin: Term::new(grace.map(margin).unwrap_or_default(), "the library's own"),
             drain_timeout: Term::new(ASSUMED_DRAIN, "assumed, no drain timeout is set"),
             hook_timeout: None,
-            grant: None,
+            limit: None,
         }
     }
 
@@ -80,11 +80,11 @@ impl Terms {
 
     /// With what a manifest grants, instead of the grace period.
     #[cfg(feature = "manifest")]
-    pub(crate) fn with_grant(mut self, grant: Grant) -> Self {
-        let (grace, source) = grant.terms();
+    pub(crate) fn with_limit(mut self, limit: PlatformLimit) -> Self {
+        let (grace, source) = limit.constraints();
         self.margin.value = grace.map(margin).unwrap_or_default();
         self.grace = Term::new(grace, source);
-        self.grant = Some(grant);
+        self.limit = Some(limit);
         self
     }
 
@@ -97,20 +97,20 @@ impl Terms {
     }
 }
 
-impl From<Duration> for Terms {
+impl From<Duration> for Constraints {
     fn from(grace: Duration) -> Self {
         Self::new(Some(grace), "as given")
     }
 }
 
-impl From<Platform> for Terms {
+impl From<Platform> for Constraints {
     fn from(platform: Platform) -> Self {
         Self::new(Some(platform.grace_period()), setting(platform))
             .with_delay(platform.shutdown_delay(), format!("the default on {platform}"))
     }
 }
 
-impl From<&Settings> for Terms {
+impl From<&Settings> for Constraints {
     fn from(settings: &Settings) -> Self {
         let grace = settings.grace;
         let delay = if settings.job { Duration::ZERO } else { settings.delay.value };
@@ -123,7 +123,7 @@ impl From<&Settings> for Terms {
     }
 }
 
-impl From<&Config> for Terms {
+impl From<&Config> for Constraints {
     /// What the configuration says, without the environment: a test proves the same everywhere. Without a
     /// platform nothing is detected.
     fn from(config: &Config) -> Self {

@@ -1,10 +1,10 @@
-//! What was read, put together with the configuration: the terms that a plan has to fit.
+//! What was read, put together with the configuration: the constraints that a plan has to fit.
 
 use std::collections::HashSet;
 
 use crate::{
     Config, Plan, Platform, Signal,
-    budget::{Grant, Terms},
+    budget::{Constraints, PlatformLimit},
     config::settings::{Environment, Settings, Source},
     plan::HookTimeouts,
     values::duration::display,
@@ -12,20 +12,20 @@ use crate::{
 
 use super::{
     place::ManifestError,
-    reading::{Reading, StopSignal, Variable},
+    workload::{StopSignal, Variable, Workload},
 };
 
 const GRACE_PERIOD: &str = "LIFECYCLE_GRACE_PERIOD";
 
-impl Reading {
-    /// The terms for `plan`, which is given the timeouts that are set for its hooks. The process has
+impl Workload {
+    /// The constraints for `plan`, which is given the timeouts that are set for its hooks. The process has
     /// `inherited`, and over it what the manifest sets.
-    pub(super) fn terms(
+    pub(super) fn constraints(
         self,
         config: &Config,
         inherited: &Environment,
         plan: &mut Plan,
-    ) -> Result<Terms, ManifestError> {
+    ) -> Result<Constraints, ManifestError> {
         let told = config.platform.is_some();
         let mut config = config.clone();
         config.platform = config.platform.or(Some(self.platform));
@@ -47,16 +47,17 @@ impl Reading {
 
         let warnings = findings.warnings.iter().filter(|text| self.about(text).is_some());
         let warnings = warnings.map(|text| self.with_place(text)).collect();
-        let mut terms = Terms::from(&settings).with_hook_timeout(settings.hook_timeout.value);
-        terms.delay.source = self.source(settings.delay.source).into();
+        let mut constraints =
+            Constraints::from(&settings).with_hook_timeout(settings.hook_timeout.value);
+        constraints.delay.source = self.source(settings.delay.source).into();
         if settings.drain_timeout.value.is_some() {
-            terms.drain_timeout.source = self.source(settings.drain_timeout.source).into();
+            constraints.drain_timeout.source = self.source(settings.drain_timeout.source).into();
         }
-        Ok(terms.with_grant(self.grant(&settings, told, warnings)))
+        Ok(constraints.with_limit(self.limit(&settings, told, warnings)))
     }
 
     /// With `told` the configuration names the platform, and nothing has to be recognised.
-    fn grant(mut self, settings: &Settings, told: bool, warnings: Vec<String>) -> Grant {
+    fn limit(mut self, settings: &Settings, told: bool, warnings: Vec<String>) -> PlatformLimit {
         self.notes.extend(warnings);
         let told_by = self.source(settings.grace.source);
         let granted = self.grace.map(|grace| grace.saturating_sub(self.spent));
@@ -105,7 +106,18 @@ impl Reading {
             ));
         }
         let Self { chosen, spent, most, setting, notes, .. } = self;
-        Grant { chosen, granted, spent, most, setting, taken, perhaps, told_by, variable, notes }
+        PlatformLimit {
+            chosen,
+            granted,
+            spent,
+            most,
+            setting,
+            taken,
+            perhaps,
+            told_by,
+            variable,
+            notes,
+        }
     }
 
     /// What the process has at run time, as the platform puts it together.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What was read.
-pub(super) struct Reading {
+pub(super) struct Workload {
     /// Which container, service or task it is of, where the file has several.
     pub(super) chosen: Option<String>,
     pub(super) platform: Platform,

@@ -5,12 +5,12 @@ use std::{fmt, time::Duration};
 
 use crate::values::duration::display;
 
-use super::{Terms, margin};
+use super::{Constraints, margin};
 
 /// Nothing tells a process how long its platform waits: the library takes what it was told, or the platform's
 /// default. Here both are known.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant {
+pub(crate) struct PlatformLimit {
     /// Which container, service or task it is of, where the manifest has several.
     pub(crate) chosen: Option<String>,
     /// From the signal to the kill; `None`: nobody kills.
@@ -43,9 +43,9 @@ pub(crate) struct Setting {
     pub(crate) written: bool,
 }
 
-impl Grant {
+impl PlatformLimit {
     /// What there is time for, and who says so: the least of what is granted and what is taken.
-    pub(crate) fn terms(&self) -> (Option<Duration>, String) {
+    pub(crate) fn constraints(&self) -> (Option<Duration>, String) {
         let (grace, source) = self.recognised();
         match self.perhaps {
             Some(perhaps) if grace.is_none_or(|grace| perhaps < grace) => {
@@ -101,7 +101,7 @@ impl Grant {
         if let Some(granted) = less.filter(|granted| *granted - margin(*granted) >= work) {
             ways.push(told(granted));
         }
-        let least = Terms::least_grace(work);
+        let least = Constraints::least_grace(work);
         let all = least.max(self.taken.or(self.granted).unwrap_or_default());
         // The numbers of most platforms are whole seconds: of `all` only those count, as they do of `least`.
         let enough = [Duration::from_secs(all.as_secs()), least]
