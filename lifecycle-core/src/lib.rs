@@ -37,7 +37,7 @@ pub use crate::{
         replace, requested, resource, shutdown, state, status, stopped, time_left, try_provide,
         until_draining, until_requested,
     },
-    budget::{Constraints, Fits, Unfit},
+    budget::{Constraints, FitError, Fits},
     config::{Config, Platform},
     declare::{Hook, HookResult, ShutdownContext, Site},
     event::{Event, Events},

@@ -17,9 +17,9 @@ impl Plan {
     /// # Errors
     ///
     /// When they do not fit, with the account and which numbers to change; when the plan is invalid.
-    pub fn fits(&self, constraints: impl Into<Constraints>) -> Result<Fits, Unfit> {
+    pub fn fits(&self, constraints: impl Into<Constraints>) -> Result<Fits, FitError> {
         let constraints = constraints.into();
-        self.check().map_err(|error| Unfit { why: Why::Invalid(error) })?;
+        self.check().map_err(|error| FitError { why: Why::Invalid(error) })?;
         let account = match constraints.hook_timeout {
             Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), constraints),
             None => Account::new(self, constraints),
@@ -27,7 +27,7 @@ impl Plan {
         if account.holds() {
             Ok(Fits { account })
         } else {
-            Err(Unfit { why: Why::Short(Box::new(account)) })
+            Err(FitError { why: Why::Short(Box::new(account)) })
         }
     }
 }
@@ -74,7 +74,7 @@ impl fmt::Debug for Fits {
 /// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is missing,
 /// and which numbers to change.
 #[derive(Clone)]
-pub struct Unfit {
+pub struct FitError {
     why: Why,
 }
 
@@ -87,13 +87,13 @@ enum Why {
 }
 
 #[cfg(feature = "manifest")]
-impl From<ManifestError> for Unfit {
+impl From<ManifestError> for FitError {
     fn from(error: ManifestError) -> Self {
         Self { why: Why::Manifest(error) }
     }
 }
 
-impl Unfit {
+impl FitError {
     /// How much longer the grace period would have to be if nothing else changed and the margin stayed;
     /// `None` when the plan or the manifest is invalid, so that nothing can be said.
     #[must_use]
@@ -107,7 +107,7 @@ impl Unfit {
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for FitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
             Why::Invalid(error) => write!(f, "whether the plan fits cannot be said: {error}"),
@@ -123,13 +123,13 @@ impl fmt::Display for Unfit {
     }
 }
 
-impl fmt::Debug for Unfit {
+impl fmt::Debug for FitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl Error for Unfit {
+impl Error for FitError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.why {
             Why::Invalid(error) => Some(error),

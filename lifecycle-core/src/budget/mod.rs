@@ -13,7 +13,7 @@ pub(crate) use self::platform_limit::PlatformLimit;
 pub(crate) use self::platform_limit::Setting;
 pub use self::{
     constraints::Constraints,
-    fits::{Fits, Unfit},
+    fits::{FitError, Fits},
 };
 
 /// What the drain counts for, when a plan is measured and nobody gave it a limit.

@@ -83,7 +83,7 @@ pub(crate) struct Environment {
 
 /// What is wrong with the environment, and what only looks wrong.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Findings {
+pub(crate) struct Diagnostics {
     pub(crate) errors: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
@@ -134,14 +134,14 @@ impl Environment {
 
 impl Settings {
     /// Puts `config` and `environment` together; every problem at once.
-    pub(crate) fn resolve(config: &Config, environment: &Environment) -> (Self, Findings) {
-        let mut findings = Findings::default();
+    pub(crate) fn resolve(config: &Config, environment: &Environment) -> (Self, Diagnostics) {
+        let mut diagnostics = Diagnostics::default();
         let mut read = |name: &'static str| {
             let text = environment.get(name)?;
             match duration::parse(text) {
                 Ok(value) => Some(Sourced { value, source: Source::Environment(name) }),
                 Err(why) => {
-                    findings.errors.push(format!("{name}={text}: {why}"));
+                    diagnostics.errors.push(format!("{name}={text}: {why}"));
                     None
                 }
             }
@@ -201,31 +201,31 @@ impl Settings {
             exit_timeout: exit_timeout
                 .or_else(|| in_code(config.exit_timeout))
                 .unwrap_or(Sourced { value: DEFAULT_EXIT_TIMEOUT, source: Source::Default }),
-            hook_timeouts: hook_timeouts(environment, &mut findings),
+            hook_timeouts: hook_timeouts(environment, &mut diagnostics),
             platform,
             signals: config.signals.clone().unwrap_or_else(|| Signal::DEFAULT.to_vec()),
             job: config.job,
             escalate_on_term: config.escalate_on_term,
-            report: report(environment, &mut findings),
-            plan_answer: plan_answer(environment, &mut findings),
+            report: report(environment, &mut diagnostics),
+            plan_answer: plan_answer(environment, &mut diagnostics),
             #[cfg(feature = "manifest")]
             manifest: manifest(environment),
         };
         if settings.grace.value == Some(Duration::ZERO) {
             let source = settings.grace.source;
-            findings.errors.push(format!(
+            diagnostics.errors.push(format!(
                 "a grace period of 0s ({source}) leaves no time to stop; `none` is no limit"
             ));
         }
         if settings.hook_timeout.value.is_zero() {
             let source = settings.hook_timeout.source;
-            findings
+            diagnostics
                 .errors
                 .push(format!("a hook timeout of 0s ({source}): a hook without time cannot run"));
         }
-        useless_manifest(environment, &mut findings);
-        unknown_names(environment, &mut findings);
-        (settings, findings)
+        useless_manifest(environment, &mut diagnostics);
+        unknown_names(environment, &mut diagnostics);
+        (settings, diagnostics)
     }
 }
 
@@ -233,23 +233,26 @@ fn in_code(value: Option<Duration>) -> Option<Sourced<Duration>> {
     value.map(|value| Sourced { value, source: Source::Code })
 }
 
-fn hook_timeouts(environment: &Environment, findings: &mut Findings) -> Vec<(String, Duration)> {
+fn hook_timeouts(
+    environment: &Environment,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(String, Duration)> {
     let mut timeouts = Vec::new();
     for (name, text) in &environment.variables {
         let Some(hook) = name.strip_prefix(HOOK_TIMEOUT_OF) else { continue };
         match duration::parse(text) {
             Ok(timeout) if timeout.is_zero() => {
-                findings.errors.push(format!("{name}={text}: a hook without time cannot run"));
+                diagnostics.errors.push(format!("{name}={text}: a hook without time cannot run"));
             }
             Ok(timeout) => timeouts.push((hook.to_owned(), timeout)),
-            Err(why) => findings.errors.push(format!("{name}={text}: {why}")),
+            Err(why) => diagnostics.errors.push(format!("{name}={text}: {why}")),
         }
     }
     timeouts.sort();
     timeouts
 }
 
-fn report(environment: &Environment, findings: &mut Findings) -> Option<ReportFile> {
+fn report(environment: &Environment, diagnostics: &mut Diagnostics) -> Option<ReportFile> {
     let path = environment.get(REPORT)?;
     let format = match path.rsplit_once('.').map(|(_, end)| end) {
         Some("txt") => ReportFormat::Text,
@@ -259,7 +262,7 @@ fn report(environment: &Environment, findings: &mut Findings) -> Option<ReportFi
         #[cfg(feature = "pictures")]
         Some("html") => ReportFormat::Html,
         end => {
-            findings.errors.push(match end {
+            diagnostics.errors.push(match end {
                 Some("svg" | "html") => format!("{REPORT}={path}: {NO_PICTURES}"),
                 _ => format!(
                     "{REPORT}={path}: the end of the path says how it is written: .txt, .json, .svg or .html"
@@ -271,7 +274,7 @@ fn report(environment: &Environment, findings: &mut Findings) -> Option<ReportFi
     Some(ReportFile { path: path.to_owned(), format })
 }
 
-fn plan_answer(environment: &Environment, findings: &mut Findings) -> Option<PlanAnswer> {
+fn plan_answer(environment: &Environment, diagnostics: &mut Diagnostics) -> Option<PlanAnswer> {
     match environment.get(PLAN)? {
         "text" => Some(PlanAnswer::Text),
         "json" => Some(PlanAnswer::Json),
@@ -281,7 +284,7 @@ fn plan_answer(environment: &Environment, findings: &mut Findings) -> Option<Pla
         "svg" => Some(PlanAnswer::Svg),
         "check" => Some(PlanAnswer::Check),
         other => {
-            findings.errors.push(match other {
+            diagnostics.errors.push(match other {
                 "svg" => format!("{PLAN}={other}: {NO_PICTURES}"),
                 _ => format!("{PLAN}={other}: `text`, `json`, `mermaid`, `dot`, `svg` or `check`"),
             });
@@ -295,22 +298,22 @@ fn manifest(environment: &Environment) -> Option<String> {
 }
 
 /// What a mistake is answered with depends on features only where the answer needs them.
-fn useless_manifest(environment: &Environment, findings: &mut Findings) {
+fn useless_manifest(environment: &Environment, diagnostics: &mut Diagnostics) {
     let (Some(path), asked) = (environment.get(MANIFEST), manifest(environment)) else { return };
     if asked.is_none() {
-        findings.warnings.push(format!("{MANIFEST}={path} says nothing without {PLAN}=check"));
+        diagnostics.warnings.push(format!("{MANIFEST}={path} says nothing without {PLAN}=check"));
     } else if path.is_empty() {
-        findings
+        diagnostics
             .errors
             .push(format!("{MANIFEST}= is empty; write the path of a manifest, or leave it out"));
     } else if cfg!(not(feature = "manifest")) {
-        findings.errors.push(format!(
+        diagnostics.errors.push(format!(
             "{MANIFEST}={path}: this program was built without the feature `manifest` of lifecycle-hooks"
         ));
     }
 }
 
-fn unknown_names(environment: &Environment, findings: &mut Findings) {
+fn unknown_names(environment: &Environment, diagnostics: &mut Diagnostics) {
     for (name, _) in &environment.variables {
         let ours = name.starts_with("LIFECYCLE_") && !name.starts_with(HOOK_TIMEOUT_OF);
         // Kubernetes injects these for a Service that is called "lifecycle".
@@ -325,7 +328,7 @@ fn unknown_names(environment: &Environment, findings: &mut Findings) {
             .filter(|(distance, _)| *distance <= 6)
             .map(|(_, known)| format!("; did you mean {known}?"))
             .unwrap_or_default();
-        findings.warnings.push(format!("{name} is not a variable of lifecycle{near}"));
+        diagnostics.warnings.push(format!("{name} is not a variable of lifecycle{near}"));
     }
 }
 
@@ -408,14 +411,14 @@ mod tests {
             .platform(Platform::Kubernetes)
             .grace_period(Duration::from_secs(20))
             .drain_timeout(Duration::from_secs(3));
-        let (settings, findings) = Settings::resolve(
+        let (settings, diagnostics) = Settings::resolve(
             &config,
             &environment(&[
                 ("LIFECYCLE_DRAIN_TIMEOUT", "1m30s"),
                 ("LIFECYCLE_HOOK_TIMEOUT__CLOSE", "250ms"),
             ]),
         );
-        assert_eq!(findings, Findings::default());
+        assert_eq!(diagnostics, Diagnostics::default());
         assert_eq!(
             settings.grace,
             Sourced { value: Some(Duration::from_secs(20)), source: Source::Code }
@@ -427,7 +430,7 @@ mod tests {
 
     #[test]
     fn every_bad_value_is_found_at_once() {
-        let (_, findings) = Settings::resolve(
+        let (_, diagnostics) = Settings::resolve(
             &Config::new(),
             &environment(&[
                 ("LIFECYCLE_GRACE_PERIOD", "-5s"),
@@ -437,7 +440,7 @@ mod tests {
                 ("LIFECYCLE_REPORT", "report.pdf"),
             ]),
         );
-        assert_eq!(findings.errors.len(), 5, "{findings:?}");
+        assert_eq!(diagnostics.errors.len(), 5, "{diagnostics:?}");
     }
 
     #[test]
@@ -459,10 +462,10 @@ mod tests {
     #[test]
     fn no_time_at_all_is_a_mistake() {
         let config = Config::new().grace_period(Duration::ZERO);
-        let (_, findings) =
+        let (_, diagnostics) =
             Settings::resolve(&config, &environment(&[("LIFECYCLE_HOOK_TIMEOUT", "0s")]));
-        assert_eq!(findings.errors.len(), 2, "{findings:?}");
-        assert!(findings.errors[0].contains("(code)"), "{findings:?}");
+        assert_eq!(diagnostics.errors.len(), 2, "{diagnostics:?}");
+        assert!(diagnostics.errors[0].contains("(code)"), "{diagnostics:?}");
     }
 
     #[test]
@@ -473,7 +476,10 @@ mod tests {
                 .1
         };
         let useless = "LIFECYCLE_MANIFEST=k8s.yaml says nothing without LIFECYCLE_PLAN=check";
-        assert_eq!(found("text"), Findings { errors: vec![], warnings: vec![useless.to_owned()] });
+        assert_eq!(
+            found("text"),
+            Diagnostics { errors: vec![], warnings: vec![useless.to_owned()] }
+        );
         let errors = if cfg!(feature = "manifest") {
             vec![]
         } else {
@@ -483,26 +489,26 @@ mod tests {
                     .to_owned(),
             ]
         };
-        assert_eq!(found("check"), Findings { errors, warnings: vec![] });
+        assert_eq!(found("check"), Diagnostics { errors, warnings: vec![] });
         let empty = [("LIFECYCLE_MANIFEST", ""), ("LIFECYCLE_PLAN", "check")];
-        let (_, findings) = Settings::resolve(&Config::new(), &environment(&empty));
+        let (_, diagnostics) = Settings::resolve(&Config::new(), &environment(&empty));
         assert_eq!(
-            findings.errors,
+            diagnostics.errors,
             ["LIFECYCLE_MANIFEST= is empty; write the path of a manifest, or leave it out"]
         );
     }
 
     #[test]
     fn a_grace_period_can_be_switched_off() {
-        let (settings, findings) =
+        let (settings, diagnostics) =
             Settings::resolve(&Config::new(), &environment(&[("LIFECYCLE_GRACE_PERIOD", "none")]));
-        assert_eq!(findings, Findings::default());
+        assert_eq!(diagnostics, Diagnostics::default());
         assert_eq!(settings.grace.value, None);
     }
 
     #[test]
     fn unknown_names_are_a_warning_with_a_proposal_unless_kubernetes_made_them() {
-        let (_, findings) = Settings::resolve(
+        let (_, diagnostics) = Settings::resolve(
             &Config::new(),
             &environment(&[
                 ("LIFECYCLE_GRACE_PERIODE", "5s"),
@@ -510,11 +516,11 @@ mod tests {
                 ("LIFECYCLE_SERVICE_HOST", "10.0.0.1"),
             ]),
         );
-        assert_eq!(findings.errors, [""; 0]);
-        assert_eq!(findings.warnings.len(), 1);
+        assert_eq!(diagnostics.errors, [""; 0]);
+        assert_eq!(diagnostics.warnings.len(), 1);
         assert!(
-            findings.warnings[0].contains("did you mean LIFECYCLE_GRACE_PERIOD?"),
-            "{findings:?}"
+            diagnostics.warnings[0].contains("did you mean LIFECYCLE_GRACE_PERIOD?"),
+            "{diagnostics:?}"
         );
     }
 

@@ -29,13 +29,14 @@ impl Workload {
         let told = config.platform.is_some();
         let mut config = config.clone();
         config.platform = config.platform.or(Some(self.platform));
-        let (settings, mut findings) =
+        let (settings, mut diagnostics) =
             Settings::resolve(&config, &self.environment_over(inherited));
         let unfitting = HookTimeouts(settings.hook_timeouts.clone()).apply(plan);
-        findings.errors.extend(unfitting.errors);
-        findings.warnings.extend(unfitting.warnings);
+        diagnostics.errors.extend(unfitting.errors);
+        diagnostics.warnings.extend(unfitting.warnings);
 
-        let mut errors: Vec<_> = findings.errors.iter().map(|text| self.with_place(text)).collect();
+        let mut errors: Vec<_> =
+            diagnostics.errors.iter().map(|text| self.with_place(text)).collect();
         errors.extend(self.stop_signal.as_ref().and_then(|signal| unheard(signal, &settings)));
         errors.extend(self.variable("LIFECYCLE_PLAN").map(|variable| {
             format!(
@@ -45,7 +46,7 @@ impl Workload {
         }));
         ManifestError::all(errors)?;
 
-        let warnings = findings.warnings.iter().filter(|text| self.about(text).is_some());
+        let warnings = diagnostics.warnings.iter().filter(|text| self.about(text).is_some());
         let warnings = warnings.map(|text| self.with_place(text)).collect();
         let mut constraints =
             Constraints::from(&settings).with_hook_timeout(settings.hook_timeout.value);

@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Config, Fits, Plan, Unfit, config::settings::Environment};
+use crate::{Config, FitError, Fits, Plan, config::settings::Environment};
 
 use self::{overrides::Overrides, workload::Workload};
 
@@ -102,7 +102,7 @@ impl Manifest {
     }
 
     /// Holds `plan` against what is deployed, where the process would also have `inherited`.
-    pub(crate) fn holds(&self, plan: &Plan, inherited: &Environment) -> Result<Fits, Unfit> {
+    pub(crate) fn holds(&self, plan: &Plan, inherited: &Environment) -> Result<Fits, FitError> {
         hold(kind::read(&self.path, &self.overrides)?, &self.config, inherited, plan.clone())
     }
 }
@@ -118,8 +118,8 @@ impl Plan {
     ///
     /// When the plan does not fit, with the account and which numbers of the manifest to change. When the
     /// manifest cannot be read or contradicts itself, with file, line, field and what to do; the number that
-    /// is [missing](Unfit::missing) is `None` then.
-    pub fn fits_manifest(&self, manifest: impl Into<Manifest>) -> Result<Fits, Unfit> {
+    /// is [missing](FitError::missing) is `None` then.
+    pub fn fits_manifest(&self, manifest: impl Into<Manifest>) -> Result<Fits, FitError> {
         manifest.into().holds(self, &Environment::default())
     }
 }
@@ -129,7 +129,7 @@ fn hold(
     config: &Config,
     inherited: &Environment,
     mut plan: Plan,
-) -> Result<Fits, Unfit> {
+) -> Result<Fits, FitError> {
     let constraints = workload.constraints(config, inherited, &mut plan)?;
     plan.fits(constraints)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Findings, HOOK_TIMEOUT_OF};
+use crate::config::settings::{Diagnostics, HOOK_TIMEOUT_OF};
 
 use super::{HookId, Plan};
 
@@ -13,20 +13,20 @@ pub(crate) struct HookTimeouts(pub(crate) Vec<(String, Duration)>);
 impl HookTimeouts {
     /// Gives each hook that is named its time. A name that means no hook is a warning: the hook may be
     /// registered later. One that means several is an error.
-    pub(crate) fn apply(&self, plan: &mut Plan) -> Findings {
-        let mut findings = Findings::default();
+    pub(crate) fn apply(&self, plan: &mut Plan) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
         for (name, timeout) in &self.0 {
             match find_hook(plan, name).as_slice() {
                 [hook] => plan.set_timeout(*hook, *timeout),
-                [] => findings.warnings.push(format!(
+                [] => diagnostics.warnings.push(format!(
                     "{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet"
                 )),
-                _ => findings.errors.push(format!(
+                _ => diagnostics.errors.push(format!(
                     "{HOOK_TIMEOUT_OF}{name}: several hooks end in that name; write more of it"
                 )),
             }
         }
-        findings
+        diagnostics
     }
 }
 

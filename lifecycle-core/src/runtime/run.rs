@@ -15,10 +15,10 @@ use super::{launch::panic_text, lifecycle::Lifecycle, log::Log};
 use crate::Manifest;
 use crate::machine::{Input, MainEnd};
 use crate::{
-    Config, Fits, Plan, Report, State, Unfit,
+    Config, FitError, Fits, Plan, Report, State,
     admission::context,
     budget::Constraints,
-    config::settings::{Environment, Findings, PlanAnswer, Settings},
+    config::settings::{Diagnostics, Environment, PlanAnswer, Settings},
     declare::hook::Returns,
     os,
     plan::HookTimeouts,
@@ -122,7 +122,7 @@ where
 /// Configuration and environment, put together and checked, with nothing done yet.
 pub(crate) struct Prepared {
     pub(crate) settings: Settings,
-    findings: Findings,
+    diagnostics: Diagnostics,
     pub(crate) plan: Plan,
     hook_timeouts: HookTimeouts,
     /// What the plan is to be held against, and the environment that this process has.
@@ -132,15 +132,15 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
-        let (settings, mut findings) = Settings::resolve(config, environment);
+        let (settings, mut diagnostics) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
         let unfitting = hook_timeouts.apply(&mut plan);
-        findings.errors.extend(unfitting.errors);
-        findings.warnings.extend(unfitting.warnings);
+        diagnostics.errors.extend(unfitting.errors);
+        diagnostics.warnings.extend(unfitting.warnings);
         if let Err(error) = plan.check() {
-            findings.errors.push(error.to_string());
+            diagnostics.errors.push(error.to_string());
         }
         #[cfg(feature = "manifest")]
         let manifest = settings.manifest.as_deref();
@@ -149,13 +149,13 @@ impl Prepared {
             manifest: manifest
                 .map(|path| (Manifest::from(path).config(config), environment.clone())),
             settings,
-            findings,
+            diagnostics,
             plan,
             hook_timeouts,
         }
     }
 
-    fn fits(&self) -> Result<Fits, Unfit> {
+    fn fits(&self) -> Result<Fits, FitError> {
         #[cfg(feature = "manifest")]
         if let Some((manifest, environment)) = &self.manifest {
             return manifest.holds(&self.plan, environment);
@@ -165,8 +165,8 @@ impl Prepared {
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
     pub(crate) fn answer(&self) -> Option<Report> {
-        if !self.findings.errors.is_empty() {
-            return Some(invalid(self.findings.errors.clone()));
+        if !self.diagnostics.errors.is_empty() {
+            return Some(invalid(self.diagnostics.errors.clone()));
         }
         match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
@@ -177,7 +177,7 @@ impl Prepared {
             PlanAnswer::Svg => print(&self.plan.to_svg()),
             PlanAnswer::Check => match self.fits() {
                 Ok(fits) => print(&fits),
-                Err(unfit) => return Some(invalid(vec![unfit.to_string()])),
+                Err(error) => return Some(invalid(vec![error.to_string()])),
             },
         }
         Some(Report::answered(Vec::new()))
@@ -199,7 +199,7 @@ impl Prepared {
 impl Lifecycle {
     /// Everything that is done before main is polled.
     pub(crate) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
-        let Prepared { settings, findings, plan, hook_timeouts, .. } = prepared;
+        let Prepared { settings, diagnostics, plan, hook_timeouts, .. } = prepared;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
             "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
                 .to_owned()
@@ -221,7 +221,7 @@ impl Lifecycle {
                 .start(self, &settings.signals)
                 .map_err(|error| format!("signals cannot be heard: {error}"))?;
         }
-        self.start_line.set(start_line(&settings, &findings, &plan));
+        self.start_line.set(start_line(&settings, &diagnostics, &plan));
         let worst_case = plan.worst_case();
         self.post(Input::RunBegan { settings: Box::new(settings), worst_case, under_main });
         self.check_ready();
@@ -330,7 +330,7 @@ impl StartLine {
 
 fn start_line(
     settings: &Settings,
-    findings: &Findings,
+    diagnostics: &Diagnostics,
     plan: &Plan,
 ) -> impl FnOnce() + Send + 'static {
     let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
@@ -341,8 +341,8 @@ fn start_line(
     );
     let (hooks, worst_case) =
         (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
-    let mut warnings = findings.warnings.clone();
-    warnings.extend(plan.fits(Constraints::from(settings)).err().map(|unfit| unfit.to_string()));
+    let mut warnings = diagnostics.warnings.clone();
+    warnings.extend(plan.fits(Constraints::from(settings)).err().map(|error| error.to_string()));
     warnings.extend(os::shell_as_pid_1().map(|shell| {
         format!(
             "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; start \

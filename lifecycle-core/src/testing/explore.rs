@@ -113,9 +113,9 @@ fn explore(
     invariants: &[Invariant],
     seeds: RangeInclusive<u64>,
 ) -> Explored {
-    let (_, findings) = Settings::resolve(config, &Environment::default());
+    let (_, diagnostics) = Settings::resolve(config, &Environment::default());
     let wrong =
-        findings.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
+        diagnostics.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
     let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "there is nothing to explore: {}", wrong.join("\n"));
     let always = Invariants::new(config, plan);

@@ -1,6 +1,6 @@
 //! For many numbers: what is advised about numbers of the manifest makes the plan fit.
 
-use crate::{Config, Fits, Plan, Unfit, config::settings::Environment};
+use crate::{Config, FitError, Fits, Plan, config::settings::Environment};
 
 use super::{super::hold, hook, parsed};
 
@@ -89,16 +89,16 @@ fn the_least_change_is_advised_where_less_than_a_second_or_the_platform_is_in_th
     let said =
         |grace: &str, taken: &str| Said { grace: grace.to_owned(), taken: Some(taken.to_owned()) };
     let advised =
-        |unfit: Unfit| unfit.to_string().split("\nto make it fit: ").nth(1).unwrap().to_owned();
-    let unfit = held("job.json", &nomad(&said("29500000000", "50s")), 22_200).unwrap_err();
+        |error: FitError| error.to_string().split("\nto make it fit: ").nth(1).unwrap().to_owned();
+    let error = held("job.json", &nomad(&said("29500000000", "50s")), 22_200).unwrap_err();
     assert_eq!(
-        advised(unfit),
+        advised(error),
         "`LIFECYCLE_GRACE_PERIOD=29.5s` (job.json:1)\n  \
          or: `\"KillTimeout\": 30000000000` (job.json:1) and `LIFECYCLE_GRACE_PERIOD=30s` (job.json:1)"
     );
-    let unfit = held("task.json", &ecs(&said("30", "150s")), 60_000).unwrap_err();
+    let error = held("task.json", &ecs(&said("30", "150s")), 60_000).unwrap_err();
     assert_eq!(
-        advised(unfit),
+        advised(error),
         "`\"stopTimeout\": 67` (task.json:1) and `LIFECYCLE_GRACE_PERIOD=1m7s` (task.json:1)\n  \
          or: `LIFECYCLE_GRACE_PERIOD=30s` (task.json:1) and `timeout = \"23s\"` at `orders::flush` (src/hooks.rs:1)"
     );
@@ -115,8 +115,8 @@ fn each_advice_holds(
     for timeout in [2_000, 4_300, 9_999, 13_001] {
         for (grace, taken) in graces.iter().flat_map(|grace| TAKEN.map(|taken| (grace, taken))) {
             let said = Said { grace: (*grace).to_owned(), taken: taken.map(str::to_owned) };
-            let Err(unfit) = held(file, &text(&said), timeout) else { continue };
-            let advice = unfit.to_string();
+            let Err(error) = held(file, &text(&said), timeout) else { continue };
+            let advice = error.to_string();
             let ways = advice.split("\nto make it fit: ").nth(1).unwrap().split("\n  or: ");
             for way in ways {
                 assert!(!way.is_empty(), "{advice}");
@@ -142,7 +142,7 @@ fn each_advice_holds(
 }
 
 /// With a hook that takes `timeout` milliseconds.
-fn held(file: &str, text: &str, timeout: u64) -> Result<Fits, Unfit> {
+fn held(file: &str, text: &str, timeout: u64) -> Result<Fits, FitError> {
     let mut hook = hook(1, "orders::flush", None);
     hook.timeout = Some(std::time::Duration::from_millis(timeout));
     let plan = Plan::build(vec![hook], vec![], vec![]);

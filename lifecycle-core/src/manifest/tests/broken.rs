@@ -11,10 +11,10 @@ fn wrong(name: &str, text: &str) -> String {
     let held = parsed(name, text)
         .map_err(Into::into)
         .and_then(|workload| hold(workload, &Config::new(), &Environment::default(), plan()));
-    let unfit = held.expect_err(text);
-    assert_eq!(unfit.missing(), None, "{unfit}");
-    assert!(std::error::Error::source(&unfit).is_some());
-    unfit.to_string()
+    let error = held.expect_err(text);
+    assert_eq!(error.missing(), None, "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+    error.to_string()
 }
 
 #[track_caller]

@@ -97,7 +97,7 @@ fn a_file_may_have_a_number_sign_in_its_name() {
         let path = dir.path().join(name).display().to_string();
         plan()
             .fits_manifest(path.as_str())
-            .map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
+            .map_or_else(|error| error.to_string(), |fits| fits.to_string())
     };
     std::fs::write(
         dir.path().join("a#1.yaml"),
@@ -129,7 +129,7 @@ fn the_account_says_which_it_is() {
         let workload = parsed(&format!("compose.yaml{wanted}"), &text)
             .unwrap_or_else(|error| panic!("{error}"));
         hold(workload, &Config::new(), &Environment::default(), plan())
-            .map_or_else(|unfit| unfit.to_string(), |fits| fits.to_string())
+            .map_or_else(|error| error.to_string(), |fits| fits.to_string())
     };
     let second = |text: String| text.lines().nth(1).unwrap().to_owned();
     assert_eq!(second(said(0, "#orders")), "  delay           0s  default");

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::{Config, Fits, Plan, Platform, Unfit, config::settings::Environment};
+use crate::{Config, FitError, Fits, Plan, Platform, config::settings::Environment};
 
 use super::{super::hold, hook, parsed, plan};
 
-fn held_by(config: &Config, name: &str, text: &str) -> Result<Fits, Unfit> {
+fn held_by(config: &Config, name: &str, text: &str) -> Result<Fits, FitError> {
     hold(parsed(name, text)?, config, &Environment::default(), plan())
 }
 
-fn held(text: &str) -> Result<Fits, Unfit> {
+fn held(text: &str) -> Result<Fits, FitError> {
     held_by(&Config::new(), "k8s.yaml", text)
 }
 
@@ -53,10 +53,10 @@ fn the_account_names_file_line_and_field() {
 
 #[test]
 fn who_takes_more_than_is_granted_is_killed() {
-    let unfit = held(&pod(20, &[])).unwrap_err();
-    assert_eq!(unfit.missing(), Some(Duration::from_secs(10)));
+    let error = held(&pod(20, &[])).unwrap_err();
+    assert_eq!(error.missing(), Some(Duration::from_secs(10)));
     says(
-        &unfit,
+        &error,
         "the plan does not fit: the service takes 30s (the default on Kubernetes) and is killed after 20s \
          (k8s.yaml:3 terminationGracePeriodSeconds)",
         "`LIFECYCLE_GRACE_PERIOD=20s` (env of `orders`, k8s.yaml:5)\n  \
@@ -64,9 +64,9 @@ fn who_takes_more_than_is_granted_is_killed() {
     );
     held(&pod(20, &[("LIFECYCLE_GRACE_PERIOD", "20s")])).unwrap();
 
-    let unfit = held(&pod(30, &[("LIFECYCLE_GRACE_PERIOD", "none")])).unwrap_err();
+    let error = held(&pod(30, &[("LIFECYCLE_GRACE_PERIOD", "none")])).unwrap_err();
     says(
-        &unfit,
+        &error,
         "the plan does not fit: the service knows no limit (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) and is killed \
          after 30s (k8s.yaml:3 terminationGracePeriodSeconds)",
         "`LIFECYCLE_GRACE_PERIOD=30s` (k8s.yaml:7)",
@@ -85,10 +85,10 @@ fn who_takes_more_than_is_granted_is_killed() {
 
 #[test]
 fn a_grace_period_cut_to_five_seconds() {
-    let unfit = held(&pod(5, &[("LIFECYCLE_GRACE_PERIOD", "30s")])).unwrap_err();
-    assert_eq!(unfit.missing(), Some(Duration::from_secs(25)));
+    let error = held(&pod(5, &[("LIFECYCLE_GRACE_PERIOD", "30s")])).unwrap_err();
+    assert_eq!(error.missing(), Some(Duration::from_secs(25)));
     says(
-        &unfit,
+        &error,
         "the plan does not fit: it needs 17.5s, 5s is granted, 12.5s is missing\n\
          and the service takes 30s (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) and is killed after 5s (k8s.yaml:3 \
          terminationGracePeriodSeconds)",
@@ -101,10 +101,10 @@ fn a_grace_period_cut_to_five_seconds() {
 #[test]
 fn both_numbers_have_to_grow() {
     let variables = [("LIFECYCLE_GRACE_PERIOD", "30s"), ("LIFECYCLE_HOOK_TIMEOUT__CLOSE", "24s")];
-    let unfit = held(&pod(30, &variables)).unwrap_err();
-    assert_eq!(unfit.missing(), Some(Duration::from_secs(8)));
+    let error = held(&pod(30, &variables)).unwrap_err();
+    assert_eq!(error.missing(), Some(Duration::from_secs(8)));
     says(
-        &unfit,
+        &error,
         "the plan does not fit: it needs 38s, 30s is granted, 8s is missing",
         "`terminationGracePeriodSeconds: 38` (k8s.yaml:3) and `LIFECYCLE_GRACE_PERIOD=38s` (k8s.yaml:7)\n  \
          or: `timeout = \"16s\"` at `orders::close` (src/hooks.rs:2)",
@@ -137,9 +137,9 @@ fn what_pre_stop_takes_is_not_there_for_the_service() {
         pod(grace, &[("LIFECYCLE_GRACE_PERIOD", taken)])
             .replace("env:", "lifecycle: { preStop: { sleep: { seconds: 15 } } }\n      env:")
     };
-    let unfit = held(&text(45, "45s")).unwrap_err();
+    let error = held(&text(45, "45s")).unwrap_err();
     says(
-        &unfit,
+        &error,
         "the plan does not fit: the service takes 45s (k8s.yaml:8 LIFECYCLE_GRACE_PERIOD) and is killed 30s \
          after the signal (k8s.yaml:3 terminationGracePeriodSeconds)",
         "`LIFECYCLE_GRACE_PERIOD=30s` (k8s.yaml:8)\n  \
@@ -148,7 +148,7 @@ fn what_pre_stop_takes_is_not_there_for_the_service() {
     let granted = "\n  granted        30s  k8s.yaml:3 terminationGracePeriodSeconds, less 15s before the signal\n\
                    note: preStop takes 15s, and then the shutdown delay keeps the service open for 5s more: \
                    `LIFECYCLE_SHUTDOWN_DELAY=0s` (env of `orders`, k8s.yaml:5) if once is enough";
-    assert!(unfit.to_string().contains(granted), "{unfit}");
+    assert!(error.to_string().contains(granted), "{error}");
     let fits = held(&text(45, "30s")).unwrap();
     assert!(fits.to_string().ends_with(granted), "{fits}");
     let job = held_by(&Config::new().job(true), "k8s.yaml", &text(45, "30s")).unwrap();
@@ -167,12 +167,12 @@ fn what_is_granted_and_not_taken_is_noted() {
         ),
         "{fits}"
     );
-    let unfit = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "15s")])).unwrap_err();
+    let error = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "15s")])).unwrap_err();
     assert!(
-        unfit
+        error
             .to_string()
             .contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=19s` (k8s.yaml:7)\n  or:"),
-        "{unfit}"
+        "{error}"
     );
     let systemd = Config::new().platform(Platform::Systemd);
     let endless =
@@ -208,18 +208,18 @@ fn systemd_may_not_be_recognised() {
         "{endless}"
     );
 
-    let unfit = held_by(&hook_of(22), "orders.service", &unit("TimeoutStopSec=90\n")).unwrap_err();
+    let error = held_by(&hook_of(22), "orders.service", &unit("TimeoutStopSec=90\n")).unwrap_err();
     says(
-        &unfit,
+        &error,
         "the plan does not fit: it needs 31s, 30s is granted, 1s is missing",
         "`LIFECYCLE_GRACE_PERIOD=1m30s` (Environment= of [Service], orders.service:2)\n  \
          or: `timeout = \"21s\"` at `orders::close` (src/hooks.rs:2), which takes the default\n  \
          or: a drain timeout of 4s (`LIFECYCLE_DRAIN_TIMEOUT`)",
     );
-    let unfit = held_by(&hook_of(10), "orders.service", &unit("TimeoutStopSec=60\n")).unwrap_err();
+    let error = held_by(&hook_of(10), "orders.service", &unit("TimeoutStopSec=60\n")).unwrap_err();
     assert!(
-        unfit.to_string().starts_with("the plan does not fit: the service takes 1m30s "),
-        "{unfit}"
+        error.to_string().starts_with("the plan does not fit: the service takes 1m30s "),
+        "{error}"
     );
 
     let told = unit("TimeoutStopSec=90\nEnvironment=LIFECYCLE_GRACE_PERIOD=90s\n");
@@ -259,9 +259,9 @@ fn a_variable_for_several_hooks_is_an_error() {
     let two =
         Plan::build(vec![hook(1, "a::close", None), hook(2, "b::close", None)], vec![], vec![]);
     let workload = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
-    let unfit = hold(workload, &Config::new(), &Environment::default(), two).unwrap_err();
+    let error = hold(workload, &Config::new(), &Environment::default(), two).unwrap_err();
     assert_eq!(
-        unfit.to_string(),
+        error.to_string(),
         "k8s.yaml:7: LIFECYCLE_HOOK_TIMEOUT__CLOSE: several hooks end in that name; write more of it"
     );
 }
@@ -274,7 +274,7 @@ fn the_manifest_overrides_what_the_process_has() {
         let inherited = Environment { variables: variables.collect(), ..Environment::default() };
         let text = pod(30, &[("LIFECYCLE_GRACE_PERIOD", "30s")]);
         let workload = parsed("k8s.yaml", &text).map_err(|error| error.to_string()).unwrap();
-        hold(workload, &Config::new(), &inherited, plan()).map_err(|unfit| unfit.to_string())
+        hold(workload, &Config::new(), &inherited, plan()).map_err(|error| error.to_string())
     };
     let here = [
         ("LIFECYCLE_GRACE_PERIOD", "1s"),
@@ -292,8 +292,8 @@ fn the_manifest_overrides_what_the_process_has() {
 
 /// It begins with `verdict` and ends with `advice`.
 #[track_caller]
-fn says(unfit: &Unfit, verdict: &str, advice: &str) {
-    let text = unfit.to_string();
+fn says(error: &FitError, verdict: &str, advice: &str) {
+    let text = error.to_string();
     assert!(text.starts_with(&format!("{verdict}\n  delay ")), "{text}");
     assert!(text.ends_with(&format!("\nto make it fit: {advice}")), "{text}");
 }

@@ -30,9 +30,9 @@ fn it_proves_line_by_line() {
 
 #[test]
 fn it_says_what_is_missing_and_what_to_change() {
-    let unfit = slow().fits(Platform::Kubernetes).unwrap_err();
-    assert_eq!(unfit.missing(), Some(seconds(7)));
-    let text = format!("{unfit:?}");
+    let error = slow().fits(Platform::Kubernetes).unwrap_err();
+    assert_eq!(error.missing(), Some(seconds(7)));
+    let text = format!("{error:?}");
     assert!(
         text.starts_with("the plan does not fit: it needs 37s, 30s is granted, 7s is missing\n"),
         "{text}"
@@ -51,8 +51,8 @@ fn it_says_what_is_missing_and_what_to_change() {
 fn each_advice_holds() {
     for (grace, timeout) in [(1, 1), (5, 3), (10, 5), (12, 9), (19, 13), (30, 24)] {
         let plan = || slow().timeout::<A>(seconds(timeout)).without::<B>();
-        let Err(unfit) = plan().fits(seconds(grace)) else { panic!("{timeout}s fit {grace}s") };
-        let text = unfit.to_string();
+        let Err(error) = plan().fits(seconds(grace)) else { panic!("{timeout}s fit {grace}s") };
+        let text = error.to_string();
         let granted = text.split("a grace period of ").nth(1).unwrap().split(' ').next().unwrap();
         let granted = crate::values::duration::parse(granted).unwrap();
         plan().fits(granted).unwrap();
@@ -65,13 +65,13 @@ fn the_configuration_has_its_say() {
     let constraints =
         || Constraints::new(Some(seconds(20)), "code").with_drain_timeout(Some(seconds(1)), "code");
     assert_eq!(plan([hook::<A>()]).fits(constraints()).unwrap().spare(), Some(seconds(12)));
-    let unfit = plan([hook::<A>()]).fits(constraints().with_hook_timeout(seconds(18))).unwrap_err();
-    assert_eq!(unfit.missing(), Some(seconds(1)));
+    let error = plan([hook::<A>()]).fits(constraints().with_hook_timeout(seconds(18))).unwrap_err();
+    assert_eq!(error.missing(), Some(seconds(1)));
     assert!(
-        unfit
+        error
             .to_string()
             .ends_with("or: `timeout = \"17s\"` at `a` (src/hooks.rs:1), which takes the default"),
-        "{unfit}"
+        "{error}"
     );
     let late = plan([hook::<A>()]).fits(constraints().with_delay(seconds(13), "code")).unwrap_err();
     assert!(
@@ -92,11 +92,11 @@ fn without_a_grace_period_all_plans_fit() {
 
 #[test]
 fn of_an_invalid_plan_nothing_can_be_said() {
-    let unfit = slow().edge::<B, A>().fits(seconds(1000)).unwrap_err();
-    assert_eq!(unfit.missing(), None);
-    let text = unfit.to_string();
+    let error = slow().edge::<B, A>().fits(seconds(1000)).unwrap_err();
+    assert_eq!(error.missing(), None);
+    let text = error.to_string();
     assert!(text.contains("cannot be said: the shutdown plan is invalid: hooks wait"), "{text}");
-    assert!(std::error::Error::source(&unfit).is_some());
+    assert!(std::error::Error::source(&error).is_some());
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn terms_that_say_the_same_give_the_same_verdict() {
     for platform in PLATFORMS {
         let config = Config::new().platform(platform);
         let spare = |constraints: Constraints| {
-            plan.fits(constraints).map(|fits| fits.spare()).map_err(|unfit| unfit.missing())
+            plan.fits(constraints).map(|fits| fits.spare()).map_err(|error| error.missing())
         };
         assert_eq!(spare(platform.into()), spare((&config).into()), "{platform}");
         let of_grace = spare(platform.grace_period().into());
