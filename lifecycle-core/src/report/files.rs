@@ -16,12 +16,12 @@ use crate::{
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Where to write.
-pub(crate) struct Records {
+pub(crate) struct ReportFiles {
     report: Option<ReportFile>,
     termination_log: bool,
 }
 
-impl Records {
+impl ReportFiles {
     /// `None` where there is nothing to write.
     pub(crate) fn wanted_by(settings: &Settings) -> Option<Self> {
         let report = settings.report.clone();

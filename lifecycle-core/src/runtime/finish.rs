@@ -16,7 +16,7 @@ use crate::{
     declare::HookId,
     os,
     plan::PlannedHook,
-    report::{Inner, files::Records},
+    report::{Inner, files::ReportFiles},
     text::terminal,
 };
 
@@ -86,10 +86,10 @@ impl Lifecycle {
     /// The report is final: say what is wrong, write it, hand it over.
     pub(crate) fn finish(&'static self) {
         let report = self.build_report(Vec::new());
-        let records = {
+        let report_files = {
             let mut machine = self.machine();
             machine.set_final_code(report.exit_code());
-            Records::wanted_by(machine.settings()).filter(|_| self.harness.is_none())
+            ReportFiles::wanted_by(machine.settings()).filter(|_| self.harness.is_none())
         };
         let main_line = report.drain().main_line();
         if let Some(line) = &main_line {
@@ -99,7 +99,7 @@ impl Lifecycle {
         if self.harness.is_none() && os::stderr_is_terminal() {
             os::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
         }
-        let timeout = if records.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
+        let timeout = if report_files.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
         self.publication.wait(self.now() + timeout, report.clone());
         self.wake();
         let hand_over = move |report: Report| {
@@ -108,10 +108,10 @@ impl Lifecycle {
                 self.publication.publish(report);
             });
         };
-        let Some(records) = records else { return hand_over(report) };
+        let Some(report_files) = report_files else { return hand_over(report) };
         // Beside the log, whose subscriber may block. Without a thread there is no file.
         let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
-            if let Err(wrong) = records.write(&report) {
+            if let Err(wrong) = report_files.write(&report) {
                 self.warn(&wrong);
                 self.say(&wrong);
             }
@@ -169,10 +169,10 @@ impl Lifecycle {
 
     /// Writes what is known, on the way out: for as long as nobody notices.
     fn leave_records(&'static self, culprits: Vec<String>, code: Option<u8>) {
-        let Some(records) = Records::wanted_by(self.machine().settings()) else { return };
+        let Some(report_files) = ReportFiles::wanted_by(self.machine().settings()) else { return };
         let (done, written) = mpsc::channel();
         let thread = std::thread::Builder::new().spawn(move || {
-            let _ = records.write(&self.build_report(culprits).ending_with(code));
+            let _ = report_files.write(&self.build_report(culprits).ending_with(code));
             let _ = done.send(());
         });
         if thread.is_ok() {

@@ -22,7 +22,7 @@ use crate::{
     declare::hook::Returns,
     os,
     plan::HookTimeouts,
-    report::files::Records,
+    report::files::ReportFiles,
     text::redact::redact,
     text::terminal,
     values::duration,
@@ -187,8 +187,8 @@ impl Prepared {
     pub(crate) fn answer_of_process(&self) -> Option<Report> {
         let report = self.answer()?;
         if self.settings.plan_answer.is_none()
-            && let Some(Err(wrong)) =
-                Records::wanted_by(&self.settings).map(|records| records.write(&report))
+            && let Some(Err(wrong)) = ReportFiles::wanted_by(&self.settings)
+                .map(|report_files| report_files.write(&report))
         {
             os::write_stderr(&format!("lifecycle: {wrong}\n"));
         }
