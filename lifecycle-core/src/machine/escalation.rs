@@ -16,7 +16,7 @@ const HEARD: usize = 64;
 
 /// A signal that was heard.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     pub(crate) signal: Signal,
     pub(crate) at: Moment,
     pub(crate) action: SignalAction,
@@ -24,8 +24,8 @@ pub(crate) struct Heard {
 
 impl Machine {
     /// The signals that were heard, the first ones.
-    pub(crate) fn heard(&self) -> &[Heard] {
-        &self.heard
+    pub(crate) fn received(&self) -> &[Received] {
+        &self.received
     }
 
     pub(crate) fn signal(
@@ -52,9 +52,9 @@ impl Machine {
         } else {
             SignalAction::SkipsDrain
         };
-        effects.push(Effect::Heard { signal, sender, action });
-        if self.heard.len() < HEARD {
-            self.heard.push(Heard { signal, at: now, action });
+        effects.push(Effect::SignalReceived { signal, sender, action });
+        if self.received.len() < HEARD {
+            self.received.push(Received { signal, at: now, action });
         }
         match action {
             SignalAction::Merged | SignalAction::Repeated => return,

@@ -21,7 +21,7 @@ use crate::{
 
 use self::{
     drain::{Drain, Dropping},
-    escalation::Heard,
+    escalation::Received,
     stop::Stop,
 };
 pub(crate) use self::{
@@ -81,7 +81,7 @@ pub(crate) enum MainEnd {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
     Enter(State),
-    Heard {
+    SignalReceived {
         signal: Signal,
         sender: Option<Sender>,
         action: SignalAction,
@@ -134,7 +134,7 @@ pub(crate) struct Machine {
     stop: Option<Stop>,
     drain_skipped: bool,
     last_counted: Option<Moment>,
-    heard: Vec<Heard>,
+    received: Vec<Received>,
     run: Run,
     not_ready_at: Option<Moment>,
     drain: Option<Drain>,
@@ -168,7 +168,7 @@ impl Machine {
             stop: None,
             drain_skipped: false,
             last_counted: None,
-            heard: Vec::new(),
+            received: Vec::new(),
             run: Run::Before,
             not_ready_at: None,
             drain: None,

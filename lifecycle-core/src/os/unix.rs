@@ -25,7 +25,7 @@ const WAKE: u8 = 0;
 /// How long lines for stderr may take before they are given up.
 const STDERR_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// A pair of sockets: signal handlers and threads write report_files at one end, the library's thread waits
+/// A pair of sockets: signal handlers and threads write records at one end, the library's thread waits
 /// at the other. A socket and not a pipe, so that a handler can write without ever blocking.
 pub(crate) struct Waker {
     wakes: UnixStream,
@@ -68,9 +68,9 @@ impl Waker {
         if ready < 1 {
             return Vec::new();
         }
-        let mut report_files = [0; RECORD * 32];
-        let read = (&self.heard).read(&mut report_files).unwrap_or(0);
-        report_files[..read].chunks_exact(RECORD).filter_map(|record| self.decode(record)).collect()
+        let mut records = [0; RECORD * 32];
+        let read = (&self.heard).read(&mut records).unwrap_or(0);
+        records[..read].chunks_exact(RECORD).filter_map(|record| self.decode(record)).collect()
     }
 
     fn decode(&self, record: &[u8]) -> Option<Call> {

@@ -21,8 +21,8 @@ impl Lifecycle {
     fn announce_request(&'static self) {
         let Some(reason) = self.machine().stop().map(|stop| stop.reason.clone()) else { return };
         let shutdown_id = self.shutdown_id.get_or_init(new_shutdown_id).clone();
-        self.start_line.say(&self.log);
-        self.tell(Event::Requested { reason, shutdown_id });
+        self.start_line.log(&self.log);
+        self.emit(Event::Requested { reason, shutdown_id });
     }
 
     /// Effects, and the inputs that they bring about at once.
@@ -41,12 +41,14 @@ impl Lifecycle {
     fn carry_out(&'static self, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Enter(state) => self.enter(state),
-            Effect::Heard { signal, sender, action } => self.heard(signal, sender, action),
+            Effect::SignalReceived { signal, sender, action } => {
+                self.signal_received(signal, sender, action)
+            }
             Effect::CloseGate => {
                 // Those who listen are told by the very closing, and some are gone the moment they know.
                 let told = self.gate.listeners();
                 let listeners = told.len();
-                let _ = self.told.set(told);
+                let _ = self.listeners.set(told);
                 self.gate.close();
                 self.say_what_main_gets(listeners);
                 return Some(Input::GateClosed { listeners });
@@ -56,7 +58,7 @@ impl Lifecycle {
                 let sites: Vec<_> =
                     self.gate.report().into_iter().filter(|site| site.abandoned() > 0).collect();
                 if !sites.is_empty() {
-                    self.tell(Event::Abandoned { sites });
+                    self.emit(Event::Abandoned { sites });
                 }
             }
             Effect::DropMain => {
@@ -93,7 +95,7 @@ impl Lifecycle {
         match step {
             Step::Start { hook, timeout } => {
                 let Some(planned) = self.planned(hook) else { return };
-                self.tell(Event::HookStarted {
+                self.emit(Event::HookStarted {
                     name: planned.name().to_owned(),
                     location: planned.location(),
                     timeout,
@@ -115,12 +117,12 @@ impl Lifecycle {
                 } else {
                     format!("it has been running for {elapsed:.1?} and cannot be stopped")
                 };
-                self.say(&format!(
+                self.eprint(&format!(
                     "hook `{}` ({}) is stuck: {why}; its successors start beside it",
                     planned.name(),
                     planned.location(),
                 ));
-                self.tell(Event::HookStuck {
+                self.emit(Event::HookStuck {
                     name: planned.name().to_owned(),
                     location: planned.location(),
                     elapsed,
@@ -129,7 +131,7 @@ impl Lifecycle {
             Step::Ended { hook, outcome, took } => {
                 let Some(planned) = self.planned(hook) else { return };
                 let is_clean = !self.machine().is_unclean(&outcome);
-                self.tell(Event::HookEnded {
+                self.emit(Event::HookEnded {
                     name: planned.name().to_owned(),
                     location: planned.location(),
                     outcome,
@@ -140,11 +142,11 @@ impl Lifecycle {
         }
     }
 
-    fn heard(&self, signal: Signal, sender: Option<Sender>, action: SignalAction) {
+    fn signal_received(&self, signal: Signal, sender: Option<Sender>, action: SignalAction) {
         if action == SignalAction::Exits {
             self.announce_exit();
         }
-        self.tell(Event::Signal { signal, sender, did: action.did(), next: action.next() });
+        self.emit(Event::Signal { signal, sender, did: action.did(), next: action.next() });
     }
 
     fn progress(&self) {
@@ -152,13 +154,13 @@ impl Lifecycle {
         let time_left = machine.time_left(self.now());
         let main_is_running = machine.main_end().is_none();
         drop(machine);
-        let waiting_for_main = if main_is_running { self.told() } else { Vec::new() };
-        self.tell(Event::Drain { sites: self.gate.snapshot(), waiting_for_main, time_left });
+        let waiting_for_main = if main_is_running { self.listeners() } else { Vec::new() };
+        self.emit(Event::Drain { sites: self.gate.snapshot(), waiting_for_main, time_left });
     }
 
     /// Where those asked who listened when the drain began; most of them are gone once they know.
-    pub(crate) fn told(&self) -> Vec<SourceLocation> {
-        self.told.get().cloned().unwrap_or_default()
+    pub(crate) fn listeners(&self) -> Vec<SourceLocation> {
+        self.listeners.get().cloned().unwrap_or_default()
     }
 
     fn say_what_main_gets(&self, listeners: usize) {
@@ -170,7 +172,7 @@ impl Lifecycle {
             return;
         }
         if listeners > 0 {
-            let places = places(&self.told());
+            let places = places(&self.listeners());
             self.log.info(&format!(
                 "main has the drain's time to return: draining() was asked at {places}"
             ));

@@ -79,7 +79,7 @@ where
     let runtime = match build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            lifecycle.say(&format!("no runtime could be built: {error}"));
+            lifecycle.eprint(&format!("no runtime could be built: {error}"));
             return MainExit(1);
         }
     };
@@ -89,7 +89,7 @@ where
     let began = lifecycle.now();
     runtime.shutdown_timeout(timeout);
     if lifecycle.now().saturating_sub(began) >= timeout {
-        lifecycle.say(&format!(
+        lifecycle.eprint(&format!(
             "the runtime did not end within {timeout:.1?} and is left behind; threads still there: {}",
             os::thread_names().join(", ")
         ));

@@ -95,7 +95,7 @@ impl Lifecycle {
         if let Some(line) = &main_line {
             self.warn(line);
         }
-        self.say_all(main_line.iter().chain(report.problems()));
+        self.eprint_all(main_line.iter().chain(report.problems()));
         if self.harness.is_none() && os::stderr_is_terminal() {
             os::write_stderr(&format!("\n{}", terminal::shown(&report, true)));
         }
@@ -113,7 +113,7 @@ impl Lifecycle {
         let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
             if let Err(wrong) = report_files.write(&report) {
                 self.warn(&wrong);
-                self.say(&wrong);
+                self.eprint(&wrong);
             }
             hand_over(report);
         });
@@ -130,7 +130,7 @@ impl Lifecycle {
             deadline.unwrap_or_default()
         );
         self.announce_exit();
-        self.say_all(std::iter::once(&first).chain(&culprits));
+        self.eprint_all(std::iter::once(&first).chain(&culprits));
         if self.harness.is_some() {
             return self.cut(None, culprits);
         }
@@ -157,7 +157,7 @@ impl Lifecycle {
         let culprits =
             if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
         self.announce_exit();
-        self.say_all(std::iter::once(&first).chain(&culprits));
+        self.eprint_all(std::iter::once(&first).chain(&culprits));
         if self.harness.is_some() {
             return self.cut(Some(code), culprits);
         }
@@ -263,7 +263,7 @@ impl Lifecycle {
                     .collect()
             }),
         };
-        let signals = machine.heard().iter().map(|heard| SignalReport {
+        let signals = machine.received().iter().map(|heard| SignalReport {
             signal: heard.signal,
             at: since(heard.at),
             did: heard.action.did().to_owned(),

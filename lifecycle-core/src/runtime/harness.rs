@@ -86,7 +86,7 @@ impl Lifecycle {
                 let announce = Announce { lifecycle: self, id: hook.id(), end: None };
                 let blocked = async move {
                     tokio::time::sleep(duration).await;
-                    announce.tell(End::Completed);
+                    announce.end(End::Completed);
                 };
                 if let Some(runtime) = self.runtime.get() {
                     runtime.spawn(blocked);

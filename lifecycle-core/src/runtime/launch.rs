@@ -100,7 +100,7 @@ impl Lifecycle {
                 Ok(Err(why)) => End::Skipped(why),
                 Err(panic) => End::Panicked(panic_text(&*panic)),
             };
-            announce.tell(end);
+            announce.end(end);
         });
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(id, task.abort_handle());
     }
@@ -129,7 +129,7 @@ impl Lifecycle {
             };
             let span = self.log.hook_span(&name);
             let ended = span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(work))));
-            announce.tell(match ended {
+            announce.end(match ended {
                 Ok(Ok(end)) => end_of(end),
                 Ok(Err(why)) => End::Skipped(why),
                 Err(panic) => End::Panicked(panic_text(&*panic)),
@@ -137,7 +137,7 @@ impl Lifecycle {
         });
         // Without a thread the closure was dropped, and said that the hook was cancelled.
         if let Err(error) = thread {
-            self.say(&format!("no thread could be had for a hook: {error}"));
+            self.eprint(&format!("no thread could be had for a hook: {error}"));
         }
     }
 
@@ -191,7 +191,7 @@ impl Lifecycle {
                         format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
                     self.set_dropping(Some(what.clone()));
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unclaimed.drop_value())) {
-                        self.say(&format!(
+                        self.eprint(&format!(
                             "the destructor of {what} panicked: {}",
                             panic_text(&*panic)
                         ));
@@ -219,7 +219,7 @@ pub(crate) struct Announce {
 }
 
 impl Announce {
-    pub(crate) fn tell(mut self, end: End) {
+    pub(crate) fn end(mut self, end: End) {
         self.end = Some(end);
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Lifecycle {
     pub(crate) hook_timeouts: OnceLock<HookTimeouts>,
     pub(crate) shutdown_id: OnceLock<String>,
     /// Where those asked who listened when the drain began.
-    pub(crate) told: OnceLock<Vec<SourceLocation>>,
+    pub(crate) listeners: OnceLock<Vec<SourceLocation>>,
     /// Where this is the lifecycle of a test.
     pub(crate) harness: Option<Harness>,
     clock: Clock,
@@ -116,7 +116,7 @@ impl Lifecycle {
             base_plan: OnceLock::new(),
             hook_timeouts: OnceLock::new(),
             shutdown_id: OnceLock::new(),
-            told: OnceLock::new(),
+            listeners: OnceLock::new(),
             clock,
             machine: Mutex::new(Machine::new(settings)),
             inbox: Mutex::default(),
@@ -244,7 +244,7 @@ impl Lifecycle {
     }
 
     /// Tells whoever wants to know.
-    pub(crate) fn tell(&self, event: Event) {
+    pub(crate) fn emit(&self, event: Event) {
         self.bus.send(&event);
         if self.harness.is_none()
             && os::stderr_is_terminal()
@@ -256,12 +256,12 @@ impl Lifecycle {
     }
 
     /// A line on stderr, whatever subscriber is installed.
-    pub(crate) fn say(&self, line: &str) {
-        self.say_all([line]);
+    pub(crate) fn eprint(&self, line: &str) {
+        self.eprint_all([line]);
     }
 
     /// Lines on stderr, given up together where stderr blocks.
-    pub(crate) fn say_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
+    pub(crate) fn eprint_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
         let lines = lines.into_iter().map(|line| plain_lines(line.as_ref()));
         let text: String = lines.map(|line| format!("lifecycle: {line}\n")).collect();
         if !text.is_empty() && self.harness.is_none() {
@@ -288,9 +288,9 @@ impl Lifecycle {
         if state == State::Stopping {
             self.resources.close();
         }
-        self.start_line.say(&self.log);
+        self.start_line.log(&self.log);
         let time_left = self.machine().time_left(self.now());
-        self.tell(Event::State { state, time_left });
+        self.emit(Event::State { state, time_left });
         self.state.send_replace(state);
         if state == State::Running {
             self.warn_of_missing_resources();

@@ -320,7 +320,7 @@ impl StartLine {
     }
 
     /// Says it when main is ready or the stop begins: main may be what installs the subscriber.
-    pub(crate) fn say(&self, log: &Log) {
+    pub(crate) fn log(&self, log: &Log) {
         let say = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(say) = say {
             log.run(move |_| say());

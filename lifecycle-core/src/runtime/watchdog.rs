@@ -39,7 +39,7 @@ struct Inner {
 struct Heartbeat {
     sent: Moment,
     answered: Arc<AtomicBool>,
-    told: bool,
+    logged: bool,
 }
 
 /// When the poll that is under way began.
@@ -48,7 +48,7 @@ pub(crate) struct PollTimer {
     /// Milliseconds of the lifecycle's clock, plus one; zero: no poll is under way.
     since: AtomicU64,
     began: AtomicBool,
-    told: AtomicBool,
+    logged: AtomicBool,
 }
 
 impl PollTimer {
@@ -65,7 +65,7 @@ impl PollTimer {
     fn complaint(&self, now: Moment) -> Option<Duration> {
         let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
         let held = now.saturating_sub(Duration::from_millis(since));
-        (held > BLOCKED_AFTER && !self.told.swap(true, Ordering::Relaxed)).then_some(held)
+        (held > BLOCKED_AFTER && !self.logged.swap(true, Ordering::Relaxed)).then_some(held)
     }
 }
 
@@ -74,7 +74,7 @@ struct Over<'h>(&'h PollTimer);
 impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.since.store(0, Ordering::Relaxed);
-        self.0.told.store(false, Ordering::Relaxed);
+        self.0.logged.store(false, Ordering::Relaxed);
     }
 }
 
@@ -137,15 +137,15 @@ impl Lifecycle {
             && !sent.answered.load(Ordering::Relaxed)
         {
             let held = now.saturating_sub(sent.sent);
-            let complain = held > BLOCKED_AFTER && !sent.told;
-            sent.told |= complain;
+            let complain = held > BLOCKED_AFTER && !sent.logged;
+            sent.logged |= complain;
             return complain.then_some(held);
         }
         let runtime = self.runtime.get()?;
         let answered = Arc::new(AtomicBool::new(false));
         let answer = Arc::clone(&answered);
         runtime.spawn(async move { answer.store(true, Ordering::Relaxed) });
-        *heartbeat = Some(Heartbeat { sent: now, answered, told: false });
+        *heartbeat = Some(Heartbeat { sent: now, answered, logged: false });
         None
     }
 
@@ -158,12 +158,12 @@ impl Lifecycle {
             .as_mut()
             .filter(|heartbeat| !heartbeat.answered.load(Ordering::Relaxed))?;
         let held = now.saturating_sub(heartbeat.sent);
-        heartbeat.told |= held > timeout;
-        heartbeat.told.then(|| held_line(held))
+        heartbeat.logged |= held > timeout;
+        heartbeat.logged.then(|| held_line(held))
     }
 
     fn complain(&self, text: &str) {
-        self.say(text);
+        self.eprint(text);
         self.warn(text);
     }
 }

@@ -28,7 +28,7 @@ fn slow(config: Config) -> Simulator {
 /// What each signal meant.
 fn meanings(simulator: &Simulator) -> Vec<SignalAction> {
     let action = |(_, effect): &(Duration, Effect)| match effect {
-        Effect::Heard { action, .. } => Some(*action),
+        Effect::SignalReceived { action, .. } => Some(*action),
         _ => None,
     };
     simulator.trace.iter().filter_map(action).collect()
