@@ -33,7 +33,7 @@ pub fn hook(name: impl Into<Cow<'static, str>>) -> HookBuilder {
             location: SourceLocation::caller(),
             order: None,
             timeout: None,
-            reserve: Duration::ZERO,
+            fallback_timeout: Duration::ZERO,
             after: Vec::new(),
             before: Vec::new(),
             needs: Vec::new(),
@@ -94,7 +94,7 @@ impl HookBuilder {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output: HookResult> + Send + 'static,
     {
-        self.spec.reserve = reserve;
+        self.spec.fallback_timeout = reserve;
         self.second_step = Some(boxed(action));
         self
     }

@@ -36,7 +36,7 @@ pub(crate) struct Budget {
     /// How long admitted work has; `None`: without limit.
     pub(crate) drain: Option<Duration>,
     /// What the drain leaves to the teardown.
-    pub(crate) reserve: Duration,
+    pub(crate) teardown: Duration,
     /// From the request to the end of the process, by the library's own hand.
     pub(crate) deadline: Option<Duration>,
 }
@@ -56,7 +56,7 @@ impl Budget {
                 delay,
                 delay_cut_from: None,
                 drain: drain_timeout,
-                reserve: worst_case,
+                teardown: worst_case,
                 deadline: None,
             };
         };
@@ -70,15 +70,15 @@ impl Budget {
             delay.min(deadline.saturating_sub(work.max(SMALLEST_MARGIN)).max(deadline / 2))
         };
         let left = deadline - granted;
-        let reserve = worst_case.min(left / 2);
-        let drain = drain_timeout.map_or(left - reserve, |limit| limit.min(left - reserve));
+        let teardown = worst_case.min(left / 2);
+        let drain = drain_timeout.map_or(left - teardown, |limit| limit.min(left - teardown));
         Self {
             grace,
             margin,
             delay: granted,
             delay_cut_from: (granted < delay).then_some(delay),
             drain: Some(drain),
-            reserve,
+            teardown,
             deadline: Some(deadline),
         }
     }

@@ -7,7 +7,7 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Grace, delay, drain timeout, worst case; then margin, delay, drain, reserve, deadline, in ms.
+/// Grace, delay, drain timeout, worst case; then margin, delay, drain, teardown, deadline, in ms.
 #[test]
 fn the_grace_period_is_divided() {
     let unlimited = None;
@@ -43,14 +43,14 @@ fn the_grace_period_is_divided() {
         (10_000, 60_000, unlimited, 7_000, (1_000, 4_500, 2_250, 2_250, 9_000)),
     ] {
         let budget = Budget::new(Some(ms(grace)), ms(delay), drain_timeout.map(ms), ms(worst_case));
-        let (margin, granted, drain, reserve, deadline) = expected;
+        let (margin, granted, drain, teardown, deadline) = expected;
         let expected = Budget {
             grace: Some(ms(grace)),
             margin: ms(margin),
             delay: ms(granted),
             delay_cut_from: (granted < delay).then_some(ms(delay)),
             drain: Some(ms(drain)),
-            reserve: ms(reserve),
+            teardown: ms(teardown),
             deadline: Some(ms(deadline)),
         };
         assert_eq!(budget, expected, "{grace} {delay} {drain_timeout:?} {worst_case}");
@@ -65,7 +65,7 @@ fn without_a_grace_period_nothing_is_divided() {
         delay: ms(5),
         delay_cut_from: None,
         drain: Some(ms(6)),
-        reserve: ms(7),
+        teardown: ms(7),
         deadline: None,
     };
     assert_eq!(Budget::new(None, ms(5), Some(ms(6)), ms(7)), expected);
@@ -117,12 +117,12 @@ proptest! {
         let budget = Budget::new(Some(grace), delay, drain_timeout, worst_case);
         let (drain, deadline) = (budget.drain.unwrap(), budget.deadline.unwrap());
         prop_assert_eq!(deadline + budget.margin, grace);
-        prop_assert!(budget.delay + drain + budget.reserve <= deadline);
+        prop_assert!(budget.delay + drain + budget.teardown <= deadline);
         let work =
             drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case).max(SMALLEST_MARGIN);
         prop_assert!(budget.delay <= deadline / 2 || budget.delay.saturating_add(work) <= deadline);
         prop_assert!(budget.delay == delay || budget.delay.saturating_add(work) >= deadline);
-        prop_assert!(budget.reserve <= worst_case);
+        prop_assert!(budget.teardown <= worst_case);
         // The drain is never starved: it gets its limit, or half of what the delay leaves.
         prop_assert!(drain >= drain_timeout.unwrap_or(Duration::MAX).min((deadline - budget.delay) / 2));
     }

@@ -89,11 +89,11 @@ impl Stop {
     ) -> Option<Moment> {
         let latest = self.deadline.map(|deadline| {
             let room = END_ROOM.min(deadline.saturating_sub(now) / 5);
-            let latest = deadline.saturating_sub(self.budget.reserve.max(room));
+            let latest = deadline.saturating_sub(self.budget.teardown.max(room));
             // What was proved is granted whole: the room is kept of what goes beyond it.
             let proven = now.saturating_add(drain_timeout.unwrap_or(ASSUMED_DRAIN));
             let fits = self.budget.delay_cut_from.is_none()
-                && proven <= deadline.saturating_sub(self.budget.reserve);
+                && proven <= deadline.saturating_sub(self.budget.teardown);
             if fits { latest.max(proven) } else { latest }
         });
         let own = drain_timeout.map(|timeout| now.saturating_add(timeout));

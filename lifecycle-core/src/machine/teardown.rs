@@ -26,7 +26,7 @@ pub(crate) enum Step {
     /// Start the hook; it is cancelled after `timeout`.
     Start { hook: HookId, timeout: Duration },
     /// Run the second step that the hook registered with `on_timeout`.
-    Reserve { hook: HookId, timeout: Duration },
+    Fallback { hook: HookId, timeout: Duration },
     /// Cancel what runs of the hook.
     Abort { hook: HookId },
     /// The hook cannot be stopped; its successors start beside it.
@@ -71,11 +71,11 @@ pub(crate) enum Phase {
         until: Moment,
     },
     /// In its second step.
-    Reserve {
+    Fallback {
         until: Moment,
     },
     /// Cancelled in its second step, not gone yet.
-    AbortingReserve {
+    AbortingFallback {
         until: Moment,
     },
     Stuck,
@@ -149,7 +149,7 @@ impl Teardown {
                     self.close(at, Outcome::Late, now, &mut steps);
                 }
             },
-            Phase::Reserve { .. } | Phase::AbortingReserve { .. } => {
+            Phase::Fallback { .. } | Phase::AbortingFallback { .. } => {
                 self.close(at, Outcome::TimedOut, now, &mut steps);
             }
             Phase::Stuck => {
@@ -182,12 +182,12 @@ impl Teardown {
                         Phase::Aborting { until: now.saturating_add(ABORT_GRACE) };
                     steps.push(Step::Abort { hook });
                 }
-                Phase::Reserve { until } if until <= now => {
+                Phase::Fallback { until } if until <= now => {
                     let until = now.saturating_add(ABORT_GRACE);
-                    self.hooks[at].phase = Phase::AbortingReserve { until };
+                    self.hooks[at].phase = Phase::AbortingFallback { until };
                     steps.push(Step::Abort { hook });
                 }
-                Phase::Aborting { until } | Phase::AbortingReserve { until } if until <= now => {
+                Phase::Aborting { until } | Phase::AbortingFallback { until } if until <= now => {
                     let elapsed = self.hooks[at].took(now);
                     self.hooks[at].phase = Phase::Stuck;
                     self.hooks[at].outcome = Some(Outcome::Stuck);
@@ -207,8 +207,8 @@ impl Teardown {
             .filter_map(|hook| match hook.phase {
                 Phase::Running { until }
                 | Phase::Aborting { until }
-                | Phase::Reserve { until }
-                | Phase::AbortingReserve { until } => Some(until),
+                | Phase::Fallback { until }
+                | Phase::AbortingFallback { until } => Some(until),
                 _ => None,
             })
             .min()
@@ -308,14 +308,14 @@ impl Teardown {
 
     fn after_cancel(&mut self, at: usize, now: Moment, steps: &mut Vec<Step>) {
         let planned = &self.plan.hooks()[at];
-        if planned.reserve().is_zero() {
+        if planned.fallback_timeout().is_zero() {
             self.close(at, Outcome::TimedOut, now, steps);
             return;
         }
         let tail = self.plan.graph().tail[at].saturating_sub(planned.timeout());
-        let timeout = self.allot(planned.reserve(), tail, now);
-        self.hooks[at].phase = Phase::Reserve { until: now.saturating_add(timeout) };
-        steps.push(Step::Reserve { hook: planned.id(), timeout });
+        let timeout = self.allot(planned.fallback_timeout(), tail, now);
+        self.hooks[at].phase = Phase::Fallback { until: now.saturating_add(timeout) };
+        steps.push(Step::Fallback { hook: planned.id(), timeout });
     }
 
     /// The share of `timeout` in what is left for a chain that may take `tail`.

@@ -137,7 +137,7 @@ fn hook_changes(old: &DocumentHook, new: &DocumentHook) -> Vec<String> {
     let DocumentHook { name, file, line, .. } = new;
     let mut changes = Vec::new();
     let mut change = |what: String| changes.push(format!("~ `{name}` ({file}:{line}): {what}"));
-    if [old.timeout, old.reserve] != [new.timeout, new.reserve] {
+    if [old.timeout, old.fallback_timeout] != [new.timeout, new.fallback_timeout] {
         change(format!("timeout {} -> {}", times(old), times(new)));
     }
     if old.order != new.order {
@@ -223,10 +223,10 @@ impl Relation {
 }
 
 fn times(hook: &DocumentHook) -> String {
-    if hook.reserve.is_zero() {
+    if hook.fallback_timeout.is_zero() {
         display(hook.timeout).to_string()
     } else {
-        format!("{}+{}", display(hook.timeout), display(hook.reserve))
+        format!("{}+{}", display(hook.timeout), display(hook.fallback_timeout))
     }
 }
 

@@ -18,7 +18,7 @@ pub struct PlannedHook {
     pub(crate) order: i32,
     pub(crate) timeout: Duration,
     pub(crate) timeout_written: bool,
-    pub(crate) reserve: Duration,
+    pub(crate) fallback_timeout: Duration,
     pub(crate) needs: Vec<Need>,
     pub(crate) unordered: bool,
 }
@@ -50,8 +50,8 @@ impl PlannedHook {
 
     /// How long the second step may take that a hook with `on_timeout` has; zero without.
     #[must_use]
-    pub const fn reserve(&self) -> Duration {
-        self.reserve
+    pub const fn fallback_timeout(&self) -> Duration {
+        self.fallback_timeout
     }
 
     /// Whether others share its order and no edge within that order names it: it runs beside them all. Never
@@ -82,7 +82,7 @@ impl PlannedHook {
 
     /// What it counts for in the worst case.
     pub(crate) const fn longest(&self) -> Duration {
-        self.timeout.saturating_add(self.reserve)
+        self.timeout.saturating_add(self.fallback_timeout)
     }
 
     fn accesses(&self, access: Access) -> impl Iterator<Item = &'static str> {

@@ -81,7 +81,7 @@ impl Resolved {
                     order: order[node as usize],
                     timeout: spec.timeout.unwrap_or(plan.default_timeout),
                     timeout_written: spec.timeout.is_some(),
-                    reserve: spec.reserve,
+                    fallback_timeout: spec.fallback_timeout,
                     needs: spec.resources().copied().collect(),
                     unordered: false,
                 }

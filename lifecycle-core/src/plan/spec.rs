@@ -21,7 +21,7 @@ pub(crate) struct HookSpec {
     pub(crate) order: Option<i32>,
     pub(crate) timeout: Option<Duration>,
     /// The second step of `on_timeout`, which the worst case counts.
-    pub(crate) reserve: Duration,
+    pub(crate) fallback_timeout: Duration,
     pub(crate) after: Vec<HookId>,
     pub(crate) before: Vec<HookId>,
     pub(crate) needs: Vec<Need>,
@@ -46,7 +46,7 @@ impl From<&'static HookDecl> for HookSpec {
             location: decl.location,
             order: decl.order,
             timeout: decl.timeout,
-            reserve: Duration::ZERO,
+            fallback_timeout: Duration::ZERO,
             after: ids(decl.after),
             before: ids(decl.before),
             needs: decl.needs.to_vec(),

@@ -102,7 +102,7 @@ impl Lifecycle {
                 });
                 self.launch(&planned, timeout);
             }
-            Step::Reserve { hook, .. } => self.launch_reserve(hook),
+            Step::Fallback { hook, .. } => self.launch_fallback(hook),
             Step::Abort { hook } => {
                 let task =
                     self.tasks.lock().unwrap_or_else(PoisonError::into_inner).get(&hook).cloned();

@@ -201,8 +201,8 @@ impl Lifecycle {
                         format!("has been running for {:.1?}", progress.took(now))
                     }
                     Phase::Aborting { .. }
-                    | Phase::Reserve { .. }
-                    | Phase::AbortingReserve { .. }
+                    | Phase::Fallback { .. }
+                    | Phase::AbortingFallback { .. }
                     | Phase::Stuck => {
                         format!("is stuck: it has been running for {:.1?}", progress.took(now))
                     }

@@ -63,7 +63,7 @@ impl Lifecycle {
     }
 
     /// Starts the second step of a hook that timed out.
-    pub(crate) fn launch_reserve(&'static self, id: HookId) {
+    pub(crate) fn launch_fallback(&'static self, id: HookId) {
         match self.registry.second_step(id) {
             Some(start) => self.launch_task(id, "on_timeout", move || Ok(start())),
             None => self.hook_ended(id, End::Completed),

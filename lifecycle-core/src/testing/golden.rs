@@ -66,7 +66,7 @@ mod tests {
             location: crate::SourceLocation::new("src/db.rs", 9),
             order: None,
             timeout: Some(Duration::from_secs(timeout)),
-            reserve: Duration::ZERO,
+            fallback_timeout: Duration::ZERO,
             after: Vec::new(),
             before: Vec::new(),
             needs: Vec::new(),

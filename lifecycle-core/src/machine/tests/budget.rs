@@ -329,7 +329,7 @@ fn the_numbers_of_run_count_from_a_request_before_it() {
     simulator.run_until(ms(3_000));
     simulator.begin_run(&Config::new().grace_period(ms(10_000)));
     assert_eq!(deadline(&simulator), ms(9_000));
-    assert_eq!(simulator.machine.stop().map(|stop| stop.budget.reserve), Some(ms(4_500)));
+    assert_eq!(simulator.machine.stop().map(|stop| stop.budget.teardown), Some(ms(4_500)));
     simulator.in_flight = 1;
     simulator.run();
     assert_eq!(simulator.entered(State::Stopping), Some(ms(3_000)), "nothing was in flight");

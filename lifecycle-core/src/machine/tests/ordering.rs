@@ -50,7 +50,7 @@ pub(super) fn seen(simulator: &Simulator) -> HashMap<HookId, Seen> {
                 assert_eq!(hook.started, None, "a hook started twice");
                 hook.started = Some((*now, *timeout));
             }
-            Step::Reserve { hook, timeout } => {
+            Step::Fallback { hook, timeout } => {
                 seen.entry(*hook).or_default().second_step = Some((*now, *timeout));
             }
             Step::Stuck { hook, .. } => {
@@ -127,10 +127,13 @@ fn check_teardown(given: &Overrides, simulator: &Simulator) -> Result<(), TestCa
         let does = given.does[n];
         let mut takes = if skipped { Duration::ZERO } else { holds_up(does, timeout) };
         let cancelled = !skipped && is_cancelled(does, timeout);
-        prop_assert_eq!(this.second_step.is_some(), cancelled && !hook.reserve().is_zero());
+        prop_assert_eq!(
+            this.second_step.is_some(),
+            cancelled && !hook.fallback_timeout().is_zero()
+        );
         if let Some((second, reserve)) = this.second_step {
             prop_assert_eq!(second, started + takes);
-            prop_assert!(reserve <= hook.reserve());
+            prop_assert!(reserve <= hook.fallback_timeout());
             takes += holds_up(given.does_second[n], reserve);
         }
         prop_assert_eq!(this.over, Some(started + takes), "end of {}", hook.name());
@@ -299,7 +302,7 @@ fn main_that_returns_with_nothing_in_flight_goes_through_every_state() {
 #[test]
 fn a_second_step_that_hangs_is_cancelled_too() {
     let mut first = hook(0, ms(1_000));
-    first.reserve = ms(500);
+    first.fallback_timeout = ms(500);
     let mut second = hook(1, ms(1_000));
     second.after = vec![id(0)];
     let mut simulator = Simulator::running(&Config::new(), plan(vec![first, second]));

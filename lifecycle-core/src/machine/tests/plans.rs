@@ -32,7 +32,7 @@ pub(super) fn hook(n: usize, timeout: Duration) -> HookSpec {
         location: SourceLocation::new("src/hooks.rs", n as u32 + 1),
         order: None,
         timeout: Some(timeout),
-        reserve: Duration::ZERO,
+        fallback_timeout: Duration::ZERO,
         after: Vec::new(),
         before: Vec::new(),
         needs: Vec::new(),
@@ -105,7 +105,7 @@ pub(super) fn given(most: usize) -> impl Strategy<Value = Overrides> {
                     let mut spec = self::hook(n, ms(100 * timeout));
                     spec.name = format!("name{:02}", names[n]).into();
                     spec.order = order.and_then(|_| orders.next());
-                    spec.reserve = ms(100 * reserve.unwrap_or_default());
+                    spec.fallback_timeout = ms(100 * reserve.unwrap_or_default());
                     spec.needs = borrows[n].map(borrow).into_iter().collect();
                     specs.push(spec);
                 }
@@ -116,7 +116,7 @@ pub(super) fn given(most: usize) -> impl Strategy<Value = Overrides> {
                 add_takers(&mut specs, &takers, &used);
                 // Only hooks of run time have second steps, and they ask for nothing.
                 for spec in specs.iter_mut().filter(|spec| !spec.needs.is_empty()) {
-                    spec.reserve = Duration::ZERO;
+                    spec.fallback_timeout = Duration::ZERO;
                 }
                 let uses = used.into_iter().map(|(user, used)| uses(user, used)).collect();
                 Overrides { specs, uses, supply, does, does_second }

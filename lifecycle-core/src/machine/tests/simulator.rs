@@ -274,7 +274,7 @@ impl Simulator {
                     }
                 }
             }
-            Step::Reserve { hook, .. } => {
+            Step::Fallback { hook, .. } => {
                 let does =
                     self.does_second.get(hook).copied().unwrap_or(Does::Completes(Moment::ZERO));
                 self.start(*hook, does);

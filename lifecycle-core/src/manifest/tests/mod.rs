@@ -36,7 +36,7 @@ fn hook(n: usize, name: &'static str, timeout: Option<u64>) -> HookSpec {
         location: SourceLocation::new("src/hooks.rs", n as u32),
         order: None,
         timeout: timeout.map(Duration::from_secs),
-        reserve: Duration::ZERO,
+        fallback_timeout: Duration::ZERO,
         after: (1..n).map(|before| HookId::Registered(before as u64)).collect(),
         before: Vec::new(),
         needs: Vec::new(),

@@ -73,7 +73,7 @@ pub(super) fn spec(at: usize) -> HookSpec {
         location: SourceLocation::new("src/hooks.rs", at as u32 + 1),
         order: None,
         timeout: Some(Duration::from_millis(250 * (1 + at as u64 * 7 % 21))),
-        reserve: if at % 9 == 4 { Duration::from_secs(2) } else { Duration::ZERO },
+        fallback_timeout: if at % 9 == 4 { Duration::from_secs(2) } else { Duration::ZERO },
         after: Vec::new(),
         before: Vec::new(),
         needs: Vec::new(),

@@ -42,7 +42,7 @@ pub(crate) struct DocumentHook {
     #[serde(rename = "timeout_seconds", deserialize_with = "seconds")]
     pub(crate) timeout: Duration,
     #[serde(rename = "reserve_seconds", deserialize_with = "seconds")]
-    pub(crate) reserve: Duration,
+    pub(crate) fallback_timeout: Duration,
     pub(crate) waits_for: Vec<String>,
     pub(crate) borrows: Vec<String>,
     pub(crate) takes: Vec<String>,

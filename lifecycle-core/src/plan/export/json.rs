@@ -25,7 +25,7 @@ impl Plan {
                 ("order", Json::Integer(hook.order().into())),
                 ("timeout_seconds", hook.timeout().into()),
                 ("timeout_is_default", (!hook.timeout_written).into()),
-                ("reserve_seconds", hook.reserve().into()),
+                ("reserve_seconds", hook.fallback_timeout().into()),
                 ("waits_for", Json::list(waits.iter().map(name))),
                 ("unordered", hook.is_unordered().into()),
                 ("borrows", Json::list(hook.borrows())),

@@ -62,13 +62,13 @@ fn explained(hook: &PlannedHook, waits_for: &[usize], names: &[&str]) -> Vec<Str
         hook.location().to_string(),
         format!("order {}", hook.order()),
     ];
-    lines.push(match hook.reserve().is_zero() {
+    lines.push(match hook.fallback_timeout().is_zero() {
         true => format!("timeout {}", display(hook.timeout())),
         false => {
             format!(
                 "timeout {}, and {} for its second step",
                 display(hook.timeout()),
-                display(hook.reserve())
+                display(hook.fallback_timeout())
             )
         }
     });

@@ -124,10 +124,10 @@ fn words(
 
 /// The timeout, and that of the second step.
 pub(crate) fn times(hook: &PlannedHook) -> String {
-    if hook.reserve.is_zero() {
+    if hook.fallback_timeout.is_zero() {
         display(hook.timeout).to_string()
     } else {
-        format!("{}+{}", display(hook.timeout), display(hook.reserve))
+        format!("{}+{}", display(hook.timeout), display(hook.fallback_timeout))
     }
 }
 

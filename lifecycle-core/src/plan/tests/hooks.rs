@@ -176,7 +176,7 @@ fn equal_default_names_get_their_place_and_registered_ones_are_numbered() {
 #[test]
 fn the_second_step_counts() {
     let mut spec = hook::<A>().timeout(2);
-    spec.reserve = seconds(3);
+    spec.fallback_timeout = seconds(3);
     let plan = plan([spec, hook::<B>().after([id::<A>()]).timeout(1)]);
     assert_eq!(plan.worst_case(), seconds(6));
     assert_eq!(plan.hooks()[0].timeout(), seconds(2));
@@ -187,7 +187,7 @@ fn endless_timeouts_do_not_overflow() {
     let endless = |n: usize| {
         let mut spec = numbered(n);
         spec.timeout = Some(Duration::MAX);
-        spec.reserve = Duration::MAX;
+        spec.fallback_timeout = Duration::MAX;
         spec.order(n as i32)
     };
     assert_eq!(plan([endless(0), endless(1)]).worst_case(), Duration::MAX);

@@ -40,7 +40,7 @@ fn given(most: usize, orders: Vec<i32>, forward: bool) -> impl Strategy<Value = 
                     let mut spec = numbered(n).timeout(timeout).needs(needs);
                     spec.name = format!("name{:02}", names[n]).into();
                     spec.order = order;
-                    spec.reserve = seconds(reserve);
+                    spec.fallback_timeout = seconds(reserve);
                     specs.push(spec);
                 }
                 for (a, b, after) in edges {
@@ -295,7 +295,7 @@ proptest! {
         if plan.check().is_ok() {
             let relation = given.promised(&given.orders(&plan));
             let time: Vec<Duration> =
-                given.specs.iter().map(|spec| spec.timeout.unwrap() + spec.reserve).collect();
+                given.specs.iter().map(|spec| spec.timeout.unwrap() + spec.fallback_timeout).collect();
             let mut known = vec![None; given.count()];
             for (place, hook) in plan.hooks().iter().enumerate() {
                 let expected = longest(given.number(hook.id()), &relation, &time, &mut known);

@@ -61,7 +61,7 @@ pub(super) fn numbered(n: usize) -> HookSpec {
         location: SourceLocation::new("src/many.rs", n as u32 + 1),
         order: None,
         timeout: None,
-        reserve: Duration::ZERO,
+        fallback_timeout: Duration::ZERO,
         after: Vec::new(),
         before: Vec::new(),
         needs: Vec::new(),

@@ -128,7 +128,7 @@ impl Case {
         let does: HashMap<_, _> = plan
             .hooks()
             .iter()
-            .map(|hook| (hook.id(), (does(hook.timeout()), does(hook.reserve()))))
+            .map(|hook| (hook.id(), (does(hook.timeout()), does(hook.fallback_timeout()))))
             .collect();
         Stop::new(&self.config, &plan, self.delay(), self.drain().saturating_sub(NEARLY), |hook| {
             does[&hook]

@@ -104,8 +104,8 @@ pub(super) fn made(
         move |(mut given, times, corrections, reserves)| {
             for (n, spec) in given.specs.iter_mut().enumerate() {
                 spec.timeout = times[n].0;
-                if !spec.reserve.is_zero() {
-                    spec.reserve =
+                if !spec.fallback_timeout.is_zero() {
+                    spec.fallback_timeout =
                         times[n].1 / reserves[n].map_or(1, |part| 1 + part.index(5) as u32);
                 }
                 declare(spec, n);

@@ -52,7 +52,7 @@ impl Stop {
         for (_, effect) in &simulator.trace {
             match effect {
                 Effect::Step(Step::Start { hook, timeout }) => given.insert(*hook, *timeout),
-                Effect::Step(Step::Reserve { hook, timeout }) => {
+                Effect::Step(Step::Fallback { hook, timeout }) => {
                     given_second.insert(*hook, *timeout)
                 }
                 _ => None,
@@ -98,9 +98,12 @@ impl Stop {
         let cut = |hook: &PlannedHook| {
             let given = self.given.get(&hook.id()).copied().unwrap_or_default();
             // The second step comes only where the first was cancelled.
-            let second =
-                self.given_second.get(&hook.id()).copied().unwrap_or_else(|| hook.reserve());
-            (hook.timeout() - given).max(hook.reserve() - second)
+            let second = self
+                .given_second
+                .get(&hook.id())
+                .copied()
+                .unwrap_or_else(|| hook.fallback_timeout());
+            (hook.timeout() - given).max(hook.fallback_timeout() - second)
         };
         self.plan.hooks().iter().map(cut).max().unwrap_or_default()
     }

@@ -26,7 +26,7 @@ fn times() -> impl Strategy<Value = Duration> + Clone {
 }
 
 fn longest_of(hook: &PlannedHook) -> Duration {
-    hook.timeout() + hook.reserve()
+    hook.timeout() + hook.fallback_timeout()
 }
 
 /// How long the hooks take when each does what `does` says; nobody kills.
@@ -58,7 +58,7 @@ proptest! {
                     2 => HANGS,
                     _ => Does::Completes(whole * part / 1_000),
                 };
-                (ends(hook.timeout()), ends(hook.reserve()))
+                (ends(hook.timeout()), ends(hook.fallback_timeout()))
             };
             let took = teardown(&made, does);
             prop_assert!(took <= worst, "{:?} of {:?}: {}", took, worst, made.plan);
