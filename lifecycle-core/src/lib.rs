@@ -60,7 +60,8 @@ pub mod __private {
     pub use crate::testing::test;
     pub use crate::{
         admission::{
-            Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, ask, enter, hold,
+            Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, admit_on_first_poll,
+            enter, hold,
         },
         admission::{FromRefused, Refused},
         config::Config,

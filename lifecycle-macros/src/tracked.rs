@@ -110,7 +110,7 @@ fn coroutine(
 ) -> TokenStream {
     let leave = answer.leave(p);
     let body = function.block(quote! {
-        if let #p::Err(__lifecycle_refused) = #p::ask(&__LIFECYCLE_SITE) { #leave; };
+        if let #p::Err(__lifecycle_refused) = #p::admit_on_first_poll(&__LIFECYCLE_SITE) { #leave; };
         #statements
     });
     let call = quote!(#p::Tracked::new(async move #body));

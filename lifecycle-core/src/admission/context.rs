@@ -115,13 +115,13 @@ impl Drop for Pushed {
 
 /// Names the call of the top frame, which was pushed without one; an error where it was not. On a
 /// thread that is past having thread-locals the call ends here: nothing could hold it.
-pub(super) fn answer(call: Arc<Call>) -> Result<(), NoQuestion> {
-    THREAD.try_with(|thread| thread.answer(call)).unwrap_or(Ok(()))
+pub(super) fn fill_frame(call: Arc<Call>) -> Result<(), NotWrapped> {
+    THREAD.try_with(|thread| thread.fill_frame(call)).unwrap_or(Ok(()))
 }
 
 /// Nobody waits for an [`answer`].
 #[derive(Debug)]
-pub(super) struct NoQuestion;
+pub(super) struct NotWrapped;
 
 /// A destructor of `call` begins; [`pop_for_drop`] ends it.
 pub(super) fn push_for_drop(call: Arc<Call>) {
@@ -178,13 +178,13 @@ impl Thread {
         id
     }
 
-    fn answer(&self, call: Arc<Call>) -> Result<(), NoQuestion> {
+    fn fill_frame(&self, call: Arc<Call>) -> Result<(), NotWrapped> {
         match self.frames.borrow_mut().last_mut() {
             Some(Frame { call: unknown @ None, .. }) => {
                 *unknown = Some(call);
                 Ok(())
             }
-            _ => Err(NoQuestion),
+            _ => Err(NotWrapped),
         }
     }
 

@@ -41,7 +41,7 @@ pub use self::{
     held::{Held, HeldFuture, HeldStream, hold},
     refused::{FromRefused, Refused},
     spawn::{spawn, spawn_blocking},
-    tracked::{Tracked, ask},
+    tracked::{Tracked, admit_on_first_poll},
 };
 pub(crate) use self::{
     gate::{Gate, GateObserver},

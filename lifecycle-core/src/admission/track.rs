@@ -1,6 +1,6 @@
 use std::future::Future;
 
-use super::{Cancellable, Guard, Tracked, ask, call::Call};
+use super::{Cancellable, Guard, Tracked, admit_on_first_poll, call::Call};
 use crate::{Refused, Site};
 
 impl Site {
@@ -28,7 +28,7 @@ impl Site {
         future: F,
     ) -> impl Future<Output = Result<F::Output, Refused>> + use<F> {
         let call = async move {
-            ask(self)?;
+            admit_on_first_poll(self)?;
             Ok(future.await)
         };
         Cancellable::new(self, Err, Tracked::new(call))

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     call::Call,
-    context::{self, NoQuestion},
+    context::{self, NotWrapped},
 };
 use crate::{Refused, Site};
 
@@ -22,9 +22,9 @@ use crate::{Refused, Site};
 ///
 /// # Panics
 /// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
-pub fn ask(site: &'static Site) -> Result<(), Refused> {
+pub fn admit_on_first_poll(site: &'static Site) -> Result<(), Refused> {
     let call = Call::admit(site)?;
-    if let Err(NoQuestion) = context::answer(call) {
+    if let Err(NotWrapped) = context::fill_frame(call) {
         let (name, location) = (site.name(), site.location());
         panic!(
             "`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body"
@@ -47,7 +47,7 @@ pin_project! {
 }
 
 impl<F> Tracked<F> {
-    /// Of a coroutine whose first statement is [`ask`].
+    /// Of a coroutine whose first statement is [`admit_on_first_poll`].
     pub const fn new(future: F) -> Self {
         Self {
             first: EnterOnDrop { call: None, asks: true },
@@ -111,7 +111,7 @@ impl<F> fmt::Debug for Tracked<F> {
 
 struct EnterOnDrop {
     call: Option<Arc<Call>>,
-    /// Whether the future will [`ask`] when it is polled.
+    /// Whether the future will [`admit_on_first_poll`] when it is polled.
     asks: bool,
 }
 

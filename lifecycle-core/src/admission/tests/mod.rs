@@ -13,7 +13,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::{sync::oneshot, task::yield_now};
 
-use super::{Gate, GateObserver, Tracked, ask, context};
+use super::{Gate, GateObserver, Tracked, admit_on_first_poll, context};
 use crate::{Refused, Site};
 
 static OUTER: Site = Site::new("outer");
@@ -34,7 +34,7 @@ fn tracked<T>(
     body: impl Future<Output = Result<T, Refused>>,
 ) -> Tracked<impl Future<Output = Result<T, Refused>>> {
     Tracked::new(async move {
-        ask(site)?;
+        admit_on_first_poll(site)?;
         body.await
     })
 }
@@ -42,7 +42,7 @@ fn tracked<T>(
 /// Calls itself, `depth` levels down, with an await before and after.
 fn nested(depth: u32) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
     Box::pin(Tracked::new(async move {
-        ask(&INNER)?;
+        admit_on_first_poll(&INNER)?;
         yield_now().await;
         let below = if depth == 0 { 0 } else { nested(depth - 1).await? + 1 };
         yield_now().await;
@@ -53,7 +53,7 @@ fn nested(depth: u32) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
 /// Is in flight at `OUTER`, closes the gate, then does `work`.
 async fn closing<T>(gate: &Gate, work: impl Future<Output = T>) -> Result<T, Refused> {
     Tracked::new(async move {
-        ask(&OUTER)?;
+        admit_on_first_poll(&OUTER)?;
         gate.close();
         Ok(work.await)
     })
