@@ -8,7 +8,7 @@ use std::{
 use futures_core::Stream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::{Outcome, Reason, Sender, Signal, SiteReport, SiteStatus, SourceLocation, State};
+use crate::{Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State};
 
 /// Something that happened on the way to the end. The log, the terminal and [`events`](crate::events)
 /// are fed by this one stream.
@@ -37,7 +37,7 @@ pub enum Event {
         /// Which.
         signal: Signal,
         /// Who sent it, where the system tells.
-        sender: Option<Sender>,
+        sender: Option<SignalSender>,
         /// What it did.
         did: &'static str,
         /// What the next one would do.

@@ -44,7 +44,9 @@ pub use crate::{
     plan::{HookSet, Plan, PlanError, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
     runtime::{MainResult, install, run},
-    values::{Outcome, Reason, Sender, Signal, SiteReport, SiteStatus, SourceLocation, State},
+    values::{
+        Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State,
+    },
 };
 
 #[cfg(feature = "json")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Effect, ExitWhy, Machine, exit_code::exit_code_of};
 use crate::{
-    Reason, Sender, Signal,
+    Reason, Signal, SignalSender,
     machine::{Moment, SignalAction},
 };
 
@@ -32,7 +32,7 @@ impl Machine {
         &mut self,
         now: Moment,
         signal: Signal,
-        sender: Option<Sender>,
+        sender: Option<SignalSender>,
         on_terminal: bool,
         effects: &mut Vec<Effect>,
     ) {

@@ -15,7 +15,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::{
-    Plan, Reason, Sender, Signal, State, budget::Budget, config::settings::Settings,
+    Plan, Reason, Signal, SignalSender, State, budget::Budget, config::settings::Settings,
     declare::HookId,
 };
 
@@ -36,7 +36,7 @@ const READY_EXPECTED: Duration = Duration::from_secs(60);
 pub(crate) enum Input {
     Signal {
         signal: Signal,
-        sender: Option<Sender>,
+        sender: Option<SignalSender>,
         on_terminal: bool,
     },
     Request(Reason),
@@ -83,7 +83,7 @@ pub(crate) enum Effect {
     Enter(State),
     SignalReceived {
         signal: Signal,
-        sender: Option<Sender>,
+        sender: Option<SignalSender>,
         action: SignalAction,
     },
     /// Refuse fresh work, and say who listened: `Input::GateClosed`.

@@ -14,7 +14,7 @@ pub(crate) use windows::{Waker, boot_time, exit_now, listen, thread_names, write
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{Sender, Signal};
+use crate::{Signal, SignalSender};
 
 /// What woke the thread that waits at a waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Call {
     /// Somebody woke it.
     Woken,
     /// A signal came.
-    Signal(Signal, Option<Sender>),
+    Signal(Signal, Option<SignalSender>),
 }
 
 /// Whether something like Docker confines this process.

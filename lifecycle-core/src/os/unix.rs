@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::Call;
-use crate::{Sender, Signal};
+use crate::{Signal, SignalSender};
 
 /// One record a call: kind or signal number, sender known, pid, uid.
 const RECORD: usize = 16;
@@ -80,8 +80,8 @@ impl Waker {
         }
         let number = |at: usize| record[at..at + 4].try_into().map(u32::from_ne_bytes).unwrap_or(0);
         let sender = match record[1] {
-            b'k' => Some(Sender::Kernel),
-            b'p' => Some(Sender::Process { pid: number(4), uid: number(8) }),
+            b'k' => Some(SignalSender::Kernel),
+            b'p' => Some(SignalSender::Process { pid: number(4), uid: number(8) }),
             _ => None,
         };
         Signal::from_number(i32::from(record[0])).map(|signal| Call::Signal(signal, sender))

@@ -1,6 +1,6 @@
 //! The report as JSON, version 1: docs/schemas/report.v1.json says what each member means.
 
-use crate::{Outcome, Reason, Sender, SiteReport, json::Json};
+use crate::{Outcome, Reason, SignalSender, SiteReport, json::Json};
 
 use super::{DrainReport, HookReport, Inner, Report, SignalReport};
 
@@ -61,8 +61,8 @@ fn reason_json(reason: &Reason) -> Json {
     if let Reason::Signal { signal, sender } = reason {
         let sender = sender.map_or(Json::Null, |sender| {
             let (kind, ids) = match sender {
-                Sender::Kernel => ("kernel", None),
-                Sender::Process { pid, uid } => ("process", Some((pid, uid))),
+                SignalSender::Kernel => ("kernel", None),
+                SignalSender::Process { pid, uid } => ("process", Some((pid, uid))),
             };
             let ids = ids.map(|(pid, uid)| {
                 [("pid", Json::Count(pid.into())), ("uid", Json::Count(uid.into()))]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use serde::Deserialize;
 
 use crate::{
-    Outcome, Reason, Sender, Signal, SiteReport, SourceLocation,
+    Outcome, Reason, Signal, SignalSender, SiteReport, SourceLocation,
     read::{JsonError, moment, optional_moment, optional_seconds, read, seconds},
     text::intern::intern,
 };
@@ -156,8 +156,8 @@ impl ReasonJson {
             "signal" => Reason::Signal {
                 signal: signal(&self.signal.unwrap_or_default())?,
                 sender: self.sender.map(|sender| match sender {
-                    SenderJson::Kernel => Sender::Kernel,
-                    SenderJson::Process { pid, uid } => Sender::Process { pid, uid },
+                    SenderJson::Kernel => SignalSender::Kernel,
+                    SenderJson::Process { pid, uid } => SignalSender::Process { pid, uid },
                 }),
             },
             "requested" => Reason::Requested(text),

@@ -379,7 +379,7 @@ fn a_summary_is_never_longer_than_kubernetes_reads() {
 #[cfg(feature = "json")]
 mod json {
     use super::*;
-    use crate::Sender;
+    use crate::SignalSender;
 
     /// Everything that a report can say.
     fn full(reason: Reason) -> Report {
@@ -420,9 +420,9 @@ mod json {
         let reasons = [
             Reason::Signal {
                 signal: Signal::Term,
-                sender: Some(Sender::Process { pid: 1, uid: 0 }),
+                sender: Some(SignalSender::Process { pid: 1, uid: 0 }),
             },
-            Reason::Signal { signal: Signal::Hup, sender: Some(Sender::Kernel) },
+            Reason::Signal { signal: Signal::Hup, sender: Some(SignalSender::Kernel) },
             Reason::Signal { signal: Signal::Quit, sender: None },
             Reason::Requested(text()),
             Reason::Failure(text()),

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::lifecycle::Lifecycle;
 use crate::machine::{Effect, Facts, Input, SignalAction, Step};
-use crate::{Event, Sender, Signal, SourceLocation, declare::site::SiteEntry};
+use crate::{Event, Signal, SignalSender, SourceLocation, declare::site::SiteEntry};
 
 impl Lifecycle {
     pub(crate) fn handle(&'static self, input: Input) {
@@ -142,7 +142,7 @@ impl Lifecycle {
         }
     }
 
-    fn signal_received(&self, signal: Signal, sender: Option<Sender>, action: SignalAction) {
+    fn signal_received(&self, signal: Signal, sender: Option<SignalSender>, action: SignalAction) {
         if action == SignalAction::Exits {
             self.announce_exit();
         }

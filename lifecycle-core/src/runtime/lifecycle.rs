@@ -22,7 +22,7 @@ use super::{
 };
 use crate::machine::{Effect, Input, Machine, Moment};
 use crate::{
-    Config, Event, Events, Plan, Reason, Report, Sender, Signal, SourceLocation, State,
+    Config, Event, Events, Plan, Reason, Report, Signal, SignalSender, SourceLocation, State,
     admission::{Gate, GateObserver, context},
     config::settings::{Environment, Settings},
     declare::HookId,
@@ -209,7 +209,8 @@ impl Lifecycle {
         if let Call::Signal(signal, sender) = call
             && self.driver.listens_for(signal)
         {
-            let by_key = signal == Signal::Int && !matches!(sender, Some(Sender::Process { .. }));
+            let by_key =
+                signal == Signal::Int && !matches!(sender, Some(SignalSender::Process { .. }));
             let on_terminal = by_key && os::on_terminal();
             self.push(Work::Input(Input::Signal { signal, sender, on_terminal }));
         }

@@ -13,7 +13,7 @@ pub use self::{
     location::SourceLocation,
     outcome::Outcome,
     reason::Reason,
-    signal::{Sender, Signal},
+    signal::{Signal, SignalSender},
     site_counts::{SiteReport, SiteStatus},
     state::State,
 };

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Sender, Signal, text::redact::redact};
+use crate::{Signal, SignalSender, text::redact::redact};
 
 /// Why a lifecycle stops. The first reason wins; later ones change nothing.
 ///
@@ -13,7 +13,7 @@ pub enum Reason {
         /// Which.
         signal: Signal,
         /// Who sent it, where the system tells.
-        sender: Option<Sender>,
+        sender: Option<SignalSender>,
     },
     /// The application asked for it by [`shutdown`](crate::shutdown).
     Requested(String),

@@ -60,7 +60,7 @@ impl fmt::Display for Signal {
 /// Who sent a signal, where the system tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Sender {
+pub enum SignalSender {
     /// The kernel: a key of the terminal, or the terminal going away.
     Kernel,
     /// A process.
@@ -72,7 +72,7 @@ pub enum Sender {
     },
 }
 
-impl fmt::Display for Sender {
+impl fmt::Display for SignalSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kernel => f.write_str("the terminal"),

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use crate::{
-    Outcome, Reason, Sender, Signal, SiteReport, SourceLocation,
+    Outcome, Reason, Signal, SignalSender, SiteReport, SourceLocation,
     declare::HookId,
     plan::{HookSpec, Plan},
     report::{DrainReport, HookReport, Inner, Report, SignalReport},
@@ -190,7 +190,7 @@ pub(super) fn report(count: usize) -> Report {
     Report::new(Inner {
         reason: Reason::Signal {
             signal: Signal::Term,
-            sender: Some(Sender::Process { pid: 1, uid: 0 }),
+            sender: Some(SignalSender::Process { pid: 1, uid: 0 }),
         },
         shutdown_id: "18c2f-1f".to_owned(),
         exit_code: if is_clean { 0 } else { 70 },
