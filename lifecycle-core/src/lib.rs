@@ -39,13 +39,14 @@ pub use crate::{
     },
     budget::{Constraints, FitError, Fits},
     config::{Config, Platform},
-    declare::{Hook, HookResult, ShutdownContext, Site},
+    declare::{Hook, HookResult, Site},
     event::{Event, Events},
     plan::{HookSet, Plan, PlanError, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
     runtime::{MainResult, install, run},
     values::{
-        Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State,
+        Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,
+        SourceLocation, State,
     },
 };
 

@@ -1,8 +1,10 @@
 //! What `#[on_shutdown]` declares: const-built descriptors, collected at link time.
 
-use std::{any::TypeId, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{any::TypeId, fmt, future::Future, pin::Pin, time::Duration};
 
-use crate::{SourceLocation, resource::Binder};
+use crate::{SourceLocation, resource::Binder, values::HookId};
+
+pub use crate::resource::{Access, Need};
 
 /// A shutdown hook, named by the marker type that `#[on_shutdown]` puts beside the function.
 ///
@@ -16,6 +18,13 @@ use crate::{SourceLocation, resource::Binder};
 pub trait Hook: 'static {
     #[doc(hidden)]
     fn declared() -> &'static HookDecl;
+}
+
+impl HookId {
+    /// The hook whose marker is `H`.
+    pub(crate) fn of<H: Hook>() -> Self {
+        Self::Declared(H::declared().marker)
+    }
 }
 
 /// An edge to another hook: a function, so that a cycle is an error of the plan and not of rustc.
@@ -62,77 +71,6 @@ pub struct ExpectedHook {
     pub location: SourceLocation,
 }
 inventory::collect!(ExpectedHook);
-
-/// A resource that a hook asks for.
-#[derive(Clone, Copy)]
-pub struct Need {
-    /// Borrowed (`&T`) or taken (`T`).
-    pub access: Access,
-    /// Whether the parameter is an `Option`.
-    pub optional: bool,
-    /// The type `T`.
-    pub id: TypeId,
-    /// The type `Arc<T>`, which serves `&T` too.
-    pub arc_id: TypeId,
-    /// The name of `T`, for people.
-    pub type_name: fn() -> &'static str,
-}
-
-/// How a hook uses a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// `&T`
-    Borrow,
-    /// `T`
-    Take,
-}
-
-impl Need {
-    /// `&T`
-    #[must_use]
-    pub const fn borrow<T: 'static>() -> Self {
-        Self::new::<T>(Access::Borrow, false)
-    }
-
-    /// `T`
-    #[must_use]
-    pub const fn take<T: 'static>() -> Self {
-        Self::new::<T>(Access::Take, false)
-    }
-
-    /// `Option<&T>`
-    #[must_use]
-    pub const fn borrow_optional<T: 'static>() -> Self {
-        Self::new::<T>(Access::Borrow, true)
-    }
-
-    /// `Option<T>`
-    #[must_use]
-    pub const fn take_optional<T: 'static>() -> Self {
-        Self::new::<T>(Access::Take, true)
-    }
-
-    const fn new<T: 'static>(access: Access, optional: bool) -> Self {
-        Self {
-            access,
-            optional,
-            id: TypeId::of::<T>(),
-            arc_id: TypeId::of::<Arc<T>>(),
-            type_name: std::any::type_name::<T>,
-        }
-    }
-}
-
-impl fmt::Debug for Need {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let access = match self.access {
-            Access::Borrow => "&",
-            Access::Take => "",
-        };
-        let (open, close) = if self.optional { ("Option<", ">") } else { ("", "") };
-        write!(f, "{open}{access}{}{close}", (self.type_name)())
-    }
-}
 
 /// A bound call of a hook, not begun.
 pub enum Body {

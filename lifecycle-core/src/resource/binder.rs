@@ -1,7 +1,7 @@
 use std::{any::Any, fmt, sync::Arc};
 
-use super::Resources;
-use crate::{declare::HookId, declare::ShutdownContext, declare::hook::Need};
+use super::{Need, Resources};
+use crate::{ShutdownContext, values::HookId};
 
 /// Binds a hook's parameters to resources, for the code that `#[on_shutdown]` generates. The runtime
 /// has checked `HookDecl::needs` before, so `None` is rare, and the binder remembers why.

@@ -7,6 +7,7 @@
 //!    unwrapped when the last of them has ended.
 
 mod binder;
+mod need;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -17,15 +18,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{
-    SourceLocation,
-    declare::ShutdownContext,
-    declare::hook::Need,
-    declare::{HookId, Uses},
-};
+use crate::{ShutdownContext, SourceLocation, values::HookId};
 
-pub use self::binder::Binder;
+pub(crate) use self::need::Uses;
 use self::store::Store;
+pub use self::{
+    binder::Binder,
+    need::{Access, Need},
+};
 
 /// The resources of one lifecycle.
 #[derive(Default)]

@@ -6,12 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use super::Missing;
-use crate::{
-    SourceLocation,
-    declare::hook::{Access, Need},
-    declare::{HookId, Uses},
-};
+use super::{Access, Missing, Need, Uses};
+use crate::{SourceLocation, values::HookId};
 
 #[derive(Default)]
 pub(super) struct Store {

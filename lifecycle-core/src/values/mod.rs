@@ -1,8 +1,10 @@
 //! Plain values that every other module speaks of. Nothing here knows what they are used for.
 
+mod hook_id;
 mod location;
 mod outcome;
 mod reason;
+mod shutdown_context;
 mod signal;
 mod site_counts;
 mod state;
@@ -13,7 +15,10 @@ pub use self::{
     location::SourceLocation,
     outcome::Outcome,
     reason::Reason,
+    shutdown_context::ShutdownContext,
     signal::{Signal, SignalSender},
     site_counts::{SiteReport, SiteStatus},
     state::State,
 };
+
+pub(crate) use self::hook_id::HookId;

@@ -1,0 +1,10 @@
+use std::any::TypeId;
+
+/// Who a hook is. Names are for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum HookId {
+    /// Declared by `#[on_shutdown]`: its marker type.
+    Declared(TypeId),
+    /// Registered at run time, counted by whoever registers.
+    Registered(u64),
+}
