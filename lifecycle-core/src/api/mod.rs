@@ -1,5 +1,6 @@
 //! What a user calls, from anywhere. Each function finds the lifecycle that it belongs to and delegates.
 
+mod expect;
 mod milestone;
 mod provide;
 mod readiness;

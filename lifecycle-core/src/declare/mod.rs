@@ -1,6 +1,5 @@
 //! What an annotation leaves behind: const-built descriptors of hooks and sites, collected at link time.
 
-mod expect;
 pub(crate) mod hook;
 pub(crate) mod site;
 pub(crate) mod type_check;
