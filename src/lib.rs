@@ -24,3 +24,24 @@ pub use lifecycle_macros::test;
 #[doc = include_str!("docs/tracked.md")]
 #[doc(inline)]
 pub use lifecycle_macros::tracked;
+
+/// The Rust blocks of the pages in `docs/` compile, as those of the README do.
+#[cfg(doctest)]
+mod pages {
+    macro_rules! page {
+        ($name:ident, $path:literal) => {
+            #[doc = include_str!($path)]
+            mod $name {}
+        };
+    }
+
+    page!(configuration, "../docs/configuration.md");
+    page!(hooks, "../docs/hooks.md");
+    page!(plan, "../docs/plan.md");
+    page!(report, "../docs/report.md");
+    page!(tracking, "../docs/tracking.md");
+    #[cfg(feature = "testing")]
+    page!(json, "../docs/json.md");
+    #[cfg(feature = "testing")]
+    page!(testing, "../docs/testing.md");
+}
