@@ -1,7 +1,8 @@
 //! A service in one file: a worker that takes jobs, two hooks, one plan.
 //!
-//! `cargo run --example quickstart`, then Ctrl-C: jobs that were taken are finished, the hooks run in the
-//! order that follows from what they borrow and take, and a timeline shows where the time went.
+//! `cargo run --example quickstart`, then Ctrl-C: jobs that were taken are finished, the hooks run
+//! in the order that follows from what they borrow and take, and a timeline shows where the time
+//! went.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

@@ -1,5 +1,5 @@
-//! Who is admitted while the service drains, through the attributes and a real `run` on a multi-thread
-//! runtime. A process has one `run`, so this is one test.
+//! Who is admitted while the service drains, through the attributes and a real `run` on a
+//! multi-thread runtime. A process has one `run`, so this is one test.
 
 use std::sync::Mutex;
 

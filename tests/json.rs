@@ -32,7 +32,8 @@ async fn blocks() {}
 #[on_shutdown(order = 99)]
 async fn needs_what_is_absent(_: &Absent) {}
 
-/// The schema at `docs/schemas/<name>`; with `closed`, a member that it does not describe is an error.
+/// The schema at `docs/schemas/<name>`; with `closed`, a member that it does not describe is an
+/// error.
 fn schema(name: &str, closed: bool) -> jsonschema::Validator {
     fn close(schema: &mut Value) {
         match schema {

@@ -1,4 +1,5 @@
-//! Hooks register at link time: what a built program sees of its own hooks and those of its dependencies.
+//! Hooks register at link time: what a built program sees of its own hooks and those of its
+//! dependencies.
 
 use std::{
     env, fs,

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::{Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State};
 
-/// Something that happened on the way to the end. The log, the terminal and [`events`](crate::events)
-/// are fed by this one stream.
+/// Something that happened on the way to the end. The log, the terminal and
+/// [`events`](crate::events) are fed by this one stream.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -48,8 +48,8 @@ pub enum Event {
     Drain {
         /// What is in flight.
         sites: Vec<SiteStatus>,
-        /// Where `draining()` and its kin were asked by those that listened when the drain began, while
-        /// main has not returned.
+        /// Where `draining()` and its kin were asked by those that listened when the drain began,
+        /// while main has not returned.
         waiting_for_main: Vec<SourceLocation>,
         /// What is left until the deadline.
         time_left: Option<Duration>,
@@ -89,8 +89,8 @@ pub enum Event {
         location: SourceLocation,
         /// What became of it.
         outcome: Outcome,
-        /// Whether the stop is as it should be with that: a hook that was skipped is normal where start-up
-        /// had not come to its end.
+        /// Whether the stop is as it should be with that: a hook that was skipped is normal where
+        /// start-up had not come to its end.
         is_clean: bool,
         /// How long it took.
         took: Duration,
@@ -112,8 +112,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// The next event; `None` once the lifecycle it belongs to is gone, which for that of the process is
-    /// never.
+    /// The next event; `None` once the lifecycle it belongs to is gone, which for that of the
+    /// process is never.
     pub async fn recv(&mut self) -> Option<Event> {
         self.received.recv().await
     }

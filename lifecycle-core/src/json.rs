@@ -1,6 +1,6 @@
-//! JSON as it is written: the one way, so that two writings of one thing differ in no byte. Written here and
-//! not by a library, so that every shipped binary answers in JSON whatever features it was built with;
-//! reading is the feature `json`, with serde.
+//! JSON as it is written: the one way, so that two writings of one thing differ in no byte. Written
+//! here and not by a library, so that every shipped binary answers in JSON whatever features it was
+//! built with; reading is the feature `json`, with serde.
 
 use std::{
     fmt::{self, Write},

@@ -96,7 +96,8 @@ impl Answer {
             (How::Overrides(expr), of) => {
                 let answer = given(p, expr);
                 let Answered::Type(ty) = of else { return answer };
-                // The type comes from the signature, so that a wrong answer is the error, not the body.
+                // The type comes from the signature, so that a wrong answer is the error, not the
+                // body.
                 quote!({
                     let __lifecycle_answer: #ty = #answer;
                     __lifecycle_answer

@@ -57,16 +57,17 @@ impl Function {
         quote!(#(#attrs)* #vis #sig #body)
     }
 
-    /// `statements` between the function's own braces, as a block of this crate's edition: in earlier
-    /// ones the temporaries of its last expression would outlive the parameters that they borrow.
+    /// `statements` between the function's own braces, as a block of this crate's edition: in
+    /// earlier ones the temporaries of its last expression would outlive the parameters that they
+    /// borrow.
     pub(crate) fn block(&self, statements: TokenStream) -> Group {
         let mut body = Group::new(proc_macro2::Delimiter::Brace, statements);
         body.set_span(self.brace.span.join().resolved_at(Span::call_site()));
         body
     }
 
-    /// Whether another attribute wants to see the function as it was written. Those that stood above
-    /// have expanded, or are built in.
+    /// Whether another attribute wants to see the function as it was written. Those that stood
+    /// above have expanded, or are built in.
     pub(crate) fn is_awaited_by_others(&self) -> bool {
         const BUILT_IN: [&str; 13] = [
             "allow",
@@ -86,8 +87,8 @@ impl Function {
         self.attrs.iter().any(|attr| !BUILT_IN.iter().any(|name| attr.path().is_ident(name)))
     }
 
-    /// The statements of the coroutine that `#[async_trait]` has made of an `async fn`: known by the
-    /// lifetime that it gives to the box.
+    /// The statements of the coroutine that `#[async_trait]` has made of an `async fn`: known by
+    /// the lifetime that it gives to the box.
     pub(crate) fn async_trait_coroutine(&self) -> Option<TokenStream> {
         let generics = &self.sig.generics;
         generics.lifetimes().find(|parameter| parameter.lifetime.ident == "async_trait")?;
@@ -114,12 +115,12 @@ impl Function {
             .is_some_and(|receiver| !matches!(receiver.kind, syn::ReceiverKind::Reference(..)))
     }
 
-    /// Gives every parameter a plain name, and returns the statements that bind the parameters as they
-    /// were written. A block that begins with them owns all parameters, also `_` and unused ones, so
-    /// that they drop when it ends, in the order in which a function drops them.
+    /// Gives every parameter a plain name, and returns the statements that bind the parameters as
+    /// they were written. A block that begins with them owns all parameters, also `_` and unused
+    /// ones, so that they drop when it ends, in the order in which a function drops them.
     ///
-    /// Where other attributes follow, which may name the parameters, the patterns stay as they are: then
-    /// what a pattern binds moves into the block, and what it leaves drops with the function.
+    /// Where other attributes follow, which may name the parameters, the patterns stay as they are:
+    /// then what a pattern binds moves into the block, and what it leaves drops with the function.
     pub(crate) fn rebind_parameters(&mut self) -> TokenStream {
         let stay = self.is_awaited_by_others();
         let mut statements = TokenStream::new();

@@ -54,7 +54,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     })
 }
 
-/// An `async fn`: its own first statement asks, inside a wrapper that makes the calls in it inherit.
+/// An `async fn`: its own first statement asks, inside a wrapper that makes the calls in it
+/// inherit.
 fn asynchronous(
     p: &TokenStream,
     site: &TokenStream,

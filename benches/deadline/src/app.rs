@@ -109,6 +109,7 @@ impl Drop for BlocksWhenDropped {
 }
 
 thread_local! {
-    // The destructors of the main thread's locals run inside `exit`, where handlers of `atexit` would.
+    // The destructors of the main thread's locals run inside `exit`, where handlers of `atexit`
+    // would.
     static AT_EXIT: BlocksWhenDropped = const { BlocksWhenDropped };
 }

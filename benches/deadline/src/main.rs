@@ -1,11 +1,12 @@
-//! When is the process gone? The same blocked set-ups for `lifecycle` and for what else Rust services use
-//! to stop: each run is a child process that gets real signals, and a real SIGKILL when its grace period is
-//! over.
+//! When is the process gone? The same blocked set-ups for `lifecycle` and for what else Rust
+//! services use to stop: each run is a child process that gets real signals, and a real SIGKILL
+//! when its grace period is over.
 //!
-//! `cargo run --release --manifest-path benches/deadline/Cargo.toml [-- --markdown] [--jobs n] [--only text]`
+//! `cargo run --release --manifest-path benches/deadline/Cargo.toml [-- --markdown] [--jobs n]
+//! [--only text]`
 //!
-//! `--markdown` writes the tables into `docs/deadline.md`, between its two markers. `--only` runs the rows
-//! whose text (`peer, set-up, runtime`) contains it, and prints what their processes said.
+//! `--markdown` writes the tables into `docs/deadline.md`, between its two markers. `--only` runs
+//! the rows whose text (`peer, set-up, runtime`) contains it, and prints what their processes said.
 
 mod app;
 mod document;

@@ -37,7 +37,8 @@ pub(crate) struct Run {
     pub(crate) status: ExitStatus,
     /// What the peer said that the stop came to.
     pub(crate) result: Option<String>,
-    /// How many culprits a complaint on stderr named, and how many there were; none where none has a name.
+    /// How many culprits a complaint on stderr named, and how many there were; none where none has
+    /// a name.
     pub(crate) named: Option<(usize, usize)>,
     pub(crate) stderr: Vec<String>,
 }
@@ -109,8 +110,8 @@ impl Case {
             .spawn()
     }
 
-    /// Plays the user and the platform: the signals in their time, and SIGKILL at the end of the grace
-    /// period.
+    /// Plays the user and the platform: the signals in their time, and SIGKILL at the end of the
+    /// grace period.
     fn stop(self, mut child: Child) -> io::Result<Stopped> {
         let pid = Pid::from_child(&child);
         let (over, is_over) = mpsc::channel::<()>();
@@ -120,7 +121,8 @@ impl Case {
             let mut sent = Vec::new();
             for (at, signal) in self.set_up.signals().into_iter().chain(kill) {
                 match is_over.recv_timeout((asked + at).saturating_duration_since(Instant::now())) {
-                    // The process is a zombie at most, as nobody has waited for it: `pid` is still its own.
+                    // The process is a zombie at most, as nobody has waited for it: `pid` is still
+                    // its own.
                     Err(RecvTimeoutError::Timeout) => {
                         sent.push((at, asked.elapsed()));
                         let _ = kill_process(pid, signal);
@@ -157,7 +159,8 @@ impl Case {
         word.filter(|_| self.peer == Peer::Lifecycle).map(|(_, word)| word.to_owned())
     }
 
-    /// A line of information names hooks that are well, too: only warnings, errors and bare lines count.
+    /// A line of information names hooks that are well, too: only warnings, errors and bare lines
+    /// count.
     fn named(self, said: &[String]) -> Option<(usize, usize)> {
         let culprits = self.set_up.culprits(self.flavour);
         let complaints: Vec<_> = said.iter().filter(|line| !line.trim_start().starts_with("INFO")).collect();

@@ -1,4 +1,5 @@
-//! All runs: some beside each other, as they mostly sleep; one by one where a processor is kept busy.
+//! All runs: some beside each other, as they mostly sleep; one by one where a processor is kept
+//! busy.
 
 use std::{
     sync::{

@@ -30,7 +30,8 @@ pub(crate) enum Behaviour {
     Good,
     BlocksItsThread,
     NeverYields,
-    /// Blocks where tokio's documentation sends what blocks: on the blocking pool, or in a sync hook.
+    /// Blocks where tokio's documentation sends what blocks: on the blocking pool, or in a sync
+    /// hook.
     BlocksThePool,
     BlocksInPlace,
     /// Waits as it should, for ever; then its destructor blocks.

@@ -24,12 +24,13 @@ pub async fn connect(url: &str) -> Result<AnyPool, sqlx::Error> {
     Ok(pool)
 }
 
-/// WAL lets others read beside a write; `synchronous = FULL` makes a commit outlive a power cut, which the
-/// acknowledgement of an order promises.
+/// WAL lets others read beside a write; `synchronous = FULL` makes a commit outlive a power cut,
+/// which the acknowledgement of an order promises.
 async fn sqlite(options: AnyPoolOptions, url: &str) -> Result<AnyPool, sqlx::Error> {
     let url = SqliteConnectOptions::from_str(url)?.create_if_missing(true).to_url_lossy();
     options
-        // There is one writer at a time anyway: waiting for the connection is fair, for SQLite's lock it is not.
+        // There is one writer at a time anyway: waiting for the connection is fair, for SQLite's
+        // lock it is not.
         .max_connections(1)
         .after_connect(|connection, _| {
             Box::pin(async move {

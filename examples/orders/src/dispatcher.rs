@@ -12,7 +12,8 @@ use crate::{store, telemetry::Telemetry};
 /// How many orders one transaction dispatches.
 pub(crate) const BATCH: i64 = 64;
 
-/// How often the outbox is looked at when nothing was placed here: another replica may have left something.
+/// How often the outbox is looked at when nothing was placed here: another replica may have left
+/// something.
 const POLL: Duration = Duration::from_secs(1);
 
 static DISPATCH: Site = Site::new("dispatch");

@@ -56,7 +56,8 @@ impl IntoResponse for AppError {
     }
 }
 
-/// A refused order was not touched, so the client may send it again, over a connection to somebody else.
+/// A refused order was not touched, so the client may send it again, over a connection to somebody
+/// else.
 fn unavailable(refused: &Refused) -> Response {
     tracing::debug!("{refused}");
     let mut response =

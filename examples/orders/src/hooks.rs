@@ -1,5 +1,5 @@
-//! What is done at the end. The order follows from who borrows the pool and who takes it; telemetry comes
-//! after all of them by its number.
+//! What is done at the end. The order follows from who borrows the pool and who takes it; telemetry
+//! comes after all of them by its number.
 
 use lifecycle::on_shutdown;
 use sqlx::AnyPool;

@@ -113,7 +113,8 @@ async fn readyz() -> impl IntoResponse {
     (code, Json(json!({ "state": status.state().to_string(), "in_flight": status.in_flight() })))
 }
 
-/// Once a stop was asked for, clients connect anew for their next request, and so to another replica.
+/// Once a stop was asked for, clients connect anew for their next request, and so to another
+/// replica.
 async fn close_when_stopping(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if lifecycle::state() >= lifecycle::State::Delaying {

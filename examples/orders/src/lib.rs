@@ -1,8 +1,9 @@
 //! An order service that stops by its plan.
 //!
-//! `POST /orders` writes an order and its outbox row in one transaction and acknowledges after the commit; a
-//! dispatcher fetches from the outbox and dispatches each order exactly once. `http` and `dispatcher` hold
-//! what is tracked, `hooks` what is done at the end, and the binary puts them together.
+//! `POST /orders` writes an order and its outbox row in one transaction and acknowledges after the
+//! commit; a dispatcher fetches from the outbox and dispatches each order exactly once. `http` and
+//! `dispatcher` hold what is tracked, `hooks` what is done at the end, and the binary puts them
+//! together.
 
 pub mod config;
 pub mod db;

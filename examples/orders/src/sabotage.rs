@@ -1,5 +1,5 @@
-//! Faults on purpose: `ORDERS_SABOTAGE`, a list with commas. Only for the tests of this package, which have
-//! to show that they would see a loss.
+//! Faults on purpose: `ORDERS_SABOTAGE`, a list with commas. Only for the tests of this package,
+//! which have to show that they would see a loss.
 
 use std::{env, time::Duration};
 

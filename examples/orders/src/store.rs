@@ -87,7 +87,8 @@ pub async fn dispatch(pool: &AnyPool, orders: &[i64]) -> Result<usize, Error> {
     let mut transaction = pool.begin().await?;
     let mut mine = Vec::new();
     for &order in orders {
-        // Whoever deletes the row dispatches: another replica waits for this transaction and finds none.
+        // Whoever deletes the row dispatches: another replica waits for this transaction and finds
+        // none.
         let claimed = sqlx::query("DELETE FROM outbox WHERE order_id = $1")
             .bind(order)
             .execute(&mut *transaction)

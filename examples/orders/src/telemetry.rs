@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters that are shipped in intervals, and once more at the very end. Here shipping is a line in the log.
+/// Counters that are shipped in intervals, and once more at the very end. Here shipping is a line
+/// in the log.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     placed: AtomicU64,

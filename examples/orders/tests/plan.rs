@@ -12,7 +12,8 @@ fn the_picture_in_the_documentation_is_of_this_plan() {
     assert!(drawn.trim_end() == plan.to_svg().trim_end(), "draw it anew: docs/pictures/make.sh");
 }
 
-/// A change of the stop is seen in review: `LIFECYCLE_GOLDEN=write cargo test -p orders --test plan` accepts it.
+/// A change of the stop is seen in review:
+/// `LIFECYCLE_GOLDEN=write cargo test -p orders --test plan` accepts it.
 #[test]
 fn the_stop_is_as_reviewed() {
     testing::assert_golden(&Plan::collect().unwrap(), "tests/plan.json");

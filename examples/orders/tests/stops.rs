@@ -1,7 +1,9 @@
-//! How the service stops, and what it does when something goes wrong meanwhile. Minutes of it take no time.
+//! How the service stops, and what it does when something goes wrong meanwhile. Minutes of it take
+//! no time.
 //!
-//! Two ways to write such a test: let hooks do their own work, here on a real SQLite, or let them play a part.
-//! What waits for the database says so (`hold_clock`, `outside`), as the clock is paused and would not.
+//! Two ways to write such a test: let hooks do their own work, here on a real SQLite, or let them
+//! play a part. What waits for the database says so (`hold_clock`, `outside`), as the clock is
+//! paused and would not.
 
 use std::{
     sync::Arc,
@@ -196,8 +198,8 @@ async fn five_hundred_stops_hold() {
     assert!(began.elapsed() < Duration::from_secs(5), "{explored} took {:?}", began.elapsed());
 }
 
-/// What matters most to this service: whenever `close_pool` ran, `flush_outbox` had ended, or had been given
-/// up a tenth of a second after its time.
+/// What matters most to this service: whenever `close_pool` ran, `flush_outbox` had ended, or had
+/// been given up a tenth of a second after its time.
 fn the_pool_outlives_the_flush(report: &Report) -> Result<(), String> {
     let hook = |name| report.hooks().iter().find(|hook| hook.name().ends_with(name));
     let (Some(flush), Some(close)) = (hook("flush_outbox"), hook("close_pool")) else {

@@ -10,12 +10,12 @@ use pin_project_lite::pin_project;
 
 use super::{call::Call, context, tracked::Tracked};
 
-/// The right of an admitted call to have its work finished, to be carried where the work goes: to an
-/// actor, a pool, a thread.
+/// The right of an admitted call to have its work finished, to be carried where the work goes: to
+/// an actor, a pool, a thread.
 ///
 /// What runs within [`scope`](Self::scope) or [`enter`](Self::enter) is part of the call: tracked
-/// functions it calls are admitted in every state. While an `Admission` lives, its call is in flight, and
-/// the drain waits for it.
+/// functions it calls are admitted in every state. While an `Admission` lives, its call is in
+/// flight, and the drain waits for it.
 ///
 /// ```
 /// # use lifecycle_core as lifecycle;
@@ -46,8 +46,8 @@ impl Admission {
         context::current().map(Self::new)
     }
 
-    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight until
-    /// `future` has completed or was dropped.
+    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight
+    /// until `future` has completed or was dropped.
     ///
     /// # Cancel safety
     /// That of `future`.

@@ -1,8 +1,8 @@
 //! Which call the running code belongs to, per thread.
 //!
-//! A stack of frames, pushed and popped around each poll and each call. The top frame is the call that
-//! the running code belongs to, if it was pushed by the same tokio task: a runtime nested in a call may
-//! poll tasks that have nothing to do with it.
+//! A stack of frames, pushed and popped around each poll and each call. The top frame is the call
+//! that the running code belongs to, if it was pushed by the same tokio task: a runtime nested in a
+//! call may poll tasks that have nothing to do with it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -26,8 +26,8 @@ pub(crate) fn poll_as_main<R>(poll: impl FnOnce() -> R) -> R {
     poll()
 }
 
-/// Makes `gate` the one for fresh calls on this thread, until the guard is dropped. Guards are dropped
-/// in the opposite order of their making.
+/// Makes `gate` the one for fresh calls on this thread, until the guard is dropped. Guards are
+/// dropped in the opposite order of their making.
 pub(crate) fn use_gate(gate: Arc<Gate>) -> UseGate {
     let before = THREAD.try_with(|thread| thread.gate.replace(Some(gate))).ok().flatten();
     UseGate { before, _this_thread: PhantomData }

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{Refused, Site, SiteReport, SiteStatus, SourceLocation};
 
-/// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per lifecycle.
+/// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per
+/// lifecycle.
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
     /// Wakes who waits for the drain's begin.
@@ -33,15 +34,15 @@ pub(crate) struct Gate {
     owner: OnceLock<&'static (dyn Any + Send + Sync)>,
 }
 
-/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may cross
-/// `catch_unwind`.
+/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may
+/// cross `catch_unwind`.
 impl RefUnwindSafe for Gate {}
 
-/// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors, never
-/// under a lock of the gate.
+/// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors,
+/// never under a lock of the gate.
 pub(crate) trait GateObserver: Send + Sync {
-    /// The gate is closed and nothing is in flight. Said each time that becomes true; by the time the
-    /// observer looks, inherited work may be in flight again.
+    /// The gate is closed and nothing is in flight. Said each time that becomes true; by the time
+    /// the observer looks, inherited work may be in flight again.
     fn idle(&self);
 
     /// Someone listens for the first time. Said once.
@@ -99,8 +100,8 @@ impl Gate {
         }
     }
 
-    /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second call
-    /// changes nothing.
+    /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second
+    /// call changes nothing.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         if !inner.counters.close(Instant::now()) {
@@ -119,9 +120,9 @@ impl Gate {
         self.closed_at().is_some()
     }
 
-    /// The drain is over, by time or because nothing is left: counting for it ends, and every call that
-    /// it owed an end is abandoned. They keep running and keep their admission. Before `close`, and a
-    /// second time, nothing happens.
+    /// The drain is over, by time or because nothing is left: counting for it ends, and every call
+    /// that it owed an end is abandoned. They keep running and keep their admission. Before
+    /// `close`, and a second time, nothing happens.
     pub(crate) fn abandon(&self) {
         self.lock().counters.abandon(Instant::now());
     }
@@ -151,8 +152,8 @@ impl Gate {
         self.lock().counters.samples().to_vec()
     }
 
-    /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so is ready
-    /// for work.
+    /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so
+    /// is ready for work.
     pub(crate) fn listen(self: &Arc<Self>, location: SourceLocation) -> Listener {
         let mut inner = self.lock();
         let first = !std::mem::replace(&mut inner.ready_listened, true);
@@ -207,8 +208,8 @@ impl Gate {
         Call::inherited(Arc::clone(self), site, entry)
     }
 
-    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and whoever
-    /// asks.
+    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and
+    /// whoever asks.
     pub(super) fn begin_pull(
         self: &Arc<Self>,
         site: &'static Site,
@@ -240,8 +241,8 @@ impl Gate {
         self.note_if_main();
     }
 
-    /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at) second:
-    /// then nothing is missed.
+    /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at)
+    /// second: then nothing is missed.
     pub(super) fn closing(&self) -> OwnedNotified {
         Arc::clone(&self.closing).notified_owned()
     }

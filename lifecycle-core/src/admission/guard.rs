@@ -5,8 +5,8 @@ use super::{Admission, Listener, Scoped, call::Call};
 /// An admitted call, in flight until this is dropped.
 ///
 /// The guard counts, no more: calls made while it merely lives are fresh ones. Calls made within
-/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves its
-/// call in flight for ever.
+/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves
+/// its call in flight for ever.
 #[must_use = "the call ends when the guard is dropped"]
 pub struct Guard {
     admission: Admission,
@@ -15,8 +15,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight until
-    /// both the guard was dropped and `future` has completed or was dropped.
+    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight
+    /// until both the guard was dropped and `future` has completed or was dropped.
     ///
     /// # Cancel safety
     /// That of `future`.

@@ -12,8 +12,8 @@ use pin_project_lite::pin_project;
 use super::{call::Call, context, tracked::Tracked};
 use crate::{Refused, Site};
 
-/// Lets a call of `site` in, or turns it away: for functions that are no `async fn` and return a future
-/// or a stream.
+/// Lets a call of `site` in, or turns it away: for functions that are no `async fn` and return a
+/// future or a stream.
 ///
 /// # Errors
 /// The call is fresh and the service is draining.
@@ -29,14 +29,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// Makes the future, as part of the call, which is in flight until the future has completed, and
-    /// then was dropped in place, or was dropped.
+    /// Makes the future, as part of the call, which is in flight until the future has completed,
+    /// and then was dropped in place, or was dropped.
     pub fn future<F: Future>(self, make: impl FnOnce() -> F) -> HeldFuture<F> {
         HeldFuture { state: FutureState::Running { future: self.make(make) } }
     }
 
-    /// Makes the stream, as part of the call, which is in flight until the stream has ended, and then
-    /// was dropped in place, or was dropped.
+    /// Makes the stream, as part of the call, which is in flight until the stream has ended, and
+    /// then was dropped in place, or was dropped.
     pub fn stream<S: Stream>(self, make: impl FnOnce() -> S) -> HeldStream<S> {
         HeldStream { state: StreamState::Running { stream: self.make(make) } }
     }

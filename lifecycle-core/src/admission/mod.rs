@@ -6,11 +6,11 @@
 //!
 //! **Invariants**
 //! 1. A call is counted from the moment it is admitted until its `Call` is dropped, never longer.
-//! 2. After `Gate::close` no fresh call is counted, `admit = always` apart: both are decided under the
-//!    one lock, so a call is either seen by the drain or refused.
+//! 2. After `Gate::close` no fresh call is counted, `admit = always` apart: both are decided under
+//!    the one lock, so a call is either seen by the drain or refused.
 //! 3. No code of an application, and no observer, runs under that lock.
-//! 4. What a thread's context gained during a poll or a closure it has lost when that ends, also by a
-//!    panic.
+//! 4. What a thread's context gained during a poll or a closure it has lost when that ends, also by
+//!    a panic.
 
 mod admission;
 mod call;

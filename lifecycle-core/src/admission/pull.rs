@@ -10,8 +10,8 @@ use crate::{Site, SourceLocation};
 
 impl Site {
     /// Fetches work: completes with what `source` yields and the guard of a call that was let in
-    /// *before* `source` was polled, so received means admitted. Completes with `None` once the service
-    /// drains: `source` is not polled after that.
+    /// *before* `source` was polled, so received means admitted. Completes with `None` once the
+    /// service drains: `source` is not polled after that.
     ///
     /// ```
     /// # use lifecycle_core as lifecycle;
@@ -28,9 +28,10 @@ impl Site {
     /// }
     /// ```
     ///
-    /// From here until it was dropped or, where it has received something, until the guard is dropped, it
-    /// counts as someone who waits for the drain: `main` gets the drain's time to return. So keep the guard
-    /// until what follows from the work is done. While it waits for `source`, nothing is in flight.
+    /// From here until it was dropped or, where it has received something, until the guard is
+    /// dropped, it counts as someone who waits for the drain: `main` gets the drain's time to
+    /// return. So keep the guard until what follows from the work is done. While it waits for
+    /// `source`, nothing is in flight.
     ///
     /// # Cancel safety
     /// That of `source`: what was received is returned at once.

@@ -24,8 +24,8 @@ impl Refused {
         Self { site: site.name(), location: site.location(), ran }
     }
 
-    /// Whether any of the call's code ran: `false` when it was turned away (safe to retry elsewhere),
-    /// `true` when `drain = cancel` dropped it half-way.
+    /// Whether any of the call's code ran: `false` when it was turned away (safe to retry
+    /// elsewhere), `true` when `drain = cancel` dropped it half-way.
     #[must_use]
     pub const fn ran(&self) -> bool {
         self.ran

@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::{Gate, call::Call, context, tracked::Tracked};
 
-/// [`tokio::spawn`], as part of the call that the caller belongs to: what the task calls is admitted in
-/// every state, and the task itself is in flight, at the caller's site, until it has ended. Outside a
-/// call it is a plain spawn.
+/// [`tokio::spawn`], as part of the call that the caller belongs to: what the task calls is
+/// admitted in every state, and the task itself is in flight, at the caller's site, until it has
+/// ended. Outside a call it is a plain spawn.
 ///
 /// # Panics
 /// Outside a tokio runtime.

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{Refused, Site};
 
-/// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller for
-/// the first time. The first statement of a tracked coroutine.
+/// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller
+/// for the first time. The first statement of a tracked coroutine.
 ///
 /// # Errors
 /// The call is fresh and the service is draining.

@@ -124,8 +124,8 @@ impl From<&Settings> for Constraints {
 }
 
 impl From<&Config> for Constraints {
-    /// What the configuration says, without the environment: a test proves the same everywhere. Without a
-    /// platform nothing is detected.
+    /// What the configuration says, without the environment: a test proves the same everywhere.
+    /// Without a platform nothing is detected.
     fn from(config: &Config) -> Self {
         let (settings, _) = Settings::resolve(config, &Environment::default());
         Self::from(&settings).with_hook_timeout(settings.hook_timeout.value)

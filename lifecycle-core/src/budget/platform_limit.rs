@@ -7,8 +7,8 @@ use crate::values::duration::display;
 
 use super::{Constraints, margin};
 
-/// Nothing tells a process how long its platform waits: the library takes what it was told, or the platform's
-/// default. Here both are known.
+/// Nothing tells a process how long its platform waits: the library takes what it was told, or the
+/// platform's default. Here both are known.
 #[derive(Clone, Debug)]
 pub(crate) struct PlatformLimit {
     /// Which container, service or task it is of, where the manifest has several.
@@ -90,8 +90,8 @@ impl PlatformLimit {
         self.taken.unwrap_or_default().saturating_sub(self.granted.unwrap_or(Duration::MAX))
     }
 
-    /// What to change so that a plan fits of which the margin has to leave `work`. `others` are changes that
-    /// do, each alone, where the library takes no more than is granted.
+    /// What to change so that a plan fits of which the margin has to leave `work`. `others` are
+    /// changes that do, each alone, where the library takes no more than is granted.
     pub(crate) fn ways(&self, work: Duration, others: Vec<String>) -> Vec<String> {
         let told = |time: Duration| {
             format!("`LIFECYCLE_GRACE_PERIOD={}` ({})", display(time), self.variable)
@@ -103,7 +103,8 @@ impl PlatformLimit {
         }
         let least = Constraints::least_grace(work);
         let all = least.max(self.taken.or(self.granted).unwrap_or_default());
-        // The numbers of most platforms are whole seconds: of `all` only those count, as they do of `least`.
+        // The numbers of most platforms are whole seconds: of `all` only those count, as they do of
+        // `least`.
         let enough = [Duration::from_secs(all.as_secs()), least]
             .into_iter()
             .map(|enough| (enough, self.to_have(enough)));

@@ -8,8 +8,8 @@ pub use crate::resource::{Access, Need};
 
 /// A shutdown hook, named by the marker type that `#[on_shutdown]` puts beside the function.
 ///
-/// The marker is the hook's identity: `after = [close_pool]`, `plan.runs_before::<flush, close_pool>()`.
-/// It is implemented by the attribute only.
+/// The marker is the hook's identity: `after = [close_pool]`,
+/// `plan.runs_before::<flush, close_pool>()`. It is implemented by the attribute only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shutdown hook",
     label = "not a hook",
@@ -53,11 +53,13 @@ pub struct HookDecl {
     pub blocking: bool,
     /// The parameters that are resources.
     pub needs: &'static [Need],
-    /// Binds the parameters and makes the call; `None` when a resource is missing (the binder says which).
+    /// Binds the parameters and makes the call; `None` when a resource is missing (the binder says
+    /// which).
     pub start: fn(&mut Binder<'_>) -> Option<Body>,
 }
 
-/// The entry that `inventory` collects: a function, as `HookDecl`s are reached through their markers.
+/// The entry that `inventory` collects: a function, as `HookDecl`s are reached through their
+/// markers.
 #[derive(Debug)]
 pub struct HookEntry(pub HookRef);
 inventory::collect!(HookEntry);

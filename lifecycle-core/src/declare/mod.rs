@@ -1,4 +1,5 @@
-//! What an annotation leaves behind: const-built descriptors of hooks and sites, collected at link time.
+//! What an annotation leaves behind: const-built descriptors of hooks and sites, collected at link
+//! time.
 
 pub(crate) mod hook;
 pub(crate) mod site;

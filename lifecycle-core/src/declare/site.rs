@@ -22,7 +22,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site of this name, at the caller's place in the source, whose calls are finished by the drain.
+    /// A site of this name, at the caller's place in the source, whose calls are finished by the
+    /// drain.
     #[track_caller]
     #[must_use]
     pub const fn new(name: &'static str) -> Self {

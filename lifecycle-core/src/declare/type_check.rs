@@ -1,7 +1,7 @@
 //! Questions that the attributes' expansions ask about types, which a macro sees only by spelling.
 //!
-//! All use one rule of Rust: an inherent item of `Tag<T>` wins over one of the same name that a trait
-//! gives to every `Tag`, wherever its bounds hold.
+//! All use one rule of Rust: an inherent item of `Tag<T>` wins over one of the same name that a
+//! trait gives to every `Tag`, wherever its bounds hold.
 
 use std::{future::Future, marker::PhantomData};
 

@@ -1,6 +1,6 @@
-//! What the operating system does for us, behind one face: a waker that wakes the library's own thread,
-//! signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot block, the end
-//! of the process. All `unsafe` code of the crate is in this folder.
+//! What the operating system does for us, behind one face: a waker that wakes the library's own
+//! thread, signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot
+//! block, the end of the process. All `unsafe` code of the crate is in this folder.
 
 #[cfg(unix)]
 mod unix;
@@ -32,7 +32,8 @@ pub(crate) fn in_container() -> bool {
         || std::path::Path::new("/run/.containerenv").exists()
 }
 
-/// The driver that is PID 1 and this process's parent: it swallows the signals that are meant for us.
+/// The driver that is PID 1 and this process's parent: it swallows the signals that are meant for
+/// us.
 #[cfg(unix)]
 pub(crate) fn shell_as_pid_1() -> Option<String> {
     const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "busybox"];
@@ -66,8 +67,8 @@ pub(crate) fn announce_exit() {
     IS_ENDING.store(true, Ordering::Release);
 }
 
-/// Waits for the end that was announced, if one was: a main that returns in that moment would end the
-/// process with another code than the one that was just said.
+/// Waits for the end that was announced, if one was: a main that returns in that moment would end
+/// the process with another code than the one that was just said.
 pub(crate) fn yield_to_exit() {
     while IS_ENDING.load(Ordering::Acquire) {
         std::thread::park();

@@ -25,8 +25,8 @@ const WAKE: u8 = 0;
 /// How long lines for stderr may take before they are given up.
 const STDERR_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// A pair of sockets: signal handlers and threads write records at one end, the library's thread waits
-/// at the other. A socket and not a pipe, so that a handler can write without ever blocking.
+/// A pair of sockets: signal handlers and threads write records at one end, the library's thread
+/// waits at the other. A socket and not a pipe, so that a handler can write without ever blocking.
 pub(crate) struct Waker {
     wakes: UnixStream,
     heard: UnixStream,
@@ -53,8 +53,9 @@ impl Waker {
 
     /// Waits until somebody wakes, a signal comes, or `timeout` is over (then the list is empty).
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Vec<Call> {
-        // Not by a timeout of the socket: the kernel's coarse timers keep that, and may be an eighth of it
-        // late, which is more than the margin. Those of `poll` are late by a thousandth.
+        // Not by a timeout of the socket: the kernel's coarse timers keep that, and may be an
+        // eighth of it late, which is more than the margin. Those of `poll` are late by a
+        // thousandth.
         let millis = timeout.map(|timeout| timeout.as_micros().div_ceil(1000));
         let millis =
             millis.map_or(-1, |millis| libc::c_int::try_from(millis).unwrap_or(libc::c_int::MAX));
@@ -88,18 +89,20 @@ impl Waker {
     }
 }
 
-/// Makes `signals` ring `waker` from now to the end of the process, beside whoever else listens through
-/// the same registry (`tokio::signal` does). A signal that this process inherited as ignored stays so.
+/// Makes `signals` ring `waker` from now to the end of the process, beside whoever else listens
+/// through the same registry (`tokio::signal` does). A signal that this process inherited as
+/// ignored stays so.
 pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()> {
     let fd = waker.wakes.as_raw_fd();
     for signal in signals {
         if is_ignored(*signal) {
             continue;
         }
-        // SAFETY: the action runs inside a signal handler. It builds a record on its stack and calls
-        // `send`, which POSIX lists as async-signal-safe and which cannot block (MSG_DONTWAIT) nor raise
-        // SIGPIPE (MSG_NOSIGNAL, and the other end is never closed: `waker` is 'static). It takes no
-        // lock, allocates nothing and cannot panic; the registry preserves errno around it.
+        // SAFETY: the action runs inside a signal handler. It builds a record on its stack and
+        // calls `send`, which POSIX lists as async-signal-safe and which cannot block
+        // (MSG_DONTWAIT) nor raise SIGPIPE (MSG_NOSIGNAL, and the other end is never closed:
+        // `waker` is 'static). It takes no lock, allocates nothing and cannot panic; the registry
+        // preserves errno around it.
         let registered = unsafe {
             signal_hook_registry::register_sigaction(signal.number(), move |info| {
                 let record = encode(info);
@@ -143,8 +146,8 @@ fn is_ignored(signal: Signal) -> bool {
     }
 }
 
-/// The time since boot, suspends included: a laptop or a virtual machine that sleeps does not extend
-/// the grace period, as the platform's clock went on.
+/// The time since boot, suspends included: a laptop or a virtual machine that sleeps does not
+/// extend the grace period, as the platform's clock went on.
 pub(crate) fn boot_time() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -171,8 +174,8 @@ pub(crate) fn exit_now(code: u8) -> ! {
     unsafe { libc::_exit(libc::c_int::from(code)) }
 }
 
-/// Writes to stderr and gives up rather than block: stderr may be a full pipe, or a terminal that was
-/// stopped. Says whether all of it was written.
+/// Writes to stderr and gives up rather than block: stderr may be a full pipe, or a terminal that
+/// was stopped. Says whether all of it was written.
 pub(crate) fn write_stderr(text: &str) -> bool {
     let until = Instant::now() + STDERR_WRITE_TIMEOUT;
     let mut rest = text.as_bytes();
@@ -230,7 +233,8 @@ impl Sink {
         match self {
             Self::Direct(file) | Self::Reopened(file) => file.write(bytes),
             Self::Socket(fd) => {
-                // SAFETY: `bytes` is valid for its length, and the flags keep the call from blocking.
+                // SAFETY: `bytes` is valid for its length, and the flags keep the call from
+                // blocking.
                 let sent = unsafe {
                     libc::send(
                         *fd,

@@ -48,8 +48,8 @@ impl Waker {
     }
 }
 
-/// Makes the console events that stand for `signals` ring `waker`. Tokio keeps the handler of close,
-/// log-off and shutdown events from returning, so that the system grants its few seconds.
+/// Makes the console events that stand for `signals` ring `waker`. Tokio keeps the handler of
+/// close, log-off and shutdown events from returning, so that the system grants its few seconds.
 pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()> {
     use tokio::signal::windows;
     let signals = signals.to_vec();

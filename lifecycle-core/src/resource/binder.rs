@@ -3,8 +3,8 @@ use std::{any::Any, fmt, sync::Arc};
 use super::{Need, Resources};
 use crate::{ShutdownContext, values::HookId};
 
-/// Binds a hook's parameters to resources, for the code that `#[on_shutdown]` generates. The runtime
-/// has checked `HookDecl::needs` before, so `None` is rare, and the binder remembers why.
+/// Binds a hook's parameters to resources, for the code that `#[on_shutdown]` generates. The
+/// runtime has checked `HookDecl::needs` before, so `None` is rare, and the binder remembers why.
 pub struct Binder<'b> {
     resources: &'b Resources,
     hook: HookId,

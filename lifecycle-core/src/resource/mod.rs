@@ -1,10 +1,10 @@
 //! Typed resources: what `provide` stores and hooks find by type.
 //!
 //! Invariants:
-//! 1. No code of the application runs under the store's lock: values leave it before they are dropped
-//!    or cloned.
-//! 2. A value that a hook takes leaves the store as itself: borrowers share it through an `Arc` that is
-//!    unwrapped when the last of them has ended.
+//! 1. No code of the application runs under the store's lock: values leave it before they are
+//!    dropped or cloned.
+//! 2. A value that a hook takes leaves the store as itself: borrowers share it through an `Arc`
+//!    that is unwrapped when the last of them has ended.
 
 mod binder;
 mod need;

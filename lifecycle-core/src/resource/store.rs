@@ -83,8 +83,8 @@ impl Store {
         Some(arc)
     }
 
-    /// The value, whether it is an `Arc<T>` of it, and whether a hook that runs on uses it through what it
-    /// borrowed or took.
+    /// The value, whether it is an `Arc<T>` of it, and whether a hook that runs on uses it through
+    /// what it borrowed or took.
     pub(super) fn take<T: 'static>(
         &mut self,
         hook: HookId,

@@ -5,7 +5,8 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-/// `text`, for ever. Each text is kept once: names and files of source code, of which there are few.
+/// `text`, for ever. Each text is kept once: names and files of source code, of which there are
+/// few.
 pub(crate) fn intern(text: &str) -> &'static str {
     static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! Text before it is shown: secrets taken out, nothing that moves a terminal's cursor, columns counted.
+//! Text before it is shown: secrets taken out, nothing that moves a terminal's cursor, columns
+//! counted.
 
 #[cfg(feature = "json")]
 pub(crate) mod intern;

@@ -29,8 +29,8 @@ impl Tint {
     }
 }
 
-/// `what` for a stream that is a terminal or not: in its alternate form, which is in colour, where a person
-/// sees it and wants colours (see no-color.org).
+/// `what` for a stream that is a terminal or not: in its alternate form, which is in colour, where
+/// a person sees it and wants colours (see no-color.org).
 pub(crate) fn shown(what: &dyn fmt::Display, is_terminal: bool) -> impl fmt::Display {
     let is_set = |name| std::env::var_os(name).is_some_and(|value: OsString| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -38,8 +38,8 @@ pub(crate) fn shown(what: &dyn fmt::Display, is_terminal: bool) -> impl fmt::Dis
     fmt::from_fn(move |f| if colours { write!(f, "{what:#}") } else { write!(f, "{what}") })
 }
 
-/// `text` without what would move a terminal's cursor or colour it, what would turn the direction of the
-/// text beside it, and what no document may contain.
+/// `text` without what would move a terminal's cursor or colour it, what would turn the direction
+/// of the text beside it, and what no document may contain.
 pub(crate) fn plain(text: &str) -> String {
     let plain = |char: char| match char {
         '\t' => Some(' '),
@@ -58,8 +58,8 @@ pub(crate) fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
-/// The lines of `text`, plain, each broken at spaces, where there are any, into lines of at most `most`
-/// columns.
+/// The lines of `text`, plain, each broken at spaces, where there are any, into lines of at most
+/// `most` columns.
 pub(crate) fn broken(text: &str, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines().map(plain) {

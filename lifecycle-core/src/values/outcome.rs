@@ -14,8 +14,8 @@ pub enum Outcome {
     Panicked(String),
     /// It was cancelled at its timeout.
     TimedOut,
-    /// It did not go when it was cancelled: a function that is not async, or one that blocks its thread.
-    /// Its successors ran beside it.
+    /// It did not go when it was cancelled: a function that is not async, or one that blocks its
+    /// thread. Its successors ran beside it.
     Stuck,
     /// It did not run, for this reason: a resource it asks for was not there.
     Skipped(String),

@@ -25,8 +25,8 @@ impl ShutdownContext {
         &self.shutdown_id
     }
 
-    /// When this hook is cancelled: its start plus its timeout, or its share of what is left where the
-    /// time is short.
+    /// When this hook is cancelled: its start plus its timeout, or its share of what is left where
+    /// the time is short.
     #[must_use]
     pub const fn deadline(&self) -> Instant {
         self.deadline

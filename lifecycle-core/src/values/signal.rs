@@ -8,14 +8,16 @@ pub enum Signal {
     Hup,
     /// `SIGINT`, 2: Ctrl-C.
     Int,
-    /// `SIGQUIT`, 3: Ctrl-\, and what some images set as their `STOPSIGNAL`. On Windows: Ctrl-Break.
+    /// `SIGQUIT`, 3: Ctrl-\, and what some images set as their `STOPSIGNAL`. On Windows:
+    /// Ctrl-Break.
     Quit,
     /// `SIGTERM`, 15: what managers send. On Windows: log-off and system shutdown.
     Term,
 }
 
 impl Signal {
-    /// What [`Config::signals`](crate::Config::signals) is when nobody sets it: `Term`, `Int`, `Hup`.
+    /// What [`Config::signals`](crate::Config::signals) is when nobody sets it: `Term`, `Int`,
+    /// `Hup`.
     pub const DEFAULT: [Self; 3] = [Self::Term, Self::Int, Self::Hup];
 
     /// The number that Unix gives it.
@@ -29,8 +31,8 @@ impl Signal {
         }
     }
 
-    /// What the system itself grants from this signal to the kill, whatever anybody configures: a console
-    /// process of Windows has about 5 s after a close, log-off or shutdown event.
+    /// What the system itself grants from this signal to the kill, whatever anybody configures: a
+    /// console process of Windows has about 5 s after a close, log-off or shutdown event.
     pub(crate) const fn grace_limit(self) -> Option<Duration> {
         match self {
             Self::Hup | Self::Term if cfg!(windows) => Some(Duration::from_secs(5)),

@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// Where a lifecycle stands. It never goes backwards, and the order of the variants is the order in time.
+/// Where a lifecycle stands. It never goes backwards, and the order of the variants is the order in
+/// time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum State {

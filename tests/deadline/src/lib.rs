@@ -1,5 +1,5 @@
-//! What the tests of this package share: the platform's numbers, what counts as late, and the table of what
-//! was measured.
+//! What the tests of this package share: the platform's numbers, what counts as late, and the table
+//! of what was measured.
 
 mod figures;
 
@@ -18,8 +18,8 @@ pub const DEADLINE: Duration = Duration::from_millis(2_250);
 /// What a busy machine may add. The goal is 50 ms; what it took is in the table.
 pub const TOLERANCE: Duration = Duration::from_millis(200);
 
-/// How often a process that was late is run again. A machine that does much else may have been what was
-/// late; a library that is late will be again.
+/// How often a process that was late is run again. A machine that does much else may have been what
+/// was late; a library that is late will be again.
 const RETRIES: usize = 3;
 
 /// Whether it was gone too late, or not before the platform killed it.

@@ -1,5 +1,5 @@
-//! What is left behind once the report is there: the process goes all the same, with the report's code, and
-//! says who is left.
+//! What is left behind once the report is there: the process goes all the same, with the report's
+//! code, and says who is left.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The deadline counts on a clock that goes on while the machine sleeps (`CLOCK_BOOTTIME`), and that nobody
-//! sets. A library loaded before the C library makes clocks jump for one process.
+//! The deadline counts on a clock that goes on while the machine sleeps (`CLOCK_BOOTTIME`), and
+//! that nobody sets. A library loaded before the C library makes clocks jump for one process.
 
 use std::{
     path::{Path, PathBuf},
@@ -63,7 +63,8 @@ fn setting_the_wall_clock_does_not_move_the_deadline() {
     });
 }
 
-/// While a machine sleeps, the platform's grace period goes on: who wakes up after it is too late, and goes.
+/// While a machine sleeps, the platform's grace period goes on: who wakes up after it is too late,
+/// and goes.
 #[test]
 fn a_suspend_does_not_extend_the_grace_period() {
     let directory = tempfile::tempdir().expect("a directory");

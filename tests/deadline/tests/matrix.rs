@@ -1,5 +1,5 @@
-//! Every way to hold a process, on every runtime: gone before the platform kills, with the right code, and
-//! the culprit named.
+//! Every way to hold a process, on every runtime: gone before the platform kills, with the right
+//! code, and the culprit named.
 
 #[path = "matrix/cases.rs"]
 mod cases;

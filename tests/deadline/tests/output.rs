@@ -1,5 +1,5 @@
-//! Where the last words go must not matter: a pipe that is full, one that nobody reads, no stdout or stderr
-//! at all, and a terminal that was stopped.
+//! Where the last words go must not matter: a pipe that is full, one that nobody reads, no stdout
+//! or stderr at all, and a terminal that was stopped.
 
 use std::{fs::File, io, path::Path};
 
@@ -11,8 +11,8 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-/// What the service's stdout and stderr are, in the words of a shell that becomes the service. Descriptor 3
-/// is a pipe that is full and that nobody reads, 4 one whose reader is gone.
+/// What the service's stdout and stderr are, in the words of a shell that becomes the service.
+/// Descriptor 3 is a pipe that is full and that nobody reads, 4 one whose reader is gone.
 type Case = (&'static str, &'static str, &'static str);
 
 const CASES: &[Case] = &[

@@ -62,7 +62,8 @@ fn signals_reach_it() {
     });
 }
 
-/// The kernel drops what PID 1 has no handler for: it is heard because it is handled from `install` on.
+/// The kernel drops what PID 1 has no handler for: it is heard because it is handled from `install`
+/// on.
 #[test]
 fn a_signal_before_run_reaches_it() {
     if !namespaces() {

@@ -67,7 +67,8 @@ impl Child {
         self.process.id()
     }
 
-    /// Waits for a line that contains `text`, and gives all of it. A line that has come already counts.
+    /// Waits for a line that contains `text`, and gives all of it. A line that has come already
+    /// counts.
     ///
     /// # Panics
     ///
@@ -117,8 +118,8 @@ impl Child {
         assert!(matches!(pressed, Some(Ok(()))), "{} has no terminal: {pressed:?}", self.what);
     }
 
-    /// Sends it a signal. One that has ended and was not waited for takes it without effect, so this cannot
-    /// hit another process.
+    /// Sends it a signal. One that has ended and was not waited for takes it without effect, so
+    /// this cannot hit another process.
     ///
     /// # Panics
     ///
@@ -130,7 +131,8 @@ impl Child {
         assert!(matches!(sent, Some(Ok(()))), "{}: cannot send {signal:?}: {sent:?}", self.what);
     }
 
-    /// Sends it a signal that does not count as one with the last: wait first for what that one did.
+    /// Sends it a signal that does not count as one with the last: wait first for what that one
+    /// did.
     pub fn next_signal(&mut self, signal: Signal) {
         let sent = self.signals.last().map(|(_, at)| *at);
         if let Some(last) = sent.max(self.heard.get()) {
@@ -153,8 +155,8 @@ impl Child {
         }
     }
 
-    /// Waits for its end as the platform does: `grace` after the first signal (or from now, when there was
-    /// none) it is killed, which counts as the failure 137.
+    /// Waits for its end as the platform does: `grace` after the first signal (or from now, when
+    /// there was none) it is killed, which counts as the failure 137.
     #[must_use]
     pub fn end_within(mut self, grace: Duration) -> Ending {
         let from = self.signals.first().map_or_else(Instant::now, |(_, at)| *at);

@@ -5,8 +5,8 @@ use crate::{
     output::{Line, shown},
 };
 
-/// How a process ended. A shell cannot tell the two apart, and the library must: 143 by its own hand is an
-/// answer to a signal, and being killed by it is none.
+/// How a process ended. A shell cannot tell the two apart, and the library must: 143 by its own
+/// hand is an answer to a signal, and being killed by it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// By itself, with this code; or with 137, when the platform killed it.
@@ -22,8 +22,8 @@ impl From<ExitStatus> for Exit {
     }
 }
 
-/// What is known of a process that has ended. The methods check, and show everything it printed when they
-/// are not content.
+/// What is known of a process that has ended. The methods check, and show everything it printed
+/// when they are not content.
 #[derive(Clone, Debug)]
 pub struct Ending {
     pub(crate) what: String,

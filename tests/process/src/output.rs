@@ -64,8 +64,8 @@ impl Output {
         });
     }
 
-    /// The `count`th line that contains `text`, come or to come; `None` when it does not come: the streams
-    /// are closed or `patience` is over.
+    /// The `count`th line that contains `text`, come or to come; `None` when it does not come: the
+    /// streams are closed or `patience` is over.
     pub(crate) fn wait_for(&self, text: &str, count: usize, patience: Duration) -> Option<Line> {
         let until = Instant::now() + patience;
         let mut state = self.lock();
@@ -80,7 +80,8 @@ impl Output {
         }
     }
 
-    /// Waits until both streams are closed, as they are when the child and all its children have ended.
+    /// Waits until both streams are closed, as they are when the child and all its children have
+    /// ended.
     pub(crate) fn close(&self, patience: Duration) -> Vec<Line> {
         let until = Instant::now() + patience;
         let mut state = self.lock();

@@ -76,8 +76,8 @@ impl Service {
         self
     }
 
-    /// With a terminal of its own for standard input and standard error, which it controls: keys that are
-    /// [typed](Child::press) there become signals.
+    /// With a terminal of its own for standard input and standard error, which it controls: keys
+    /// that are [typed](Child::press) there become signals.
     pub fn on_terminal(mut self) -> Self {
         self.on_terminal = true;
         self
@@ -146,8 +146,8 @@ impl Service {
     }
 }
 
-/// Whether the tests themselves were started with signals ignored, as jobs in the background of a script
-/// are: children would inherit that, and rightly hear nothing.
+/// Whether the tests themselves were started with signals ignored, as jobs in the background of a
+/// script are: children would inherit that, and rightly hear nothing.
 fn ignores_signals() -> bool {
     let asked = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
     let asked = asked.iter().fold(0, |mask, signal| mask | 1_u64 << (signal.as_raw() - 1));

@@ -161,8 +161,8 @@ fn the_deadline_of_a_stop_before_run_is_the_configurations() {
         .ends_within(Duration::from_secs(6));
 }
 
-/// Before the library runs a signal kills, as it kills any process; after that it never does, nor does it
-/// get lost.
+/// Before the library runs a signal kills, as it kills any process; after that it never does, nor
+/// does it get lost.
 #[test]
 fn at_any_moment_of_start_up_one_is_the_systems_or_is_answered() {
     let dir = tempfile::tempdir().unwrap();

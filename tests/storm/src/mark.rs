@@ -1,4 +1,5 @@
-//! What a child says of its life: one line a fact, `@<nanoseconds> <words>`, each written by one call.
+//! What a child says of its life: one line a fact, `@<nanoseconds> <words>`, each written by one
+//! call.
 
 use std::{io::Write, time::Duration};
 
@@ -134,8 +135,8 @@ pub enum Fact {
     Report(i32),
 }
 
-/// A fact and when it was said, which is after it became true; for [`Fact::Up`] and [`Fact::Done`] before
-/// it does.
+/// A fact and when it was said, which is after it became true; for [`Fact::Up`] and [`Fact::Done`]
+/// before it does.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     /// Time since boot.

@@ -1,10 +1,10 @@
-//! Which endings are right, from what was sent and what the child said; by the rules of the ladder, of
-//! which this is an account of its own.
+//! Which endings are right, from what was sent and what the child said; by the rules of the ladder,
+//! of which this is an account of its own.
 //!
-//! Every time here is an interval: a signal is handled after it was sent and before the child says so, or
-//! before its end. Where the rules come to different ends inside the interval, all of them are right, and
-//! the round is ambiguous. What the child's own words settle, no clock has to: its facts come in the order
-//! in which the library decided.
+//! Every time here is an interval: a signal is handled after it was sent and before the child says
+//! so, or before its end. Where the rules come to different ends inside the interval, all of them
+//! are right, and the round is ambiguous. What the child's own words settle, no clock has to: its
+//! facts come in the order in which the library decided.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,10 +12,11 @@ use crate::mark::{Fact, Kind, Mark, Meaning, Stage};
 
 /// Signals this close to the last counted one are one with it.
 const MERGE: Duration = Duration::from_millis(500);
-/// Two signals of one kind may be one to the system, when the first has not been delivered at the second.
+/// Two signals of one kind may be one to the system, when the first has not been delivered at the
+/// second.
 const COALESCE: Duration = Duration::from_millis(100);
-/// A process that lives on for this long after a signal without a word about it has lost it. The thread that
-/// says so waits for its turn on a machine that does much else.
+/// A process that lives on for this long after a signal without a word about it has lost it. The
+/// thread that says so waits for its turn on a machine that does much else.
 const LOST: Duration = Duration::from_secs(2);
 
 /// How a process ended.
@@ -103,7 +104,8 @@ impl Story {
         let first = self.sent.first().map_or(Duration::MAX, |sent| sent.at);
         let heard_from = self.heard_from();
         if heard_from.is_none_or(|main| first <= main) {
-            // Signals are heard somewhere between the two marks; before, their default action kills.
+            // Signals are heard somewhere between the two marks; before, their default action
+            // kills.
             let unheard =
                 self.sent.iter().filter(|sent| heard_from.is_none_or(|main| sent.at <= main));
             verdict.right.extend(unheard.map(|sent| End::Killed(sent.kind.number())));
@@ -153,7 +155,8 @@ impl Story {
         self.marks.iter().filter(|mark| heard(mark.fact)).map(|mark| mark.at).min()
     }
 
-    /// The signals of which the child spoke, each with when it was handled; and those of which it did not.
+    /// The signals of which the child spoke, each with when it was handled; and those of which it
+    /// did not.
     fn placed(&self, verdict: &mut Verdict) -> (Vec<Handled>, Vec<Sent>) {
         let mut taken = vec![false; self.sent.len()];
         let mut said = Vec::new();
@@ -295,7 +298,8 @@ impl Story {
         }
     }
 
-    /// Whether a drain that was ended by a signal may have left nothing behind, and whether something.
+    /// Whether a drain that was ended by a signal may have left nothing behind, and whether
+    /// something.
     fn after_hurry(&self, hurry: Hurry) -> (bool, bool) {
         if hurry.in_time == Answer::No {
             return (true, false);

@@ -1,4 +1,5 @@
-//! A life and the signals that come into it, made up from a seed: the same seed makes the same rounds.
+//! A life and the signals that come into it, made up from a seed: the same seed makes the same
+//! rounds.
 
 use std::{fmt, time::Duration};
 

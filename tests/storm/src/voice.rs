@@ -36,8 +36,8 @@ pub fn raise() {
     std::thread::spawn(move || runtime.block_on(speak));
 }
 
-/// Says when signals are heard: no line of the service's own is as close to that. Where the system does not
-/// tell, main's first line has to do.
+/// Says when signals are heard: no line of the service's own is as close to that. Where the system
+/// does not tell, main's first line has to do.
 fn watch_handlers() {
     while let Some(installed) = handlers::are_installed() {
         if installed {

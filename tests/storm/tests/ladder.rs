@@ -1,5 +1,5 @@
-//! A second and a third signal of each kind, at every place of a life and on the way from one to the next:
-//! the process is held there, and what each signal does is what the ladder says.
+//! A second and a third signal of each kind, at every place of a life and on the way from one to
+//! the next: the process is held there, and what each signal does is what the ladder says.
 
 use std::time::{Duration, Instant};
 
@@ -194,7 +194,8 @@ fn each_signal_does_what_the_ladder_says_wherever_it_comes() {
     });
 }
 
-/// Main may return at the very moment in which the library says with which code it ends the process.
+/// Main may return at the very moment in which the library says with which code it ends the
+/// process.
 #[test]
 fn how_it_says_that_it_ends_is_how_it_ends() {
     demand_to_hear();

@@ -1,8 +1,8 @@
-//! Thousands of lives of a small service, with signals at random moments: each has to end as the rules say,
-//! and before the platform would kill it.
+//! Thousands of lives of a small service, with signals at random moments: each has to end as the
+//! rules say, and before the platform would kill it.
 //!
-//! `LIFECYCLE_STORM_SEED=<number>` plays the same rounds again, `LIFECYCLE_STORM_ROUNDS=<number>` more or
-//! fewer of them.
+//! `LIFECYCLE_STORM_SEED=<number>` plays the same rounds again, `LIFECYCLE_STORM_ROUNDS=<number>`
+//! more or fewer of them.
 
 use std::{
     io::Write,
@@ -113,8 +113,8 @@ fn play(round: &Round) -> (Outcome, Option<String>) {
     (outcome, (!wrong.is_empty()).then_some(complaint))
 }
 
-/// Lets `time` pass; says when the child has ended in the meantime. It is not waited for, so that its number
-/// stays its own.
+/// Lets `time` pass; says when the child has ended in the meantime. It is not waited for, so that
+/// its number stays its own.
 fn gone_within(child: &Child, time: Duration) -> Option<Duration> {
     let until = Instant::now() + time;
     let pid = i32::try_from(child.pid()).ok().and_then(Pid::from_raw)?;
@@ -131,8 +131,8 @@ fn gone_within(child: &Child, time: Duration) -> Option<Duration> {
     }
 }
 
-/// How far up the ladder it went: what the library said, and the last rung, which mostly leaves no time for
-/// words.
+/// How far up the ladder it went: what the library said, and the last rung, which mostly leaves no
+/// time for words.
 fn rungs(story: &Story, end: End) -> usize {
     let hurried =
         story.marks.iter().any(|mark| matches!(mark.fact, Fact::Heard(_, Meaning::Hurries)));

@@ -1,7 +1,7 @@
-//! Plain tokio, wired with the care of someone who read its documentation to the end: both signals from
-//! `signal::unix::signal` (registered at the call, not at the first poll), a `watch` channel that tells the
-//! tasks, a `JoinSet`, a timeout around it, a second Ctrl-C that forces, and `Runtime::shutdown_background`
-//! for work on the blocking pool that nobody waits for.
+//! Plain tokio, wired with the care of someone who read its documentation to the end: both signals
+//! from `signal::unix::signal` (registered at the call, not at the first poll), a `watch` channel
+//! that tells the tasks, a `JoinSet`, a timeout around it, a second Ctrl-C that forces, and
+//! `Runtime::shutdown_background` for work on the blocking pool that nobody waits for.
 
 use std::{io, process::ExitCode};
 

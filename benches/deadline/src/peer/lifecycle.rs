@@ -1,5 +1,6 @@
-//! The set-up of the README's front page: `#[lifecycle::main]`, and hooks. As the number of hooks varies,
-//! they are registered at run time; the sync one is declared. Nothing is configured but the grace period.
+//! The set-up of the README's front page: `#[lifecycle::main]`, and hooks. As the number of hooks
+//! varies, they are registered at run time; the sync one is declared. Nothing is configured but the
+//! grace period.
 
 use std::{
     process::{ExitCode, Termination},

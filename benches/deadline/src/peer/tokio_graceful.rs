@@ -1,7 +1,7 @@
-//! The set-up of tokio-graceful's example `tokio_tcp_with_overwrite_fn.rs`: tasks that hold a guard, a
-//! limit, a second Ctrl-C that forces (off by default), and a log line for the result under
-//! `#[tokio::main]`. That example ends with 0 even after its limit passed; here the code is 1 then, as with
-//! the `.unwrap()` of the README. The documentation says nothing of blocked threads.
+//! The set-up of tokio-graceful's example `tokio_tcp_with_overwrite_fn.rs`: tasks that hold a
+//! guard, a limit, a second Ctrl-C that forces (off by default), and a log line for the result
+//! under `#[tokio::main]`. That example ends with 0 even after its limit passed; here the code is 1
+//! then, as with the `.unwrap()` of the README. The documentation says nothing of blocked threads.
 
 use std::process::ExitCode;
 

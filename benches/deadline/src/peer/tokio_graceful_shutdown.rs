@@ -1,7 +1,8 @@
-//! The set-up of tokio-graceful-shutdown's README and of its example `03_shutdown_timeout.rs`: subsystems
-//! under a `Toplevel`, signals caught, a limit, and the result returned from a `#[tokio::main]` main by
-//! way of miette. Main's work is a subsystem, as there is no other place for it. The documentation says
-//! nothing of blocked threads, of what outlives the stop, or of a second Ctrl-C.
+//! The set-up of tokio-graceful-shutdown's README and of its example `03_shutdown_timeout.rs`:
+//! subsystems under a `Toplevel`, signals caught, a limit, and the result returned from a
+//! `#[tokio::main]` main by way of miette. Main's work is a subsystem, as there is no other place
+//! for it. The documentation says nothing of blocked threads, of what outlives the stop, or of a
+//! second Ctrl-C.
 
 use std::process::{ExitCode, Termination};
 

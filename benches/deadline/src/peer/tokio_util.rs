@@ -1,6 +1,7 @@
-//! The set-up of `TaskTracker`'s documentation ("Wait for tasks to exit") and of the topic page on graceful
-//! shutdown that it links to: a `CancellationToken` that tells, a `TaskTracker` that is waited for, here with
-//! a limit, under `#[tokio::main]`. Neither says anything of limits, blocked threads or a second Ctrl-C.
+//! The set-up of `TaskTracker`'s documentation ("Wait for tasks to exit") and of the topic page on
+//! graceful shutdown that it links to: a `CancellationToken` that tells, a `TaskTracker` that is
+//! waited for, here with a limit, under `#[tokio::main]`. Neither says anything of limits, blocked
+//! threads or a second Ctrl-C.
 
 use std::{io, process::ExitCode};
 

@@ -14,7 +14,8 @@ use crate::{
     service::{Ended, Setup},
 };
 
-/// How much has to be in flight when the stop is asked for: 50 placements, and what the dispatcher may have.
+/// How much has to be in flight when the stop is asked for: 50 placements, and what the dispatcher
+/// may have.
 pub(crate) const IN_FLIGHT: u64 = 51;
 
 /// One thing that is wrong.
@@ -111,7 +112,8 @@ pub(crate) fn admitted(log: &[String]) -> HashSet<&str> {
     log.iter().filter_map(|line| line.split_once("admitted sku=\"")?.1.strip_suffix('"')).collect()
 }
 
-/// Every order that was admitted has been acknowledged, and whatever else was said is a proper refusal.
+/// Every order that was admitted has been acknowledged, and whatever else was said is a proper
+/// refusal.
 fn answered(ended: &Ended, answers: &[Answer]) -> Vec<Finding> {
     let admitted = admitted(&ended.log);
     let judge = |answer: &Answer| match (&answer.outcome, admitted.contains(answer.sku.as_str())) {
@@ -134,8 +136,8 @@ fn reported(report: Option<&Report>) -> Option<Finding> {
         .then(|| Finding::Hooks(report.map_or_else(|| "no report".to_owned(), ToString::to_string)))
 }
 
-/// Every acknowledged order is there under its id and was dispatched before the restart: the outbox is
-/// empty, or the caller has found that it is not.
+/// Every acknowledged order is there under its id and was dispatched before the restart: the outbox
+/// is empty, or the caller has found that it is not.
 async fn known_after_restart(setup: &Setup, answers: &[Answer]) -> Vec<Finding> {
     let again = Setup { sabotage: "stalled", ..setup.clone() };
     let service = again.start().await;

@@ -37,7 +37,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Lets clients loose on the service at `url`. Each goes on until its first answer that is no 201.
+    /// Lets clients loose on the service at `url`. Each goes on until its first answer that is
+    /// no 201.
     pub(crate) fn start(url: &str) -> Self {
         let client = client();
         let mut clients = JoinSet::new();

@@ -1,4 +1,5 @@
-//! Stops that lose work on purpose. The same harness that finds nothing wrong in `load.rs` has to see each.
+//! Stops that lose work on purpose. The same harness that finds nothing wrong in `load.rs` has to
+//! see each.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::{
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(2);
 
-/// Nothing counts what is in flight. That nothing is cut all the same is the HTTP server's doing, which waits
-/// for its connections: see the next two.
+/// Nothing counts what is in flight. That nothing is cut all the same is the HTTP server's doing,
+/// which waits for its connections: see the next two.
 #[tokio::test]
 async fn tracking_off() {
     let (findings, ended) = stop("untracked", SHORT).await;

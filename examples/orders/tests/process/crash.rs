@@ -1,5 +1,5 @@
-//! `kill -9` at every phase of a stop: nothing of ours runs after that, and still what was acknowledged is
-//! stored, and no order is dispatched twice.
+//! `kill -9` at every phase of a stop: nothing of ours runs after that, and still what was
+//! acknowledged is stored, and no order is dispatched twice.
 
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
@@ -19,7 +19,8 @@ use crate::{
 struct Phase {
     name: &'static str,
     begins: &'static str,
-    /// Not printed yet when the kill came: the phase was hit. Empty where a phase is too short to be sure.
+    /// Not printed yet when the kill came: the phase was hit. Empty where a phase is too short to
+    /// be sure.
     ends: &'static str,
     /// Printed before the phase. Then the database is locked from outside, so that the phase lasts.
     locked_from: &'static str,
@@ -65,7 +66,8 @@ async fn killed_at_every_phase_of_a_stop() {
     }
 }
 
-/// Kills a service under load in `phase`, or when it runs, and looks at what is left. Whether it was hit there.
+/// Kills a service under load in `phase`, or when it runs, and looks at what is left. Whether it
+/// was hit there.
 async fn killed(phase: Option<&Phase>, moment: Duration) -> bool {
     let name = phase.map_or("running", |phase| phase.name);
     let dir = dir();

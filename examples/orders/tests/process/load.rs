@@ -1,5 +1,5 @@
-//! A stop under load, at random moments: admitted work is finished and acknowledged, what was acknowledged is
-//! stored and dispatched, and the rest was refused.
+//! A stop under load, at random moments: admitted work is finished and acknowledged, what was
+//! acknowledged is stored and dispatched, and the rest was refused.
 
 use std::{
     env,
@@ -66,8 +66,8 @@ pub(crate) async fn stop_under_load(setup: &Setup, moment: Duration) -> Stopped 
     Stopped { in_flight, ended: service.ended().await, answers }
 }
 
-/// What is in flight: enough of it, or what there was after a while. On a busy machine clients may all be
-/// between two orders.
+/// What is in flight: enough of it, or what there was after a while. On a busy machine clients may
+/// all be between two orders.
 async fn wait_for_work(service: &Process) -> u64 {
     let client = client();
     let asked = Instant::now();

@@ -1,4 +1,5 @@
-//! The service as a process: started, loaded, signalled, killed, and what is in its database afterwards.
+//! The service as a process: started, loaded, signalled, killed, and what is in its database
+//! afterwards.
 
 mod audit;
 mod clients;

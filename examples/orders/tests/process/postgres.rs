@@ -1,5 +1,5 @@
-//! A throw-away PostgreSQL from the installed binaries. By hand, as it refuses to run as root, and as whoever
-//! tests in a container is root.
+//! A throw-away PostgreSQL from the installed binaries. By hand, as it refuses to run as root, and
+//! as whoever tests in a container is root.
 
 use std::{
     env,
@@ -23,8 +23,8 @@ pub(crate) struct Server {
     dir: TempDir,
 }
 
-/// Starts one. Without the binaries it says so in one line and there is none; under `CI=true` that is a
-/// failure.
+/// Starts one. Without the binaries it says so in one line and there is none; under `CI=true` that
+/// is a failure.
 pub(crate) async fn start() -> Option<Server> {
     let Some(binaries) = binaries() else {
         let line =

@@ -1,6 +1,6 @@
-//! The shapes in which a server is run, all in one process, for the test of that name: two listeners in a
-//! `JoinSet`, one served in main, one built before `run`. Nothing is tracked: it is the servers' `draining()`
-//! alone that keeps main alive.
+//! The shapes in which a server is run, all in one process, for the test of that name: two
+//! listeners in a `JoinSet`, one served in main, one built before `run`. Nothing is tracked: it is
+//! the servers' `draining()` alone that keeps main alive.
 
 use std::{
     error::Error,

@@ -89,7 +89,8 @@ async fn a_pull_is_a_listener_while_it_lives() {
     assert_eq!(gate.listeners(), []);
 }
 
-/// Its loop is busy and will come back: a stop that begins now must not take it for one that does not know.
+/// Its loop is busy and will come back: a stop that begins now must not take it for one that does
+/// not know.
 #[tokio::test]
 async fn whoever_works_on_what_was_pulled_listens_until_the_guard_goes() {
     let (gate, _in_use) = own_gate();

@@ -1,4 +1,5 @@
-//! `#[lifecycle::main]` that leaves threads behind: `deadline-attribute <current_thread|workers> [obedient]`.
+//! `#[lifecycle::main]` that leaves threads behind:
+//! `deadline-attribute <current_thread|workers> [obedient]`.
 
 use std::process::{ExitCode, Termination};
 

@@ -1,5 +1,5 @@
-//! A name server that never answers, and a service that asks it: in a mount namespace of its own, where
-//! `/etc/resolv.conf` names that server.
+//! A name server that never answers, and a service that asks it: in a mount namespace of its own,
+//! where `/etc/resolv.conf` names that server.
 
 use std::net::UdpSocket;
 

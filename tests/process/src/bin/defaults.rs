@@ -1,5 +1,5 @@
-//! `#[lifecycle::main]` with a configuration and otherwise as it comes: touches the file that `TOUCH` names,
-//! and is up until it is stopped.
+//! `#[lifecycle::main]` with a configuration and otherwise as it comes: touches the file that
+//! `TOUCH` names, and is up until it is stopped.
 
 use std::{path::PathBuf, time::Duration};
 

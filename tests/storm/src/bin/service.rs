@@ -1,6 +1,6 @@
 //! A small service that says what it does: `storm-service startup=5 call=3 hook=2 last=2 [life=30]
-//! [linger=300]`, all in milliseconds. It takes a stop at any moment, or ends by itself after `life`, and
-//! with `linger` something holds it that long after its report.
+//! [linger=300]`, all in milliseconds. It takes a stop at any moment, or ends by itself after
+//! `life`, and with `linger` something holds it that long after its report.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},

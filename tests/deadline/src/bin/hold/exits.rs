@@ -59,7 +59,8 @@ fn thread_local(runtime: Runtime) -> ExitCode {
 mod at_exit {
     #![allow(unsafe_code, reason = "std has no face for atexit")]
 
-    // SAFETY: the declaration is that of the C library; registering a function that never returns is safe.
+    // SAFETY: the declaration is that of the C library; registering a function that never returns
+    // is safe.
     unsafe extern "C" {
         safe fn atexit(handler: extern "C" fn()) -> i32;
     }

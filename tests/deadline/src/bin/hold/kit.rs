@@ -9,7 +9,8 @@ use std::{
 use lifecycle::{Config, HookSet, MainResult, Plan, Platform};
 use tokio::runtime::Runtime;
 
-/// Prints a line that the test waits for; a stdout that is gone or blocks must not be this line's affair.
+/// Prints a line that the test waits for; a stdout that is gone or blocks must not be this line's
+/// affair.
 pub(crate) fn say(line: impl AsRef<str>) {
     match std::env::var_os("UP") {
         Some(path) => {

@@ -1,5 +1,5 @@
-//! Services that hold their process: `deadline-hold <runtime> <case>`, where the runtime is `current_thread`
-//! or a number of workers.
+//! Services that hold their process: `deadline-hold <runtime> <case>`, where the runtime is
+//! `current_thread` or a number of workers.
 
 mod exits;
 mod hooks;

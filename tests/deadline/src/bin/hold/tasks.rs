@@ -33,7 +33,8 @@ fn tasks_block(runtime: Runtime, times: usize) -> ExitCode {
     let workers = runtime.metrics().num_workers();
     serve::<note>(runtime, async move {
         let draining = lifecycle::draining();
-        // The one thread of such a runtime is main's: once it is blocked, main says nothing any more.
+        // The one thread of such a runtime is main's: once it is blocked, main says nothing any
+        // more.
         let main_has_a_thread = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
         if !main_has_a_thread {
             say("up");
