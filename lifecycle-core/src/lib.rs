@@ -63,10 +63,9 @@ pub mod __private {
     pub use crate::testing::test;
     pub use crate::{
         admission::{
-            Cancellable, Entered, Held, HeldFuture, HeldStream, Tracked, admit_on_first_poll,
-            enter, hold,
+            Answer, Cancellable, Entered, FromRefused, Held, HeldFuture, HeldStream, PlainAnswer,
+            Refused, Tracked, admit_on_first_poll, answer_by, enter, hold, never_refused,
         },
-        admission::{FromRefused, Refused},
         config::Config,
         declare::hook::{
             Access, Body, ExpectedHook, Hook, HookDecl, HookEnd, HookEntry, HookRef, HookResult,
@@ -74,8 +73,7 @@ pub mod __private {
         },
         declare::site::{Drain, Policy, Site, SiteEntry},
         declare::type_check::{
-            Answer, NotClone, Otherwise, PlainAnswer, Tag, answer_by, must_be_option,
-            must_be_resource, must_differ, never_refused, not_zero,
+            NotClone, Otherwise, Tag, must_be_option, must_be_resource, must_differ, not_zero,
         },
         resource::Binder,
         runtime::{MainExit, MainResult, main},

@@ -13,8 +13,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{call::Call, tracked::Tracked};
-use crate::{Refused, Site, declare::site::Drain};
+use super::{context, gate::Call, refused::Refused, tracked::Tracked};
+use crate::{Site, declare::site::Drain};
 
 pin_project! {
     /// A tracked call that the drain does not wait for: once draining has gone on for as long as
@@ -78,6 +78,7 @@ impl<F: Future, A: FnOnce(Refused) -> F::Output> Future for Cancellable<F, A> {
         };
         ready!(this.wait.poll_due(call, after, cx));
         call.cancel();
+        context::note_if_main(call.gate());
         // Drops the future, and all it was given, before the call ends.
         this.state.set(State::Over);
         let answer = this.answer.take().expect("a call is cancelled once");

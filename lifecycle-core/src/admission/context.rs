@@ -12,10 +12,33 @@ use std::{
 
 use tokio::task;
 
-use super::{Gate, call::Call};
+use super::{
+    gate::{Call, Gate},
+    refused::Refused,
+};
+use crate::Site;
 
 thread_local! {
     static THREAD: Thread = const { Thread::new() };
+}
+
+/// Lets a call of `site` in: as part of the call that the running code belongs to, or else as a fresh
+/// one.
+pub(super) fn admit(site: &'static Site) -> Result<Arc<Call>, Refused> {
+    match current() {
+        Some(caller) => Ok(caller.gate().inherit(site)),
+        None => {
+            let gate = gate();
+            gate.admit(site).inspect_err(|_| note_if_main(&gate))
+        }
+    }
+}
+
+/// A fresh call of the running code was refused or cancelled.
+pub(super) fn note_if_main(gate: &Gate) {
+    if is_main() {
+        gate.note_refusal_of_main();
+    }
 }
 
 /// Marks the code that `poll` runs as `main`'s own, for [`Gate::main_was_refused`].
@@ -60,7 +83,7 @@ pub(crate) fn own_gate() -> Option<Arc<Gate>> {
 }
 
 /// Whether `main`'s own code runs.
-pub(super) fn is_main() -> bool {
+fn is_main() -> bool {
     let main = THREAD.try_with(|thread| thread.main.get()).ok().flatten();
     main.is_some_and(|main| same_task(main.task, task::try_id()))
 }
@@ -78,7 +101,7 @@ pub(super) fn current() -> Option<Arc<Call>> {
 }
 
 /// Makes the code that runs until [`Pushed::pop`] belong to `call`; with `None`, to the call that
-/// [`answer`] will name.
+/// [`fill_frame`] will name.
 pub(super) fn push(call: Option<Arc<Call>>) -> Pushed {
     let mut call = call;
     let frame = THREAD.try_with(|thread| thread.push(call.take(), FrameKind::Running)).ok();
@@ -119,7 +142,7 @@ pub(super) fn fill_frame(call: Arc<Call>) -> Result<(), NotWrapped> {
     THREAD.try_with(|thread| thread.fill_frame(call)).unwrap_or(Ok(()))
 }
 
-/// Nobody waits for an [`answer`].
+/// No frame waits for its call.
 #[derive(Debug)]
 pub(super) struct NotWrapped;
 

@@ -1,3 +1,5 @@
+//! Who is let in, what is in flight, and who waits for the drain.
+
 use std::{
     any::Any,
     fmt,
@@ -15,16 +17,12 @@ use tokio::{
 };
 
 use super::{
-    Admission, Listener,
-    call::Call,
-    context,
     counters::{Counters, Ending, Entry},
-    listener::Listeners,
+    refused::Refused,
 };
-use crate::{Refused, Site, SiteReport, SiteStatus, SourceLocation};
+use crate::{Site, SiteReport, SiteStatus, SourceLocation};
 
-/// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per
-/// lifecycle.
+/// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per lifecycle.
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
     /// Wakes who waits for the drain's begin.
@@ -34,15 +32,15 @@ pub(crate) struct Gate {
     owner: OnceLock<&'static (dyn Any + Send + Sync)>,
 }
 
-/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may
-/// cross `catch_unwind`.
+/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may cross
+/// `catch_unwind`.
 impl RefUnwindSafe for Gate {}
 
-/// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors,
-/// never under a lock of the gate.
+/// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors, never
+/// under a lock of the gate.
 pub(crate) trait GateObserver: Send + Sync {
-    /// The gate is closed and nothing is in flight. Said each time that becomes true; by the time
-    /// the observer looks, inherited work may be in flight again.
+    /// The gate is closed and nothing is in flight. Said each time that becomes true; by the time the
+    /// observer looks, inherited work may be in flight again.
     fn idle(&self);
 
     /// Someone listens for the first time. Said once.
@@ -100,8 +98,8 @@ impl Gate {
         }
     }
 
-    /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second
-    /// call changes nothing.
+    /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second call
+    /// changes nothing.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         if !inner.counters.close(Instant::now()) {
@@ -120,9 +118,9 @@ impl Gate {
         self.closed_at().is_some()
     }
 
-    /// The drain is over, by time or because nothing is left: counting for it ends, and every call
-    /// that it owed an end is abandoned. They keep running and keep their admission. Before
-    /// `close`, and a second time, nothing happens.
+    /// The drain is over, by time or because nothing is left: counting for it ends, and every call that
+    /// it owed an end is abandoned. They keep running and keep their admission. Before `close`, and a
+    /// second time, nothing happens.
     pub(crate) fn abandon(&self) {
         self.lock().counters.abandon(Instant::now());
     }
@@ -152,8 +150,8 @@ impl Gate {
         self.lock().counters.samples().to_vec()
     }
 
-    /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so
-    /// is ready for work.
+    /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so is ready
+    /// for work.
     pub(crate) fn listen(self: &Arc<Self>, location: SourceLocation) -> Listener {
         let mut inner = self.lock();
         let first = !std::mem::replace(&mut inner.ready_listened, true);
@@ -182,19 +180,11 @@ impl Gate {
         self.main_was_refused.load(Ordering::Relaxed)
     }
 
-    /// An admission that counts nowhere, under which hooks run: the calls they make are admitted in
-    /// every state.
-    pub(crate) fn hook_admission(self: &Arc<Self>) -> Admission {
-        Admission::new(Call::uncounted(Arc::clone(self)))
-    }
-
     /// Lets a fresh call in, or turns it away.
     pub(super) fn admit(self: &Arc<Self>, site: &'static Site) -> Result<Arc<Call>, Refused> {
         let mut inner = self.lock();
         if inner.counters.closed_at().is_some() && !site.policy().admit_always {
             inner.counters.refuse(site);
-            drop(inner);
-            self.note_if_main();
             return Err(Refused::new(site, false));
         }
         let entry = inner.counters.enter(site, false, Instant::now());
@@ -208,8 +198,8 @@ impl Gate {
         Call::inherited(Arc::clone(self), site, entry)
     }
 
-    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and
-    /// whoever asks.
+    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and whoever
+    /// asks.
     pub(super) fn begin_pull(
         self: &Arc<Self>,
         site: &'static Site,
@@ -225,24 +215,8 @@ impl Gate {
         Some(begin(Arc::clone(self), site, entry))
     }
 
-    /// Un-counts a call; only its destructor does.
-    pub(super) fn leave(&self, entry: Entry, ending: Ending) {
-        let mut inner = self.lock();
-        let observer =
-            if inner.counters.leave(entry, ending) { inner.observer_of_idle() } else { None };
-        drop(inner);
-        if let Some(observer) = observer {
-            observer.idle();
-        }
-    }
-
-    pub(super) fn count_cancelled(&self, entry: Entry) {
-        self.lock().counters.cancel(entry);
-        self.note_if_main();
-    }
-
-    /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at)
-    /// second: then nothing is missed.
+    /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at) second:
+    /// then nothing is missed.
     pub(super) fn closing(&self) -> OwnedNotified {
         Arc::clone(&self.closing).notified_owned()
     }
@@ -251,13 +225,20 @@ impl Gate {
         self.lock().counters.closed_at()
     }
 
-    pub(super) fn unlisten(&self, location: SourceLocation) {
-        self.lock().listeners.remove(location);
+    /// A fresh call that `main` itself made was refused or cancelled.
+    pub(super) fn note_refusal_of_main(&self) {
+        // Relaxed: only the task that polls main writes it and reads it, which is one after the other.
+        self.main_was_refused.store(true, Ordering::Relaxed);
     }
 
-    fn note_if_main(&self) {
-        if context::is_main() {
-            self.main_was_refused.store(true, Ordering::Relaxed);
+    /// Un-counts a call; only its destructor does.
+    fn leave(&self, entry: Entry, ending: Ending) {
+        let mut inner = self.lock();
+        let observer =
+            if inner.counters.leave(entry, ending) { inner.observer_of_idle() } else { None };
+        drop(inner);
+        if let Some(observer) = observer {
+            observer.idle();
         }
     }
 
@@ -283,5 +264,138 @@ impl Inner {
 
     fn observer_of_idle(&self) -> Option<Arc<dyn GateObserver>> {
         if self.is_idle() { self.observer.clone() } else { None }
+    }
+}
+
+/// One admitted call. It is in flight until the last `Arc` is gone.
+#[derive(Debug)]
+pub(super) struct Call {
+    gate: Arc<Gate>,
+    /// `None` for a hook: its own calls inherit, itself it counts nowhere.
+    counted: Option<(&'static Site, Entry)>,
+    inherited: bool,
+    /// Whoever holds the call writes the two, its destructor reads them. The count of the `Arc` orders
+    /// that after every holder, so no relaxed write can be missed.
+    cancelled: AtomicBool,
+    withdrawn: AtomicBool,
+}
+
+impl Call {
+    fn fresh(gate: Arc<Gate>, site: &'static Site, entry: Entry) -> Arc<Self> {
+        Self::new(gate, Some((site, entry)), false)
+    }
+
+    fn inherited(gate: Arc<Gate>, site: &'static Site, entry: Entry) -> Arc<Self> {
+        Self::new(gate, Some((site, entry)), true)
+    }
+
+    pub(super) fn uncounted(gate: Arc<Gate>) -> Arc<Self> {
+        Self::new(gate, None, true)
+    }
+
+    /// Work of this call that will outlive it: in flight by itself, at the same site.
+    pub(super) fn branch(self: &Arc<Self>) -> Arc<Self> {
+        match self.counted {
+            Some((site, _)) => self.gate.inherit(site),
+            None => Arc::clone(self),
+        }
+    }
+
+    pub(super) const fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    pub(super) fn site_name(&self) -> Option<&'static str> {
+        self.counted.map(|(site, _)| site.name())
+    }
+
+    /// Whether it was let in as part of another call.
+    pub(super) const fn is_inherited(&self) -> bool {
+        self.inherited
+    }
+
+    /// `drain = cancel` is about to drop it.
+    pub(super) fn cancel(&self) {
+        if let Some((_, entry)) = self.counted
+            && !self.cancelled.swap(true, Ordering::Relaxed)
+        {
+            self.gate.lock().counters.cancel(entry);
+        }
+    }
+
+    /// It was none after all.
+    pub(super) fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Relaxed);
+    }
+
+    fn new(gate: Arc<Gate>, counted: Option<(&'static Site, Entry)>, inherited: bool) -> Arc<Self> {
+        Arc::new(Self {
+            gate,
+            counted,
+            inherited,
+            cancelled: AtomicBool::new(false),
+            withdrawn: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Some((_, entry)) = self.counted else { return };
+        let ending = if *self.cancelled.get_mut() {
+            Ending::Cancelled
+        } else if *self.withdrawn.get_mut() {
+            Ending::Withdrawn
+        } else {
+            Ending::Finished
+        };
+        self.gate.leave(entry, ending);
+    }
+}
+
+/// Someone who waits for the drain: a living `draining()`, `drained()`, `until_draining` or `pull`.
+#[derive(Debug)]
+#[must_use = "it listens only while it lives"]
+pub(crate) struct Listener {
+    gate: Arc<Gate>,
+    location: SourceLocation,
+}
+
+impl Listener {
+    const fn new(gate: Arc<Gate>, location: SourceLocation) -> Self {
+        Self { gate, location }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.gate.lock().listeners.remove(self.location);
+    }
+}
+
+/// How many listen, by the place where they asked. Places stay known, so that a `pull` in a loop
+/// allocates once.
+#[derive(Debug, Default)]
+struct Listeners(Vec<(SourceLocation, usize)>);
+
+impl Listeners {
+    fn add(&mut self, location: SourceLocation) {
+        match self.0.iter_mut().find(|(place, _)| *place == location) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((location, 1)),
+        }
+    }
+
+    fn remove(&mut self, location: SourceLocation) {
+        if let Some((_, count)) = self.0.iter_mut().find(|(place, _)| *place == location) {
+            *count -= 1;
+        }
+    }
+
+    fn alive(&self) -> Vec<SourceLocation> {
+        let mut places: Vec<_> =
+            self.0.iter().filter(|(_, count)| *count > 0).map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        places
     }
 }

@@ -1,6 +1,48 @@
-use std::{fmt, sync::Arc};
+//! Calls of a [`Site`] that is named by hand.
 
-use super::{Admission, Listener, Scoped, call::Call};
+use std::{fmt, future::Future, sync::Arc};
+
+use super::{
+    cancellable::Cancellable,
+    context,
+    gate::{Call, Listener},
+    inherit::{Admission, Scoped},
+    refused::Refused,
+    tracked::{Tracked, admit_on_first_poll},
+};
+use crate::Site;
+
+impl Site {
+    /// Lets a call in. It is in flight until the guard is dropped.
+    ///
+    /// A fresh call is refused once the service drains (`admit = always` apart); one that is made within
+    /// an admitted call never is.
+    ///
+    /// # Errors
+    /// The service is draining, or has stopped.
+    pub fn admit(&'static self) -> Result<Guard, Refused> {
+        context::admit(self).map(Guard::new)
+    }
+
+    /// Makes `future` a call of this site, let in when it is first polled and in flight until it has
+    /// completed or was dropped. What it calls is part of it.
+    ///
+    /// Completes with `Refused` when the call was turned away (`future` was never polled) or, where the
+    /// site says `drain = cancel`, was dropped half-way ([`Refused::ran`] is true).
+    ///
+    /// # Cancel safety
+    /// That of `future`.
+    pub fn track<F: Future>(
+        &'static self,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, Refused>> + use<F> {
+        let call = async move {
+            admit_on_first_poll(self)?;
+            Ok(future.await)
+        };
+        Cancellable::new(self, Err, Tracked::new(call))
+    }
+}
 
 /// An admitted call, in flight until this is dropped.
 ///

@@ -9,8 +9,8 @@ use std::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{call::Call, context, tracked::Tracked};
-use crate::{Refused, Site};
+use super::{context, gate::Call, refused::Refused, tracked::Tracked};
+use crate::Site;
 
 /// Lets a call of `site` in, or turns it away: for functions that are no `async fn` and return a
 /// future or a stream.
@@ -18,7 +18,7 @@ use crate::{Refused, Site};
 /// # Errors
 /// The call is fresh and the service is draining.
 pub fn hold(site: &'static Site) -> Result<Held, Refused> {
-    Call::admit(site).map(|call| Held { call })
+    context::admit(site).map(|call| Held { call })
 }
 
 /// An admitted call whose future or stream is still to be made.

@@ -1,6 +1,6 @@
 //! The gate: who is let in, what is in flight, and what inherits its admission.
 //!
-//! [`Gate`] decides and counts; a [`Call`](call::Call) is one admitted call and ends when its last
+//! [`Gate`] decides and counts; a [`Call`](gate::Call) is one admitted call and ends when its last
 //! holder lets go; [`context`] knows which call the running code belongs to. Everything else wraps
 //! user code so that the three stay in step. Nothing here knows a signal, a hook or a plan.
 //!
@@ -12,38 +12,28 @@
 //! 4. What a thread's context gained during a poll or a closure it has lost when that ends, also by
 //!    a panic.
 
-mod admission;
-mod call;
 mod cancellable;
 pub(crate) mod context;
 mod counters;
-mod entered;
 mod gate;
 mod guard;
 mod held;
-mod listener;
+mod inherit;
 mod pull;
 mod refused;
 mod samples;
-mod spawn;
 #[cfg(test)]
 mod tests;
-mod track;
 mod tracked;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::context::UseGate;
+pub(crate) use self::gate::{Gate, GateObserver, Listener};
 pub use self::{
-    admission::{Admission, Scoped},
     cancellable::Cancellable,
-    entered::{Entered, enter},
     guard::Guard,
     held::{Held, HeldFuture, HeldStream, hold},
-    refused::{FromRefused, Refused},
-    spawn::{spawn, spawn_blocking},
-    tracked::{Tracked, admit_on_first_poll},
-};
-pub(crate) use self::{
-    gate::{Gate, GateObserver},
-    listener::Listener,
+    inherit::{Admission, Scoped, spawn, spawn_blocking},
+    refused::{Answer, FromRefused, PlainAnswer, Refused, answer_by, never_refused},
+    tracked::{Entered, Tracked, admit_on_first_poll, enter},
 };

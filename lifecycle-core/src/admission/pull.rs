@@ -5,7 +5,7 @@ use std::{
     task::Poll,
 };
 
-use super::{Guard, context};
+use super::{context, guard::Guard};
 use crate::{Site, SourceLocation};
 
 impl Site {

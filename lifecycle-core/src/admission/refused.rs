@@ -1,3 +1,5 @@
+//! How a call that is refused, or cancelled half-way, is answered.
+
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(feature = "http")]
@@ -94,4 +96,37 @@ impl<T, E: From<Refused>> FromRefused for Result<T, E> {
     fn from_refused(refused: Refused) -> Self {
         Err(E::from(refused))
     }
+}
+
+/// What `refused = path` names: a function of the refusal, or the answer itself.
+#[derive(Debug)]
+pub struct Answer<A>(pub A);
+
+impl<A: FnOnce(Refused) -> R, R> Answer<A> {
+    /// The answer to `refused`.
+    pub fn give(self, refused: Refused) -> R {
+        (self.0)(refused)
+    }
+}
+
+/// The answers that are values.
+pub trait PlainAnswer<A> {
+    /// The answer, whatever was refused.
+    fn give(self, refused: Refused) -> A;
+}
+
+impl<A> PlainAnswer<A> for Answer<A> {
+    fn give(self, _: Refused) -> A {
+        self.0
+    }
+}
+
+/// Calls the closure of `refused = |refused| ..`, whose parameter gets its type from here.
+pub fn answer_by<R>(answer: impl FnOnce(Refused) -> R, refused: Refused) -> R {
+    answer(refused)
+}
+
+/// The answer of `admit = always` to a refusal that cannot come; it gives `return` its type.
+pub fn never_refused<R>() -> R {
+    unreachable!("a site with `admit = always` refused a call")
 }

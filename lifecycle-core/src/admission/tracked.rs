@@ -1,3 +1,5 @@
+//! What `#[tracked]` puts around a body: [`enter`] for a `fn`, [`Tracked`] for a coroutine.
+
 use std::{
     fmt,
     future::Future,
@@ -9,10 +11,28 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::{
-    call::Call,
-    context::{self, NotWrapped},
+    context::{self, NotWrapped, Pushed},
+    gate::Call,
+    refused::Refused,
 };
-use crate::{Refused, Site};
+use crate::Site;
+
+/// Lets a call of `site` in, or turns it away. What this thread runs while the guard lives is part of
+/// the call. The first statement of a tracked `fn`.
+///
+/// # Errors
+/// The call is fresh and the service is draining.
+pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
+    let call = context::admit(site)?;
+    Ok(Entered { _frame: context::push(Some(call)) })
+}
+
+/// The guard of [`enter`]. Guards may be dropped in any order, but on their thread.
+#[derive(Debug)]
+#[must_use = "the call ends when the guard is dropped"]
+pub struct Entered {
+    _frame: Pushed,
+}
 
 /// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller
 /// for the first time. The first statement of a tracked coroutine.
@@ -23,7 +43,7 @@ use crate::{Refused, Site};
 /// # Panics
 /// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
 pub fn admit_on_first_poll(site: &'static Site) -> Result<(), Refused> {
-    let call = Call::admit(site)?;
+    let call = context::admit(site)?;
     if let Err(NotWrapped) = context::fill_frame(call) {
         let (name, location) = (site.name(), site.location());
         panic!(

@@ -13,7 +13,7 @@ use crate::SourceLocation;
 /// let _guard = EXPORTS.admit()?;
 /// ```
 ///
-/// The methods `admit`, `pull` and `track` stand in `inflight`.
+/// The methods `admit`, `pull` and `track` stand in `admission`.
 #[derive(Debug)]
 pub struct Site {
     name: &'static str,

@@ -7,7 +7,7 @@ use std::{future::Future, marker::PhantomData};
 
 use futures_core::Stream;
 
-use crate::{Refused, ShutdownContext};
+use crate::ShutdownContext;
 
 /// Stands for the type `T` in questions about it.
 #[derive(Debug)]
@@ -149,39 +149,6 @@ pub const fn not_zero(timeout: std::time::Duration) -> std::time::Duration {
     timeout
 }
 
-/// What `refused = path` names: a function of the refusal, or the answer itself.
-#[derive(Debug)]
-pub struct Answer<A>(pub A);
-
-impl<A: FnOnce(Refused) -> R, R> Answer<A> {
-    /// The answer to `refused`.
-    pub fn give(self, refused: Refused) -> R {
-        (self.0)(refused)
-    }
-}
-
-/// The answers that are values.
-pub trait PlainAnswer<A> {
-    /// The answer, whatever was refused.
-    fn give(self, refused: Refused) -> A;
-}
-
-impl<A> PlainAnswer<A> for Answer<A> {
-    fn give(self, _: Refused) -> A {
-        self.0
-    }
-}
-
-/// Calls the closure of `refused = |refused| ..`, whose parameter gets its type from here.
-pub fn answer_by<R>(answer: impl FnOnce(Refused) -> R, refused: Refused) -> R {
-    answer(refused)
-}
-
-/// The answer of `admit = always` to a refusal that cannot come; it gives `return` its type.
-pub fn never_refused<R>() -> R {
-    unreachable!("a site with `admit = always` refused a call")
-}
-
 #[cfg(test)]
 mod tests {
     use std::{pin::Pin, sync::Arc};
@@ -212,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_clone_is_cloned() {
-        let clone = Tag::<String>::CLONER.expect("stwakes are Clone");
+        let clone = Tag::<String>::CLONER.expect("strings are Clone");
         assert_eq!(clone(&"text".to_owned()), "text");
         assert!(Tag::<Arc<Plain>>::CLONER.is_some());
         assert!(Tag::<Plain>::CLONER.is_none());
