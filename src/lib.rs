@@ -2,15 +2,25 @@
 //!
 //! # Names
 //!
-//! Everything is at the root. [`main`], [`on_shutdown`] and [`tracked`] are the attributes; [`run`] and
-//! [`Config`] start; [`provide`] gives resources to hooks; [`draining`] and its kin are the milestones;
-//! [`Site`], [`Guard`] and [`Admission`] are for work that is no function; [`Plan`] and [`Report`] tell
-//! what will happen and what did.
+//! At the root is what a program writes by hand: [`main`], [`on_shutdown`] and [`tracked`] are the
+//! attributes; [`run`] and [`Config`] start; [`provide()`] gives resources to hooks; [`draining`] and its
+//! kin are the milestones; [`Site`], [`Guard`] and [`Admission`] are for work that is no function;
+//! [`Plan`] and [`Report`] tell what will happen and what did. The modules have, by noun, what these
+//! return, and what few programs need.
 
+#[doc(hidden)]
+pub use lifecycle_core::__private;
 #[doc = include_str!("docs/expect_hooks.md")]
 #[doc(inline)]
 pub use lifecycle_core::expect_hooks;
-pub use lifecycle_core::*;
+#[cfg(feature = "testing")]
+pub use lifecycle_core::testing;
+pub use lifecycle_core::{
+    Admission, Config, FromRefused, Guard, HookHandle, Outcome, Plan, Platform, Reason, Refused,
+    Report, ShutdownContext, Signal, Site, State, drained, draining, events, hold_ready, hook,
+    install, provide, ready, requested, resource, run, shutdown, spawn, spawn_blocking, state,
+    status, stopped, time_left, until_draining, until_requested,
+};
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
@@ -44,4 +54,47 @@ mod pages {
     page!(json, "../docs/json.md");
     #[cfg(feature = "testing")]
     page!(testing, "../docs/testing.md");
+}
+
+/// The stream of [`events()`] and what is in it.
+pub mod event {
+    pub use lifecycle_core::{Event, Events};
+}
+
+/// What names a hook, registers one at run time, and what hooks and main may return.
+pub mod hook {
+    pub use lifecycle_core::{Hook, HookBuilder, HookResult, MainResult, SourceLocation};
+}
+
+/// The futures: of the milestones of a stop, and of work that carries an admission.
+pub mod milestone {
+    pub use lifecycle_core::{Milestone, Scoped, Stopped, UntilDraining, UntilRequested};
+}
+
+/// What [`Plan`] is asked and answers: its hooks, its problems, whether it fits and into what.
+pub mod plan {
+    #[cfg(feature = "manifest")]
+    pub use lifecycle_core::Manifest;
+    #[cfg(feature = "json")]
+    pub use lifecycle_core::PlanDiff;
+    pub use lifecycle_core::{
+        Constraints, FitError, Fits, HookSet, PlanError, PlanProblem, PlannedHook,
+    };
+}
+
+/// The parts of a [`Report`].
+pub mod report {
+    #[cfg(feature = "json")]
+    pub use lifecycle_core::JsonError;
+    pub use lifecycle_core::{DrainReport, HookReport, SignalReport, SignalSender, SiteReport};
+}
+
+/// Resources beyond [`provide()`] and [`resource()`].
+pub mod resource {
+    pub use lifecycle_core::{ProvideError, Provided, replace, try_provide};
+}
+
+/// What [`status()`] and [`hold_ready`] return.
+pub mod status {
+    pub use lifecycle_core::{ReadyHold, SiteStatus, Status};
 }

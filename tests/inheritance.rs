@@ -72,7 +72,7 @@ async fn actor(mut mailbox: mpsc::Receiver<Job>) {
 /// Admitted before the drain; all it calls while draining is.
 #[tracked]
 async fn admitted_before(
-    draining: lifecycle::Milestone,
+    draining: lifecycle::milestone::Milestone,
     mailbox: mpsc::Sender<Job>,
 ) -> Result<(), Refused> {
     draining.await;

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use lifecycle::{
     __private::{Access, HookDecl, HookEntry, inventory},
-    Hook, ShutdownContext, on_shutdown,
+    ShutdownContext,
+    hook::Hook,
+    on_shutdown,
 };
 
 struct Pool;

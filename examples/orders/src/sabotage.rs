@@ -3,7 +3,7 @@
 
 use std::{env, time::Duration};
 
-use lifecycle::{PlanError, hook};
+use lifecycle::{hook, plan::PlanError};
 use sqlx::AnyPool;
 use tokio::time;
 

@@ -104,8 +104,8 @@ impl<T> fmt::Display for ProvideError<T> {
         match self.turned {
             Turned::Twice { first } => write!(
                 f,
-                "a `{name}` was provided at {first} and again at {here}; use lifecycle::replace, or a newtype where \
-                 there are two"
+                "a `{name}` was provided at {first} and again at {here}; use \
+                 lifecycle::resource::replace, or a newtype where there are two"
             ),
             Turned::TooLate => write!(
                 f,

@@ -15,7 +15,9 @@ fn a_second_one_in_a_running_lifecycle_is_a_mistake_with_two_places() {
     };
     let (first, second) = (place("first at "), place("second at "));
     ending.exits(1).says("main panicked: a `process_app::resources::Counter` was provided at");
-    ending.says(&format!("provided at {first} and again at {second}; use lifecycle::replace"));
+    ending.says(&format!(
+        "provided at {first} and again at {second}; use lifecycle::resource::replace"
+    ));
     ending.says("hook: counter 1");
 }
 

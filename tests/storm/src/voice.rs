@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Event, Reason};
+use lifecycle::{Reason, event::Event};
 
 use crate::{handlers, mark::say};
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{Config, Event, Refused, State, on_shutdown, tracked};
+use lifecycle::{Config, Refused, State, event::Event, on_shutdown, tracked};
 use lifecycle_storm_tests::{mark::say, voice};
 
 static GO: AtomicBool = AtomicBool::new(false);

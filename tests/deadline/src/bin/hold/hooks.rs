@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use lifecycle::{HookSet, on_shutdown};
+use lifecycle::{on_shutdown, plan::HookSet};
 use tokio::runtime::Runtime;
 
 use crate::{

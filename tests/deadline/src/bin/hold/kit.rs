@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{Config, HookSet, MainResult, Plan, Platform};
+use lifecycle::{Config, Plan, Platform, hook::MainResult, plan::HookSet};
 use tokio::runtime::Runtime;
 
 /// Prints a line that the test waits for; a stdout that is gone or blocks must not be this line's

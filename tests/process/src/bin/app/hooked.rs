@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lifecycle::{Config, HookSet};
+use lifecycle::{Config, plan::HookSet};
 
 use crate::{
     hooks::{

@@ -2,7 +2,7 @@
 
 use std::{future::Future, process::ExitCode, sync::LazyLock, time::Duration};
 
-use lifecycle::{Config, HookSet, Plan, Platform, Report};
+use lifecycle::{Config, Plan, Platform, Report, plan::HookSet};
 use tokio::{runtime::Runtime, sync::watch};
 
 /// Prints a line that the test waits for.
@@ -29,7 +29,7 @@ pub(crate) fn only<S: HookSet>() -> Config {
 /// Runs `main` on two threads and says what the report says.
 pub(crate) fn serve<M>(config: Config, main: M) -> ExitCode
 where
-    M: Future<Output: lifecycle::MainResult>,
+    M: Future<Output: lifecycle::hook::MainResult>,
 {
     finish(multi_thread(), config.run(main))
 }

@@ -13,7 +13,7 @@ fn register(name: &'static str) {
     tell(name, lifecycle::hook(name).register(move || async move { say(format!("ran {name}")) }));
 }
 
-fn tell(name: &str, registered: Result<lifecycle::HookHandle, lifecycle::PlanError>) {
+fn tell(name: &str, registered: Result<lifecycle::HookHandle, lifecycle::plan::PlanError>) {
     let state = lifecycle::state();
     match registered {
         Ok(_) => say(format!("{name}: accepted while {state}")),

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use lifecycle::{on_shutdown, provide, try_provide};
+use lifecycle::{on_shutdown, provide, resource::try_provide};
 
 use crate::{
     hooks::note,
@@ -34,7 +34,7 @@ pub(crate) fn replaced() -> ExitCode {
     serve(only::<shows>(), async {
         lifecycle::ready();
         if flag("replace") {
-            let old = lifecycle::replace(Counter(3));
+            let old = lifecycle::resource::replace(Counter(3));
             say(format!("replaced {}", old.map_or(0, |old| old.0)));
         }
     })

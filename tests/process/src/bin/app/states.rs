@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use lifecycle::{Event, Refused, Site, State, tracked};
+use lifecycle::{Refused, Site, State, event::Event, tracked};
 
 use crate::{
     hooks::note,

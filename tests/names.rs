@@ -1,0 +1,49 @@
+//! The root of the crate is the paved path: it stays a list that one takes in at a glance.
+
+use std::collections::BTreeSet;
+
+use syn::{Item, UseTree};
+
+#[test]
+fn the_root_has_at_most_45_names() {
+    let names = names(&syn::parse_file(include_str!("../src/lib.rs")).unwrap());
+    assert!(names.contains("on_shutdown") && names.contains("plan"), "{names:#?}");
+    assert!(names.len() <= 45, "{} names: {names:#?}", names.len());
+}
+
+/// The names of whatever is public, in any feature, and not hidden from the docs.
+fn names(file: &syn::File) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for item in &file.items {
+        match item {
+            Item::Use(item) if is_hidden(&item.attrs) => {}
+            Item::Use(item) => leaves(&item.tree, &mut names),
+            Item::Mod(item) => {
+                names.insert(item.ident.to_string());
+            }
+            other => panic!("the facade only re-exports: {other:?}"),
+        }
+    }
+    names
+}
+
+fn is_hidden(attrs: &[syn::Attribute]) -> bool {
+    attrs.iter().any(|attr| {
+        attr.path().is_ident("doc")
+            && attr.parse_args::<syn::Ident>().is_ok_and(|argument| argument == "hidden")
+    })
+}
+
+fn leaves(tree: &UseTree, names: &mut BTreeSet<String>) {
+    match tree {
+        UseTree::Path(path) => leaves(&path.tree, names),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, names)),
+        UseTree::Name(name) => {
+            names.insert(name.ident.to_string());
+        }
+        UseTree::Rename(name) => {
+            names.insert(name.rename.to_string());
+        }
+        UseTree::Glob(_) => panic!("a glob hides how many names there are"),
+    }
+}
