@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{
     Config, Platform,
-    config::settings::{Environment, Settings},
+    config::{Environment, Settings},
 };
 
 use super::{ASSUMED_DRAIN, PlatformLimit, margin};

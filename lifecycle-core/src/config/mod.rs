@@ -1,11 +1,22 @@
 //! What a lifecycle is configured with: in code, by the environment, by the platform.
 
+mod diagnostic;
+mod environment;
+mod hook_timeouts;
 mod platform;
-pub(crate) mod settings;
+mod settings;
 
 use std::time::Duration;
 
 pub use self::platform::Platform;
+#[cfg(feature = "manifest")]
+pub(crate) use self::settings::Source;
+pub(crate) use self::{
+    diagnostic::Diagnostic,
+    environment::{Environment, PlanAnswer, ReportFile, ReportFormat},
+    hook_timeouts::HookTimeouts,
+    settings::Settings,
+};
 use crate::{Plan, Signal};
 
 /// The numbers of a lifecycle: a plain value that `main` and tests share.

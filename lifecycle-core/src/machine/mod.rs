@@ -15,8 +15,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::{
-    Plan, Reason, Signal, SignalSender, State, budget::Budget, config::settings::Settings,
-    declare::HookId,
+    Plan, Reason, Signal, SignalSender, State, budget::Budget, config::Settings, declare::HookId,
 };
 
 use self::{

@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use crate::{
     Config, Plan, Platform, Signal,
     budget::{Constraints, PlatformLimit},
-    config::settings::{Environment, Settings, Source},
-    plan::HookTimeouts,
+    config::{Diagnostic, Environment, HookTimeouts, Settings, Source},
     values::duration::display,
 };
 
@@ -31,12 +30,11 @@ impl Workload {
         config.platform = config.platform.or(Some(self.platform));
         let (settings, mut diagnostics) =
             Settings::resolve(&config, &self.environment_over(inherited));
-        let unfitting = HookTimeouts(settings.hook_timeouts.clone()).apply(plan);
-        diagnostics.errors.extend(unfitting.errors);
-        diagnostics.warnings.extend(unfitting.warnings);
+        diagnostics.extend(HookTimeouts(settings.hook_timeouts.clone()).apply(plan));
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            diagnostics.iter().partition(|found| found.is_error());
 
-        let mut errors: Vec<_> =
-            diagnostics.errors.iter().map(|text| self.with_place(text)).collect();
+        let mut errors: Vec<_> = errors.into_iter().map(|found| self.with_place(found)).collect();
         errors.extend(self.stop_signal.as_ref().and_then(|signal| unheard(signal, &settings)));
         errors.extend(self.variable("LIFECYCLE_PLAN").map(|variable| {
             format!(
@@ -46,8 +44,8 @@ impl Workload {
         }));
         ManifestError::all(errors)?;
 
-        let warnings = diagnostics.warnings.iter().filter(|text| self.about(text).is_some());
-        let warnings = warnings.map(|text| self.with_place(text)).collect();
+        let warnings = warnings.into_iter().filter(|found| self.about(found).is_some());
+        let warnings = warnings.map(|found| self.with_place(found)).collect();
         let mut constraints =
             Constraints::from(&settings).with_hook_timeout(settings.hook_timeout.value);
         constraints.delay.source = self.source(settings.delay.source).into();
@@ -153,19 +151,15 @@ impl Workload {
         }
     }
 
-    /// The variable that a finding is about.
-    fn about(&self, finding: &str) -> Option<&Variable> {
-        let begins = |name: &str| {
-            finding.strip_prefix(name).is_some_and(|rest| rest.starts_with(['=', ':', ' ']))
-        };
-        let names = |name: &str| finding.contains(&format!("({name})"));
-        self.variables.iter().rev().find(|variable| begins(&variable.name) || names(&variable.name))
+    /// The variable of the manifest that `found` is about.
+    fn about(&self, found: &Diagnostic) -> Option<&Variable> {
+        self.variable(found.variable()?)
     }
 
-    fn with_place(&self, finding: &str) -> String {
-        match self.about(finding) {
-            Some(variable) => format!("{}: {finding}", variable.place),
-            None => finding.to_owned(),
+    fn with_place(&self, found: &Diagnostic) -> String {
+        match self.about(found) {
+            Some(variable) => format!("{}: {found}", variable.place),
+            None => found.to_string(),
         }
     }
 }

@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Config, FitError, Fits, Plan, config::settings::Environment};
+use crate::{Config, FitError, Fits, Plan, config::Environment};
 
 use self::{overrides::Overrides, workload::Workload};
 

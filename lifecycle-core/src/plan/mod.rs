@@ -23,7 +23,6 @@ mod set;
 mod spec;
 #[cfg(test)]
 mod tests;
-mod timeouts;
 #[cfg(feature = "testing")]
 mod written;
 
@@ -45,7 +44,7 @@ pub use self::{
     planned::PlannedHook,
     set::HookSet,
 };
-pub(crate) use self::{graph::Graph, spec::HookSpec, timeouts::HookTimeouts};
+pub(crate) use self::{graph::Graph, spec::HookSpec};
 
 /// What a hook gets that declares no timeout, unless the configuration says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Platform, Report,
-    config::settings::{ReportFile, ReportFormat, Settings},
+    config::{ReportFile, ReportFormat, Settings},
 };
 
 /// The kubelet makes it, reads it when the container has ended, and shows it in `kubectl describe pod`.

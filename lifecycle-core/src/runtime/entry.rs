@@ -13,7 +13,7 @@ use super::{
     lifecycle::Lifecycle,
     run::{MainResult, Prepared, run_under},
 };
-use crate::{Config, config::settings::Environment, os};
+use crate::{Config, config::Environment, os};
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
 /// with the stop. Answers `LIFECYCLE_PLAN` for the hooks that the program is linked with: prints what it asks

@@ -24,11 +24,11 @@ use crate::machine::{Effect, Input, Machine, Moment};
 use crate::{
     Config, Event, Events, Plan, Reason, Report, Signal, SignalSender, SourceLocation, State,
     admission::{Gate, GateObserver, context},
-    config::settings::{Environment, Settings},
+    config::{Environment, HookTimeouts, Settings},
     declare::HookId,
     event::Bus,
     os::{self, Call},
-    plan::{HookTimeouts, PlannedHook},
+    plan::PlannedHook,
     resource::Resources,
     text::terminal::plain_lines,
 };

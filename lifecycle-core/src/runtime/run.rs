@@ -18,10 +18,10 @@ use crate::{
     Config, FitError, Fits, Plan, Report, State,
     admission::context,
     budget::Constraints,
-    config::settings::{Diagnostics, Environment, PlanAnswer, Settings},
+    config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
     declare::hook::Returns,
     os,
-    plan::HookTimeouts,
+    plan::PlanError,
     report::files::ReportFiles,
     text::redact::redact,
     text::terminal,
@@ -122,8 +122,9 @@ where
 /// Configuration and environment, put together and checked, with nothing done yet.
 pub(crate) struct Prepared {
     pub(crate) settings: Settings,
-    diagnostics: Diagnostics,
+    diagnostics: Vec<Diagnostic>,
     pub(crate) plan: Plan,
+    invalid_plan: Option<PlanError>,
     hook_timeouts: HookTimeouts,
     /// What the plan is to be held against, and the environment that this process has.
     #[cfg(feature = "manifest")]
@@ -136,12 +137,7 @@ impl Prepared {
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
-        let unfitting = hook_timeouts.apply(&mut plan);
-        diagnostics.errors.extend(unfitting.errors);
-        diagnostics.warnings.extend(unfitting.warnings);
-        if let Err(error) = plan.check() {
-            diagnostics.errors.push(error.to_string());
-        }
+        diagnostics.extend(hook_timeouts.apply(&mut plan));
         #[cfg(feature = "manifest")]
         let manifest = settings.manifest.as_deref();
         Self {
@@ -150,6 +146,7 @@ impl Prepared {
                 .map(|path| (Manifest::from(path).config(config), environment.clone())),
             settings,
             diagnostics,
+            invalid_plan: plan.check().err(),
             plan,
             hook_timeouts,
         }
@@ -165,8 +162,12 @@ impl Prepared {
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
     pub(crate) fn answer(&self) -> Option<Report> {
-        if !self.diagnostics.errors.is_empty() {
-            return Some(invalid(self.diagnostics.errors.clone()));
+        let errors = self.diagnostics.iter().filter(|found| found.is_error());
+        let errors = errors.map(ToString::to_string);
+        let errors: Vec<_> =
+            errors.chain(self.invalid_plan.as_ref().map(ToString::to_string)).collect();
+        if !errors.is_empty() {
+            return Some(invalid(errors));
         }
         match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
@@ -330,7 +331,7 @@ impl StartLine {
 
 fn start_line(
     settings: &Settings,
-    diagnostics: &Diagnostics,
+    diagnostics: &[Diagnostic],
     plan: &Plan,
 ) -> impl FnOnce() + Send + 'static {
     let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
@@ -341,7 +342,8 @@ fn start_line(
     );
     let (hooks, worst_case) =
         (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
-    let mut warnings = diagnostics.warnings.clone();
+    let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
+    let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
     warnings.extend(plan.fits(Constraints::from(settings)).err().map(|error| error.to_string()));
     warnings.extend(os::shell_as_pid_1().map(|shell| {
         format!(

@@ -10,7 +10,7 @@ use std::{
 use super::{Invariant, Scenario, invariants::Invariants, rng::Rng};
 use crate::{
     Config, Plan, Reason, Report, Signal, Site,
-    config::settings::{Environment, Settings},
+    config::{Environment, Settings},
     plan::PlannedHook,
     runtime::{harness::Fault, launch::panic_text},
 };
@@ -114,8 +114,8 @@ fn explore(
     seeds: RangeInclusive<u64>,
 ) -> Explored {
     let (_, diagnostics) = Settings::resolve(config, &Environment::default());
-    let wrong =
-        diagnostics.errors.into_iter().chain(plan.check().err().map(|error| error.to_string()));
+    let errors = diagnostics.iter().filter(|found| found.is_error()).map(ToString::to_string);
+    let wrong = errors.chain(plan.check().err().map(|error| error.to_string()));
     let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "there is nothing to explore: {}", wrong.join("\n"));
     let always = Invariants::new(config, plan);

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::{
     Config, HookReport, Outcome, Plan, Reason, Report, Signal,
     budget::margin,
-    config::settings::{Environment, Settings},
+    config::{Environment, Settings},
     declare::HookId,
     declare::hook::Access,
     machine::{ABORT_GRACE, LAST_STEP},

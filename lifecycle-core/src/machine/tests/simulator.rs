@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Config, Plan, Reason, Signal, State,
-    config::settings::{Environment, Settings},
+    config::{Environment, Settings},
     declare::HookId,
 };
 

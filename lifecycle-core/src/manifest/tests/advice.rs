@@ -1,6 +1,6 @@
 //! For many numbers: what is advised about numbers of the manifest makes the plan fit.
 
-use crate::{Config, FitError, Fits, Plan, config::settings::Environment};
+use crate::{Config, FitError, Fits, Plan, config::Environment};
 
 use super::{super::hold, hook, parsed};
 

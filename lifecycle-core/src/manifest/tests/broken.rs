@@ -2,7 +2,7 @@
 //!
 //! In `fixtures/broken` a case is `@ name`, the text of that file, and each line of the answer after `= `.
 
-use crate::{Config, config::settings::Environment};
+use crate::{Config, config::Environment};
 
 use super::{super::hold, parsed, plan};
 

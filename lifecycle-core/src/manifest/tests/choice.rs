@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Config, config::settings::Environment};
+use crate::{Config, config::Environment};
 
 use super::{
     super::{Manifest, hold},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Config, FitError, Fits, Plan, Platform, config::settings::Environment};
+use crate::{Config, FitError, Fits, Plan, Platform, config::Environment};
 
 use super::{super::hold, hook, parsed, plan};
 

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Config, Plan, Platform,
     budget::{Constraints, margin},
-    config::settings::{Environment, Settings},
+    config::{Environment, Settings},
 };
 
 /// What is left, or missing, where a case is made to measure; in milliseconds, and a nanosecond.

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::settings::{Diagnostics, HOOK_TIMEOUT_OF};
-
-use super::{HookId, Plan};
+use super::{Diagnostic, environment::HOOK_TIMEOUT_OF};
+use crate::{Plan, declare::HookId};
 
 /// What `LIFECYCLE_HOOK_TIMEOUT__<name>` says: names as they are written there, and times.
 #[derive(Clone, Debug)]
@@ -13,17 +12,14 @@ pub(crate) struct HookTimeouts(pub(crate) Vec<(String, Duration)>);
 impl HookTimeouts {
     /// Gives each hook that is named its time. A name that means no hook is a warning: the hook may be
     /// registered later. One that means several is an error.
-    pub(crate) fn apply(&self, plan: &mut Plan) -> Diagnostics {
-        let mut diagnostics = Diagnostics::default();
+    pub(crate) fn apply(&self, plan: &mut Plan) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
         for (name, timeout) in &self.0 {
+            let variable = || format!("{HOOK_TIMEOUT_OF}{name}");
             match find_hook(plan, name).as_slice() {
                 [hook] => plan.set_timeout(*hook, *timeout),
-                [] => diagnostics.warnings.push(format!(
-                    "{HOOK_TIMEOUT_OF}{name}: no hook of that name is in the plan yet"
-                )),
-                _ => diagnostics.errors.push(format!(
-                    "{HOOK_TIMEOUT_OF}{name}: several hooks end in that name; write more of it"
-                )),
+                [] => diagnostics.push(Diagnostic::NoHook { variable: variable() }),
+                _ => diagnostics.push(Diagnostic::SeveralHooks { variable: variable() }),
             }
         }
         diagnostics

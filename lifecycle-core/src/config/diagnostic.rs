@@ -1,0 +1,85 @@
+//! What is wrong with a configuration or an environment.
+
+use thiserror::Error;
+
+use super::{
+    environment::{MANIFEST, PLAN, REPORT},
+    settings::Source,
+};
+use crate::values::duration;
+
+/// One thing that is wrong, or only looks wrong: see [`is_error`](Self::is_error). `Display` is for a
+/// person; whoever has to know what it is about asks [`variable`](Self::variable).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Diagnostic {
+    #[error("{variable}={value}: {why}")]
+    NoDuration { variable: String, value: String, why: duration::ParseError },
+    #[error("{variable}={value}: a hook without time cannot run")]
+    NoTimeForOneHook { variable: String, value: String },
+    #[error("a grace period of 0s ({set_by}) leaves no time to stop; `none` is no limit")]
+    NoGrace { set_by: Source },
+    #[error("a hook timeout of 0s ({set_by}): a hook without time cannot run")]
+    NoTimeForHooks { set_by: Source },
+    #[error("{variable}: several hooks end in that name; write more of it")]
+    SeveralHooks { variable: String },
+    /// The hook may be registered later.
+    #[error("{variable}: no hook of that name is in the plan yet")]
+    NoHook { variable: String },
+    #[error(
+        "{variable}={value}: this program draws no pictures; build it with the feature `pictures` of \
+         `lifecycle-hooks`"
+    )]
+    NoPictures { variable: &'static str, value: String },
+    #[error(
+        "{REPORT}={path}: the end of the path says how it is written: .txt, .json, .svg or .html"
+    )]
+    NoReportFormat { path: String },
+    #[error("{PLAN}={value}: `text`, `json`, `mermaid`, `dot`, `svg` or `check`")]
+    NoPlanAnswer { value: String },
+    #[error("{MANIFEST}= is empty; write the path of a manifest, or leave it out")]
+    EmptyManifest,
+    #[error(
+        "{MANIFEST}={path}: this program was built without the feature `manifest` of lifecycle-hooks"
+    )]
+    NoManifests { path: String },
+    #[error("{MANIFEST}={path} says nothing without {PLAN}=check")]
+    UselessManifest { path: String },
+    #[error("{variable} is not a variable of lifecycle{}", did_you_mean(*.near))]
+    UnknownVariable { variable: String, near: Option<&'static str> },
+}
+
+impl Diagnostic {
+    /// Whether nothing can run with it. The others are warnings.
+    pub(crate) const fn is_error(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoHook { .. } | Self::UselessManifest { .. } | Self::UnknownVariable { .. }
+        )
+    }
+
+    /// The variable of the environment that it is about; `None` where it is about the code.
+    #[cfg_attr(not(feature = "manifest"), expect(dead_code, reason = "manifests have places"))]
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            Self::NoDuration { variable, .. }
+            | Self::NoTimeForOneHook { variable, .. }
+            | Self::SeveralHooks { variable }
+            | Self::NoHook { variable }
+            | Self::UnknownVariable { variable, .. } => Some(variable),
+            Self::NoGrace { set_by } | Self::NoTimeForHooks { set_by } => match set_by {
+                Source::Environment(variable) => Some(variable),
+                _ => None,
+            },
+            Self::NoPictures { variable, .. } => Some(variable),
+            Self::NoReportFormat { .. } => Some(REPORT),
+            Self::NoPlanAnswer { .. } => Some(PLAN),
+            Self::EmptyManifest | Self::NoManifests { .. } | Self::UselessManifest { .. } => {
+                Some(MANIFEST)
+            }
+        }
+    }
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|known| format!("; did you mean {known}?")).unwrap_or_default()
+}

@@ -1,0 +1,221 @@
+//! The environment: `LIFECYCLE_*` is read here and nowhere else.
+
+use std::time::Duration;
+
+use super::Diagnostic;
+use crate::values::duration;
+
+pub(super) const GRACE_PERIOD: &str = "LIFECYCLE_GRACE_PERIOD";
+pub(super) const SHUTDOWN_DELAY: &str = "LIFECYCLE_SHUTDOWN_DELAY";
+pub(super) const DRAIN_TIMEOUT: &str = "LIFECYCLE_DRAIN_TIMEOUT";
+pub(super) const HOOK_TIMEOUT: &str = "LIFECYCLE_HOOK_TIMEOUT";
+/// What the names of variables for single hooks begin with.
+pub(super) const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";
+pub(super) const EXIT_TIMEOUT: &str = "LIFECYCLE_EXIT_TIMEOUT";
+pub(super) const PLAN: &str = "LIFECYCLE_PLAN";
+pub(super) const REPORT: &str = "LIFECYCLE_REPORT";
+pub(super) const MANIFEST: &str = "LIFECYCLE_MANIFEST";
+const KNOWN: [&str; 8] = [
+    GRACE_PERIOD,
+    SHUTDOWN_DELAY,
+    DRAIN_TIMEOUT,
+    HOOK_TIMEOUT,
+    EXIT_TIMEOUT,
+    PLAN,
+    REPORT,
+    MANIFEST,
+];
+
+/// The environment that matters here, taken once so that what follows is a pure function of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) in_container: bool,
+    pub(crate) pid: u32,
+}
+
+/// What `LIFECYCLE_PLAN` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanAnswer {
+    Text,
+    Json,
+    Mermaid,
+    Dot,
+    #[cfg(feature = "pictures")]
+    Svg,
+    Check,
+}
+
+/// Where `LIFECYCLE_REPORT` wants the report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReportFile {
+    pub(crate) path: String,
+    pub(crate) format: ReportFormat,
+}
+
+/// How the report is written, by the end of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
+    #[cfg(feature = "pictures")]
+    Svg,
+    #[cfg(feature = "pictures")]
+    Html,
+}
+
+/// What the variables say; `None` where one is not set, or makes no sense.
+#[derive(Debug)]
+pub(super) struct Variables {
+    /// `Some(None)`: no limit.
+    pub(super) grace_period: Option<Option<Duration>>,
+    pub(super) shutdown_delay: Option<Duration>,
+    pub(super) drain_timeout: Option<Duration>,
+    pub(super) hook_timeout: Option<Duration>,
+    pub(super) exit_timeout: Option<Duration>,
+    /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
+    pub(super) hook_timeouts: Vec<(String, Duration)>,
+    pub(super) report: Option<ReportFile>,
+    pub(super) plan_answer: Option<PlanAnswer>,
+    /// Where `check` is asked for.
+    #[cfg(feature = "manifest")]
+    pub(super) manifest: Option<String>,
+}
+
+impl Environment {
+    /// That of this process.
+    pub(crate) fn of_process() -> Self {
+        let variables = std::env::vars_os()
+            .map(|(name, value)| {
+                (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+            })
+            .collect();
+        Self { variables, in_container: crate::os::in_container(), pid: std::process::id() }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Reads every variable; what makes no sense goes to `diagnostics`, all at once.
+    pub(super) fn read(&self, diagnostics: &mut Vec<Diagnostic>) -> Variables {
+        let mut read = |name: &str| match duration::parse(self.get(name)?) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let [variable, value] = [name, self.get(name)?].map(str::to_owned);
+                diagnostics.push(Diagnostic::NoDuration { variable, value, why });
+                None
+            }
+        };
+        let variables = Variables {
+            grace_period: match self.get(GRACE_PERIOD) {
+                Some("none") => Some(None),
+                _ => read(GRACE_PERIOD).map(Some),
+            },
+            shutdown_delay: read(SHUTDOWN_DELAY),
+            drain_timeout: read(DRAIN_TIMEOUT),
+            hook_timeout: read(HOOK_TIMEOUT),
+            exit_timeout: read(EXIT_TIMEOUT),
+            hook_timeouts: self.hook_timeouts(diagnostics),
+            report: self.report(diagnostics),
+            plan_answer: self.plan_answer(diagnostics),
+            #[cfg(feature = "manifest")]
+            manifest: self.manifest().map(str::to_owned),
+        };
+        diagnostics.extend(self.useless_manifest());
+        diagnostics.extend(self.unknown_names());
+        variables
+    }
+
+    fn hook_timeouts(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, Duration)> {
+        let mut timeouts = Vec::new();
+        for (name, text) in &self.variables {
+            let Some(hook) = name.strip_prefix(HOOK_TIMEOUT_OF) else { continue };
+            let (variable, value) = (name.clone(), text.clone());
+            match duration::parse(text) {
+                Ok(timeout) if timeout.is_zero() => {
+                    diagnostics.push(Diagnostic::NoTimeForOneHook { variable, value });
+                }
+                Ok(timeout) => timeouts.push((hook.to_owned(), timeout)),
+                Err(why) => diagnostics.push(Diagnostic::NoDuration { variable, value, why }),
+            }
+        }
+        timeouts.sort();
+        timeouts
+    }
+
+    fn report(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<ReportFile> {
+        let path = self.get(REPORT)?;
+        let format = match path.rsplit_once('.').map(|(_, end)| end) {
+            Some("txt") => ReportFormat::Text,
+            Some("json") => ReportFormat::Json,
+            #[cfg(feature = "pictures")]
+            Some("svg") => ReportFormat::Svg,
+            #[cfg(feature = "pictures")]
+            Some("html") => ReportFormat::Html,
+            end => {
+                diagnostics.push(match end {
+                    Some("svg" | "html") => {
+                        Diagnostic::NoPictures { variable: REPORT, value: path.to_owned() }
+                    }
+                    _ => Diagnostic::NoReportFormat { path: path.to_owned() },
+                });
+                return None;
+            }
+        };
+        Some(ReportFile { path: path.to_owned(), format })
+    }
+
+    fn plan_answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<PlanAnswer> {
+        match self.get(PLAN)? {
+            "text" => Some(PlanAnswer::Text),
+            "json" => Some(PlanAnswer::Json),
+            "mermaid" => Some(PlanAnswer::Mermaid),
+            "dot" => Some(PlanAnswer::Dot),
+            #[cfg(feature = "pictures")]
+            "svg" => Some(PlanAnswer::Svg),
+            "check" => Some(PlanAnswer::Check),
+            other => {
+                let value = other.to_owned();
+                diagnostics.push(match other {
+                    "svg" => Diagnostic::NoPictures { variable: PLAN, value },
+                    _ => Diagnostic::NoPlanAnswer { value },
+                });
+                None
+            }
+        }
+    }
+
+    fn manifest(&self) -> Option<&str> {
+        self.get(MANIFEST).filter(|_| self.get(PLAN) == Some("check"))
+    }
+
+    /// What a mistake is answered with depends on features only where the answer needs them.
+    fn useless_manifest(&self) -> Option<Diagnostic> {
+        let path = self.get(MANIFEST)?.to_owned();
+        if self.manifest().is_none() {
+            Some(Diagnostic::UselessManifest { path })
+        } else if path.is_empty() {
+            Some(Diagnostic::EmptyManifest)
+        } else if cfg!(not(feature = "manifest")) {
+            Some(Diagnostic::NoManifests { path })
+        } else {
+            None
+        }
+    }
+
+    fn unknown_names(&self) -> impl Iterator<Item = Diagnostic> {
+        self.variables.iter().filter(|(name, _)| is_unknown(name)).map(|(name, _)| {
+            let near = KNOWN.into_iter().map(|known| (strsim::levenshtein(name, known), known));
+            let near = near.min().filter(|(distance, _)| *distance <= 6).map(|(_, known)| known);
+            Diagnostic::UnknownVariable { variable: name.clone(), near }
+        })
+    }
+}
+
+fn is_unknown(name: &str) -> bool {
+    let ours = name.starts_with("LIFECYCLE_") && !name.starts_with(HOOK_TIMEOUT_OF);
+    // Kubernetes injects these for a Service that is called "lifecycle".
+    let injected = name.contains("_PORT") || name.contains("_SERVICE_");
+    ours && !injected && !KNOWN.contains(&name)
+}
