@@ -75,18 +75,14 @@ pub mod milestone {
 pub mod plan {
     #[cfg(feature = "manifest")]
     pub use lifecycle_core::Manifest;
-    #[cfg(feature = "json")]
-    pub use lifecycle_core::PlanDiff;
     pub use lifecycle_core::{
-        Constraints, FitError, Fits, HookSet, PlanError, PlanProblem, PlannedHook,
+        Constraints, FitError, Fits, HookSet, PlanDiff, PlanError, PlanProblem, PlannedHook,
     };
 }
 
 /// The parts of a [`Report`].
 pub mod report {
-    #[cfg(feature = "json")]
-    pub use lifecycle_core::JsonError;
-    pub use lifecycle_core::{DrainReport, HookReport, SignalReport, SignalSender, SiteReport};
+    pub use lifecycle_core::{DrainReport, HookReport, JsonError, SignalReport, SignalSender, SiteReport};
 }
 
 /// Resources beyond [`provide()`] and [`resource()`].

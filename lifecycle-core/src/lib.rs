@@ -9,7 +9,6 @@ mod budget;
 mod config;
 mod declare;
 mod event;
-mod json;
 mod machine;
 #[cfg(feature = "manifest")]
 mod manifest;
@@ -17,8 +16,6 @@ mod os;
 #[cfg(feature = "pictures")]
 mod picture;
 mod plan;
-#[cfg(feature = "json")]
-mod read;
 mod report;
 mod resource;
 mod runtime;
@@ -41,17 +38,15 @@ pub use crate::{
     config::{Config, Platform},
     declare::{Hook, HookResult, Site},
     event::{Event, Events},
-    plan::{HookSet, Plan, PlanError, PlanProblem, PlannedHook},
+    plan::{HookSet, Plan, PlanDiff, PlanError, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
     runtime::{MainResult, install, run},
+    text::json::JsonError,
     values::{
         Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,
         SourceLocation, State,
     },
 };
-
-#[cfg(feature = "json")]
-pub use crate::{plan::PlanDiff, read::JsonError};
 
 /// What the attributes' expansions name. Not for people: anything here may change in any release.
 #[doc(hidden)]

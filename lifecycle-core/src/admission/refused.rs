@@ -7,14 +7,18 @@ mod http;
 #[cfg(feature = "tonic")]
 mod tonic;
 
-use std::{error::Error, fmt};
+use std::error::Error;
 
 use crate::SourceLocation;
 
 /// A call was turned away, or cancelled half-way, because the service is stopping.
 ///
 /// [`ran`](Self::ran) tells the two apart: only a call that did not run is safe to retry elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{}: the service is shutting down ({site} at {location})",
+    if *.ran { "cancelled half-way" } else { "refused" }
+)]
 pub struct Refused {
     site: &'static str,
     location: SourceLocation,
@@ -59,15 +63,6 @@ impl Refused {
         None
     }
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.ran { "cancelled half-way" } else { "refused" };
-        write!(f, "{what}: the service is shutting down ({} at {})", self.site, self.location)
-    }
-}
-
-impl Error for Refused {}
 
 impl From<Refused> for std::io::Error {
     fn from(refused: Refused) -> Self {

@@ -1,6 +1,8 @@
 //! Resources, from anywhere.
 
-use std::{any::type_name, error::Error, fmt, marker::PhantomData, sync::Arc};
+use std::{any::type_name, fmt, marker::PhantomData, sync::Arc};
+
+use thiserror::Error;
 
 use crate::runtime::Lifecycle;
 use crate::{PlanError, SourceLocation, State, declare::Uses, resource::Turned};
@@ -84,6 +86,8 @@ impl<T: 'static> Provided<T> {
 }
 
 /// A value was not accepted, and is given back.
+#[derive(Error)]
+#[error("{}", not_accepted(.turned, *.location, type_name::<T>()))]
 pub struct ProvideError<T> {
     turned: Turned,
     location: SourceLocation,
@@ -97,29 +101,22 @@ impl<T> ProvideError<T> {
     }
 }
 
-impl<T> fmt::Display for ProvideError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = type_name::<T>();
-        let here = self.location;
-        match self.turned {
-            Turned::Twice { first } => write!(
-                f,
-                "a `{name}` was provided at {first} and again at {here}; use \
-                 lifecycle::resource::replace, or a newtype where there are two"
-            ),
-            Turned::TooLate => write!(
-                f,
-                "`{name}` was provided at {here} after hooks had begun to run; provide it before the stop, or close \
-                 it where it is made"
-            ),
-        }
+fn not_accepted(turned: &Turned, here: SourceLocation, name: &str) -> String {
+    match turned {
+        Turned::Twice { first } => format!(
+            "a `{name}` was provided at {first} and again at {here}; use \
+             lifecycle::resource::replace, or a newtype where there are two"
+        ),
+        Turned::TooLate => format!(
+            "`{name}` was provided at {here} after hooks had begun to run; provide it before the \
+             stop, or close it where it is made"
+        ),
     }
 }
 
+/// The value need not be `Debug`.
 impl<T> fmt::Debug for ProvideError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
-
-impl<T> Error for ProvideError<T> {}

@@ -1,6 +1,8 @@
 //! Whether a plan is over before the platform kills: the proof, or what is missing and where.
 
-use std::{borrow::Cow, error::Error, fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
+
+use thiserror::Error;
 
 #[cfg(feature = "manifest")]
 use crate::manifest::ManifestError;
@@ -9,15 +11,14 @@ use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::disp
 use super::{Constraints, PlatformLimit};
 
 impl Plan {
-    /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace
-    /// period of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its
-    /// defaults, or a configuration. Without a limit for the drain, 5 s are counted for it. Without
-    /// a grace period all plans fit.
+    /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
+    /// of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its defaults, or a
+    /// configuration. Without a limit for the drain, 5 s are counted for it. Without a grace period all
+    /// plans fit.
     ///
     /// # Errors
     ///
-    /// When they do not fit, with the account and which numbers to change; when the plan is
-    /// invalid.
+    /// When they do not fit, with the account and which numbers to change; when the plan is invalid.
     pub fn fits(&self, constraints: impl Into<Constraints>) -> Result<Fits, FitError> {
         let constraints = constraints.into();
         self.check().map_err(|error| FitError { why: Why::Invalid(error) })?;
@@ -40,8 +41,7 @@ pub struct Fits {
 }
 
 impl Fits {
-    /// What is left of the grace period when everything takes as long as it may; `None` without
-    /// one.
+    /// What is left of the grace period when everything takes as long as it may; `None` without one.
     #[must_use]
     pub fn spare(&self) -> Option<Duration> {
         Some(self.account.constraints.grace.value? - self.account.needed())
@@ -62,7 +62,7 @@ impl fmt::Display for Fits {
             }
             _ => writeln!(f, "the plan fits: it needs {needed}, and there is no grace period")?,
         }
-        self.account.fmt(f)?;
+        fmt::Display::fmt(&self.account, f)?;
         self.account.notes(f)
     }
 }
@@ -73,18 +73,22 @@ impl fmt::Debug for Fits {
     }
 }
 
-/// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is
-/// missing, and which numbers to change.
-#[derive(Clone)]
+/// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is missing,
+/// and which numbers to change.
+#[derive(Clone, Error)]
+#[error(transparent)]
 pub struct FitError {
     why: Why,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug, Error)]
 enum Why {
-    Invalid(PlanError),
+    #[error("whether the plan fits cannot be said: {0}")]
+    Invalid(#[source] PlanError),
     #[cfg(feature = "manifest")]
-    Manifest(ManifestError),
+    #[error("{0}")]
+    Manifest(#[source] ManifestError),
+    #[error(fmt = Account::fmt_short)]
     Short(Box<Account>),
 }
 
@@ -96,8 +100,8 @@ impl From<ManifestError> for FitError {
 }
 
 impl FitError {
-    /// How much longer the grace period would have to be if nothing else changed and the margin
-    /// stayed; `None` when the plan or the manifest is invalid, so that nothing can be said.
+    /// How much longer the grace period would have to be if nothing else changed and the margin stayed;
+    /// `None` when the plan or the manifest is invalid, so that nothing can be said.
     #[must_use]
     pub fn missing(&self) -> Option<Duration> {
         match &self.why {
@@ -109,52 +113,25 @@ impl FitError {
     }
 }
 
-impl fmt::Display for FitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.why {
-            Why::Invalid(error) => write!(f, "whether the plan fits cannot be said: {error}"),
-            #[cfg(feature = "manifest")]
-            Why::Manifest(error) => error.fmt(f),
-            Why::Short(account) => {
-                writeln!(f, "the plan does not fit: {}", account.verdict().join("\nand "))?;
-                account.fmt(f)?;
-                account.notes(f)?;
-                write!(f, "\nto make it fit: {}", account.advice().join("\n  or: "))
-            }
-        }
-    }
-}
-
 impl fmt::Debug for FitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl Error for FitError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.why {
-            Why::Invalid(error) => Some(error),
-            #[cfg(feature = "manifest")]
-            Why::Manifest(error) => Some(error),
-            Why::Short(_) => None,
-        }
-    }
-}
-
 /// What is spent, and on what.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Account {
     constraints: Constraints,
     worst_case: Duration,
     path: Vec<Step>,
-    /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is
-    /// shorter by what is missing.
+    /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is shorter by
+    /// what is missing.
     slowest: Option<(usize, bool)>,
 }
 
 /// A hook of the critical path.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Step {
     name: Cow<'static, str>,
     location: SourceLocation,
@@ -276,6 +253,13 @@ impl Account {
             }
         }
         savings
+    }
+
+    fn fmt_short(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the plan does not fit: {}", self.verdict().join("\nand "))?;
+        fmt::Display::fmt(self, f)?;
+        self.notes(f)?;
+        write!(f, "\nto make it fit: {}", self.advice().join("\n  or: "))
     }
 
     fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

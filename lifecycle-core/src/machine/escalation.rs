@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use super::{Effect, ExitWhy, Machine, exit_code::exit_code_of};
-use crate::{
-    Reason, Signal, SignalSender,
-    machine::{Moment, SignalAction},
-};
+use crate::{Reason, Signal, SignalSender, machine::Moment, values::SignalAction};
 
 /// Signals this close to the last counted one are one with it.
 pub(crate) const MERGE: Duration = Duration::from_millis(500);

@@ -6,7 +6,6 @@
 mod drain;
 mod escalation;
 mod exit_code;
-mod signal_action;
 mod stop;
 mod teardown;
 #[cfg(test)]
@@ -16,16 +15,14 @@ use std::time::Duration;
 
 use crate::{
     Plan, Reason, Signal, SignalSender, State, budget::Budget, config::Settings, declare::HookId,
+    values::SignalAction,
 };
 
+pub(crate) use self::teardown::{ABORT_GRACE, End, Moment, Phase, Step, Teardown};
 use self::{
     drain::{Drain, Dropping},
     escalation::Received,
     stop::Stop,
-};
-pub(crate) use self::{
-    signal_action::{LAST_STEP, SignalAction},
-    teardown::{ABORT_GRACE, End, Moment, Phase, Step, Teardown},
 };
 
 const READY_EXPECTED: Duration = Duration::from_secs(60);

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{read::JsonError, values::duration::display};
-
 use super::{
     Plan,
-    export::document::{COMPARED, Document, DocumentHook, Relation},
+    compared::{COMPARED, Compared, Relation},
+    export::json::{Document, DocumentHook},
 };
+use crate::{text::json::JsonError, values::duration::display};
 
 /// How many hooks a line names.
 const NAMED: usize = 4;
@@ -25,7 +25,9 @@ impl Plan {
     ///
     /// When `old_json` is no plan, with line and column; when a newer version of the format wrote it.
     pub fn diff(&self, old_json: &str) -> Result<PlanDiff, JsonError> {
-        Ok(PlanDiff::new(&Document::read(old_json)?, &Document::read(&self.to_json())?))
+        let old = Compared::new(Document::read(old_json)?)?;
+        let new = Compared::new(Document::from(&self.view()))?;
+        Ok(PlanDiff::new(&old, &new))
     }
 }
 
@@ -58,7 +60,7 @@ impl PlanDiff {
         &self.changes
     }
 
-    fn new(old: &Document, new: &Document) -> Self {
+    fn new(old: &Compared, new: &Compared) -> Self {
         let common: Vec<[&DocumentHook; 2]> =
             new.hooks.iter().filter_map(|hook| Some([old.get(&hook.name)?, hook])).collect();
         let mut changes = Vec::new();
@@ -66,7 +68,7 @@ impl PlanDiff {
         changes.extend(old.hooks.iter().filter(|hook| new.get(&hook.name).is_none()).map(removed));
         changes.extend(common.iter().flat_map(|&[old, new]| hook_changes(old, new)));
         changes.extend(relation_changes(old, new, &common));
-        let problems = |of: &Document, other: &Document, word: &str| -> Vec<String> {
+        let problems = |of: &Compared, other: &Compared, word: &str| -> Vec<String> {
             let found = of.problems.iter().filter(|problem| !other.problems.contains(problem));
             found.map(|problem| format!("! {word}: {problem}")).collect()
         };
@@ -159,7 +161,7 @@ fn hook_changes(old: &DocumentHook, new: &DocumentHook) -> Vec<String> {
 
 /// Who now runs before whom: pairs that waited for one another in either plan, also by way of hooks that only one
 /// of them has, and those of hooks that moved to another order.
-fn relation_changes(old: &Document, new: &Document, common: &[[&DocumentHook; 2]]) -> Vec<String> {
+fn relation_changes(old: &Compared, new: &Compared, common: &[[&DocumentHook; 2]]) -> Vec<String> {
     let both = |name: &str| old.get(name).is_some() && new.get(name).is_some();
     let mut pairs = BTreeSet::new();
     for plan in [old, new] {

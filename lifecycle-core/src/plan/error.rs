@@ -1,6 +1,8 @@
 //! What is wrong with a plan.
 
-use std::{error::Error, fmt};
+use std::fmt;
+
+use thiserror::Error;
 
 use crate::SourceLocation;
 
@@ -8,7 +10,8 @@ use crate::SourceLocation;
 ///
 /// `Display` and `Debug` both print all of them for a person: which hooks, where they are declared,
 /// why each edge exists, and what to do next.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Error)]
+#[error("the shutdown plan is invalid{}", numbered(.problems))]
 pub struct PlanError {
     problems: Vec<PlanProblem>,
 }
@@ -78,16 +81,13 @@ impl PlanError {
     }
 }
 
-impl fmt::Display for PlanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.problems.as_slice() {
-            [one] => write!(f, "the shutdown plan is invalid: {one}"),
-            many => {
-                write!(f, "the shutdown plan is invalid, {} problems:", many.len())?;
-                many.iter()
-                    .enumerate()
-                    .try_for_each(|(i, problem)| write!(f, "\n{}. {problem}", i + 1))
-            }
+fn numbered(problems: &[PlanProblem]) -> String {
+    match problems {
+        [one] => format!(": {one}"),
+        many => {
+            let lines =
+                many.iter().enumerate().map(|(i, problem)| format!("\n{}. {problem}", i + 1));
+            format!(", {} problems:{}", many.len(), lines.collect::<String>())
         }
     }
 }
@@ -98,10 +98,9 @@ impl fmt::Debug for PlanError {
     }
 }
 
-impl Error for PlanError {}
-
 /// One contradiction in a plan. `Display` is the whole story, on several lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text}")]
 pub struct PlanProblem {
     kind: Kind,
     text: String,
@@ -162,11 +161,5 @@ impl PlanProblem {
     #[must_use]
     pub fn is_too_late(&self) -> bool {
         self.kind == Kind::TooLate
-    }
-}
-
-impl fmt::Display for PlanProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }

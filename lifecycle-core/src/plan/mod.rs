@@ -4,9 +4,9 @@
 //! `cycles`, `order`, and makes the `graph` that a teardown follows. Nothing here knows a runtime, a
 //! clock or the registry.
 
+mod compared;
 mod corrections;
 mod cycles;
-#[cfg(feature = "json")]
 mod diff;
 mod edges;
 mod error;
@@ -35,7 +35,6 @@ use crate::{
 
 use self::{missing::Promise, resolve::Resolved};
 
-#[cfg(feature = "json")]
 pub use self::diff::PlanDiff;
 #[cfg(feature = "pictures")]
 pub(crate) use self::names::last_names;

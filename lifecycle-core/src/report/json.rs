@@ -1,150 +1,306 @@
 //! The report as JSON, version 1: docs/schemas/report.v1.json says what each member means.
 
-use crate::{Outcome, Reason, SignalSender, SiteReport, json::Json};
+use std::{collections::HashMap, time::Duration};
 
-use super::{DrainReport, HookReport, Inner, Report, SignalReport};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What the member `format` says.
-pub(super) const FORMAT: &str = "lifecycle.report";
-/// Goes up when a member changes its action or goes; new members alone do not change it.
-pub(super) const VERSION: u64 = 1;
+use super::{DrainReport, HookReport, Inner, Problem, Report, SignalReport};
+use crate::{
+    Outcome, Reason, Signal, SignalSender, SourceLocation,
+    text::json::{Format, JsonError, Seconds, moment, optional_moment, optional_seconds, seconds},
+};
+
+const FORMAT: Format = Format {
+    name: "lifecycle.report",
+    version: 1,
+    made_by: "LIFECYCLE_REPORT=path.json writes one",
+};
 
 impl Report {
-    /// The report as JSON, pretty-printed; times in seconds from the request. `docs/json.md` describes it, and
-    /// `docs/schemas/report.v1.json` is its schema. With the feature `json`, `Report::from_json` reads it
-    /// back.
+    /// The report as JSON, pretty-printed; times in seconds from the request. `docs/json.md` describes it,
+    /// and `docs/schemas/report.v1.json` is its schema. [`from_json`](Self::from_json) reads it back.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let Inner {
-            reason,
-            shutdown_id,
-            exit_code,
-            total,
-            deadline,
-            signals,
-            drain,
+        FORMAT.write(&Document::from(self))
+    }
+
+    /// The report that [`to_json`](Self::to_json) wrote, by this version of the library or an older one, or
+    /// by another program. What it does not know it leaves out. Names and files are kept in memory for the
+    /// life of the process, each once.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no report, with line and column; when a newer version of the format wrote it.
+    pub fn from_json(json: &str) -> Result<Self, JsonError> {
+        FORMAT.read::<Document>(json)?.into_report()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    shutdown_id: String,
+    reason: ReasonJson,
+    #[serde(skip_deserializing)]
+    clean: bool,
+    exit_code: u8,
+    #[serde(rename = "total_seconds", with = "moment")]
+    total: Duration,
+    #[serde(rename = "deadline_seconds", with = "optional_seconds")]
+    deadline: Option<Duration>,
+    signals: Vec<SignalReport>,
+    drain: DrainReport,
+    hooks: Vec<HookJson>,
+    #[serde(skip_deserializing)]
+    critical_chain: Vec<String>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReasonJson {
+    #[serde(flatten)]
+    what: Kind,
+    /// Of a signal alone, and then its sender too, which may not be known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<SignalJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<Option<SignalSender>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HookJson {
+    name: String,
+    #[serde(flatten)]
+    location: SourceLocation,
+    order: i32,
+    outcome: Kind,
+    #[serde(rename = "started_seconds", with = "optional_moment")]
+    started: Option<Duration>,
+    #[serde(rename = "took_seconds", with = "moment")]
+    took: Duration,
+    #[serde(rename = "timeout_seconds", with = "seconds")]
+    timeout: Duration,
+    #[serde(rename = "allotted_seconds", with = "seconds")]
+    allotted: Duration,
+    #[serde(skip_deserializing)]
+    slack_seconds: Option<Seconds>,
+    waits_for: Vec<String>,
+    released_by: Option<String>,
+}
+
+/// Of an enum: which, and its text where it has one.
+#[derive(Serialize, Deserialize)]
+struct Kind {
+    kind: String,
+    text: Option<String>,
+}
+
+/// A signal by its name.
+struct SignalJson(Signal);
+
+impl From<&Report> for Document {
+    fn from(report: &Report) -> Self {
+        let inner = &*report.inner;
+        Self {
+            shutdown_id: inner.shutdown_id.clone(),
+            reason: ReasonJson::from(&inner.reason),
+            clean: report.is_clean(),
+            exit_code: inner.exit_code,
+            total: inner.total,
+            deadline: inner.deadline,
+            signals: inner.signals.clone(),
+            drain: inner.drain.clone(),
+            hooks: inner.hooks.iter().map(|hook| HookJson::new(hook, &inner.hooks)).collect(),
+            critical_chain: report
+                .critical_chain()
+                .into_iter()
+                .map(|hook| hook.name.clone())
+                .collect(),
+            problems: report.problems().to_vec(),
+        }
+    }
+}
+
+impl Document {
+    fn into_report(self) -> Result<Report, JsonError> {
+        let place: HashMap<String, usize> =
+            self.hooks.iter().enumerate().map(|(at, hook)| (hook.name.clone(), at)).collect();
+        let hooks = self.hooks.into_iter().enumerate();
+        let hooks = hooks.map(|(at, hook)| hook.into_hook(at, &place)).collect::<Result<_, _>>()?;
+        Ok(Report::new(Inner {
+            reason: self.reason.into_reason()?,
+            shutdown_id: self.shutdown_id,
+            exit_code: self.exit_code,
+            total: self.total,
+            deadline: self.deadline,
+            signals: self.signals,
+            drain: self.drain,
             hooks,
-            problems,
-        } = &*self.inner;
-        let named = |hook: &HookReport| hook_json(hook, hooks);
-        Json::Object(vec![
-            ("format", FORMAT.into()),
-            ("version", Json::Count(VERSION)),
-            ("shutdown_id", shutdown_id.as_str().into()),
-            ("reason", reason_json(reason)),
-            ("clean", self.is_clean().into()),
-            ("exit_code", Json::Count((*exit_code).into())),
-            ("total_seconds", (*total).into()),
-            ("deadline_seconds", (*deadline).into()),
-            ("signals", Json::List(signals.iter().map(signal_json).collect())),
-            ("drain", drain_json(drain)),
-            ("hooks", Json::List(hooks.iter().map(named).collect())),
-            ("critical_chain", Json::list(self.critical_chain().into_iter().map(HookReport::name))),
-            ("problems", Json::list(problems.iter().map(String::as_str))),
-        ])
-        .to_string()
+            problems: self.problems.into_iter().map(Problem::Read).collect(),
+        }))
     }
 }
 
-fn reason_json(reason: &Reason) -> Json {
-    let (kind, text) = match reason {
-        Reason::Signal { .. } => ("signal", None),
-        Reason::Requested(text) => ("requested", Some(text)),
-        Reason::Failure(text) => ("failure", Some(text)),
-        Reason::MainReturned => ("main_returned", None),
-        Reason::MainFailed(text) => ("main_failed", Some(text)),
-        Reason::MainPanicked(text) => ("main_panicked", Some(text)),
-        Reason::RunDropped => ("run_dropped", None),
-        Reason::Invalid(text) => ("invalid", Some(text)),
-    };
-    let mut members = vec![("kind", kind.into()), ("text", text.map(String::as_str).into())];
-    if let Reason::Signal { signal, sender } = reason {
-        let sender = sender.map_or(Json::Null, |sender| {
-            let (kind, ids) = match sender {
-                SignalSender::Kernel => ("kernel", None),
-                SignalSender::Process { pid, uid } => ("process", Some((pid, uid))),
-            };
-            let ids = ids.map(|(pid, uid)| {
-                [("pid", Json::Count(pid.into())), ("uid", Json::Count(uid.into()))]
-            });
-            Json::Object(
-                [("kind", kind.into())].into_iter().chain(ids.into_iter().flatten()).collect(),
-            )
-        });
-        members.extend([("signal", signal.to_string().as_str().into()), ("sender", sender)]);
+impl From<&Reason> for ReasonJson {
+    fn from(reason: &Reason) -> Self {
+        let (kind, text) = match reason {
+            Reason::Signal { .. } => ("signal", None),
+            Reason::Requested(text) => ("requested", Some(text)),
+            Reason::Failure(text) => ("failure", Some(text)),
+            Reason::MainReturned => ("main_returned", None),
+            Reason::MainFailed(text) => ("main_failed", Some(text)),
+            Reason::MainPanicked(text) => ("main_panicked", Some(text)),
+            Reason::RunDropped => ("run_dropped", None),
+            Reason::Invalid(text) => ("invalid", Some(text)),
+        };
+        let what = Kind { kind: kind.to_owned(), text: text.cloned() };
+        let (signal, sender) = match reason {
+            Reason::Signal { signal, sender } => (Some(SignalJson(*signal)), Some(*sender)),
+            _ => (None, None),
+        };
+        Self { what, signal, sender }
     }
-    Json::Object(members)
 }
 
-fn signal_json(signal: &SignalReport) -> Json {
-    Json::Object(vec![
-        ("signal", signal.signal.to_string().as_str().into()),
-        ("at_seconds", signal.at.into()),
-        ("did", signal.did.as_str().into()),
-    ])
+impl ReasonJson {
+    fn into_reason(self) -> Result<Reason, JsonError> {
+        let text = self.what.text.unwrap_or_default();
+        Ok(match self.what.kind.as_str() {
+            "signal" => match self.signal {
+                Some(SignalJson(signal)) => {
+                    Reason::Signal { signal, sender: self.sender.flatten() }
+                }
+                None => return Err(unknown("signal", "")),
+            },
+            "requested" => Reason::Requested(text),
+            "failure" => Reason::Failure(text),
+            "main_returned" => Reason::MainReturned,
+            "main_failed" => Reason::MainFailed(text),
+            "main_panicked" => Reason::MainPanicked(text),
+            "run_dropped" => Reason::RunDropped,
+            "invalid" => Reason::Invalid(text),
+            other => return Err(unknown("reason", other)),
+        })
+    }
 }
 
-fn drain_json(drain: &DrainReport) -> Json {
-    let DrainReport {
-        delay,
-        took,
-        timed_out,
-        drain_skipped,
-        main_did_not_return,
-        sites,
-        in_flight,
-    } = drain;
-    let point = |(at, count): &_| {
-        Json::Object(vec![("at_seconds", Json::Seconds(*at)), ("count", Json::from(*count))])
-    };
-    Json::Object(vec![
-        ("delay_seconds", (*delay).into()),
-        ("took_seconds", (*took).into()),
-        ("timed_out", (*timed_out).into()),
-        ("hurried", (*drain_skipped).into()),
-        ("main_did_not_return", (*main_did_not_return).into()),
-        ("sites", Json::List(sites.iter().map(site_json).collect())),
-        ("in_flight", Json::List(in_flight.iter().map(point).collect())),
-    ])
+impl HookJson {
+    fn new(hook: &HookReport, hooks: &[HookReport]) -> Self {
+        let name = |&at: &usize| hooks[at].name.clone();
+        Self {
+            name: hook.name.clone(),
+            location: hook.location,
+            order: hook.order,
+            outcome: Kind {
+                kind: hook.outcome.word().replace(' ', "_"),
+                text: hook.outcome.text().cloned(),
+            },
+            started: hook.started,
+            took: hook.took,
+            timeout: hook.timeout,
+            allotted: hook.allotted,
+            slack_seconds: hook.slack().map(Seconds),
+            waits_for: hook.waits_for.iter().map(name).collect(),
+            released_by: hook.released_by.as_ref().map(name),
+        }
+    }
+
+    /// The hook in place `at`, which can only have waited for hooks before it.
+    fn into_hook(self, at: usize, place: &HashMap<String, usize>) -> Result<HookReport, JsonError> {
+        let find = |name: &String| {
+            place.get(name).copied().filter(|&before| before < at).ok_or_else(|| {
+                JsonError::new(format!(
+                    "the hook `{}` names `{name}`, which is no hook before it",
+                    self.name
+                ))
+            })
+        };
+        Ok(HookReport {
+            id: None,
+            waits_for: self.waits_for.iter().map(find).collect::<Result<_, _>>()?,
+            released_by: self.released_by.as_ref().map(find).transpose()?,
+            location: self.location,
+            outcome: self.outcome.into_outcome()?,
+            started: self.started,
+            took: self.took,
+            timeout: self.timeout,
+            allotted: self.allotted,
+            order: self.order,
+            name: self.name,
+        })
+    }
 }
 
-fn site_json(site: &SiteReport) -> Json {
-    let mut members = vec![("name", site.name().into())];
-    members.extend(Json::place(site.location()));
-    members.extend([
-        ("at_start", site.at_start().into()),
-        ("finished", site.finished().into()),
-        ("refused", site.refused().into()),
-        ("cancelled", site.cancelled().into()),
-        ("abandoned", site.abandoned().into()),
-        ("oldest_abandoned_seconds", site.oldest_abandoned().into()),
-        ("finished_late", site.finished_late().into()),
-    ]);
-    Json::Object(members)
+impl Kind {
+    fn into_outcome(self) -> Result<Outcome, JsonError> {
+        let text = self.text.unwrap_or_default();
+        Outcome::every(&text)
+            .into_iter()
+            .find(|outcome| outcome.word().replace(' ', "_") == self.kind)
+            .ok_or_else(|| unknown("outcome", &self.kind))
+    }
 }
 
-fn hook_json(hook: &HookReport, hooks: &[HookReport]) -> Json {
-    let name = |at: &usize| hooks[*at].name();
-    let mut members = vec![("name", hook.name().into())];
-    members.extend(Json::place(hook.location()));
-    members.extend([
-        ("order", Json::Integer(hook.order.into())),
-        ("outcome", outcome_json(&hook.outcome)),
-        ("started_seconds", hook.started.into()),
-        ("took_seconds", hook.took.into()),
-        ("timeout_seconds", hook.timeout.into()),
-        ("allotted_seconds", hook.allotted.into()),
-        ("slack_seconds", hook.slack().into()),
-        ("waits_for", Json::list(hook.waits_for.iter().map(name))),
-        ("released_by", hook.released_by.as_ref().map(name).into()),
-    ]);
-    Json::Object(members)
+impl Serialize for SignalJson {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
 }
 
-fn outcome_json(outcome: &Outcome) -> Json {
-    let kind = outcome.word().replace(' ', "_");
-    Json::Object(vec![
-        ("kind", kind.as_str().into()),
-        ("text", outcome.text().map(String::as_str).into()),
-    ])
+impl<'de> Deserialize<'de> for SignalJson {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        [Signal::Hup, Signal::Int, Signal::Quit, Signal::Term]
+            .into_iter()
+            .find(|signal| signal.to_string() == name)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(unknown("signal", &name)))
+    }
+}
+
+/// For `with`: a signal by its name.
+pub(super) mod signal {
+    use super::*;
+
+    pub(in crate::report) fn serialize<S: Serializer>(
+        signal: &Signal,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        SignalJson(*signal).serialize(to)
+    }
+
+    pub(in crate::report) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Signal, D::Error> {
+        Ok(SignalJson::deserialize(from)?.0)
+    }
+}
+
+/// For `with`: how many were in flight, and when.
+pub(super) mod points {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Point {
+        #[serde(rename = "at_seconds", with = "moment")]
+        at: Duration,
+        count: usize,
+    }
+
+    pub(in crate::report) fn serialize<S: Serializer>(
+        points: &[(Duration, usize)],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(points.iter().map(|&(at, count)| Point { at, count }))
+    }
+
+    pub(in crate::report) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<(Duration, usize)>, D::Error> {
+        let points = Vec::<Point>::deserialize(from)?;
+        Ok(points.into_iter().map(|point| (point.at, point.count)).collect())
+    }
+}
+
+fn unknown(what: &str, found: &str) -> JsonError {
+    JsonError::new(format!("`{found}` is no {what} that this version of the library knows"))
 }

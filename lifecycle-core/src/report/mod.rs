@@ -4,8 +4,7 @@ pub(crate) mod files;
 mod json;
 #[cfg(feature = "pictures")]
 mod picture;
-#[cfg(feature = "json")]
-mod read;
+pub(crate) mod problem;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -17,9 +16,15 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::problem::Problem;
 #[cfg(feature = "pictures")]
 pub(crate) use self::timeline::short;
-use crate::{Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::HookId, os};
+use crate::{
+    Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::HookId, os,
+    text::json::moment, values::SignalAction,
+};
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
 ///
@@ -29,6 +34,8 @@ use crate::{Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::
 #[must_use = "the exit code is in the report: return it from main"]
 pub struct Report {
     pub(crate) inner: Arc<Inner>,
+    /// The problems as they are shown.
+    lines: Arc<[String]>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,7 +49,7 @@ pub(crate) struct Inner {
     pub(crate) signals: Vec<SignalReport>,
     pub(crate) drain: DrainReport,
     pub(crate) hooks: Vec<HookReport>,
-    pub(crate) problems: Vec<String>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// What became of one hook.
@@ -65,34 +72,43 @@ pub struct HookReport {
 }
 
 /// A signal that was heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalReport {
+    #[serde(with = "json::signal")]
     pub(crate) signal: Signal,
+    #[serde(rename = "at_seconds", with = "moment")]
     pub(crate) at: Duration,
+    /// `None` where the report was read from JSON: another version may have others.
+    #[serde(skip)]
+    pub(crate) action: Option<SignalAction>,
     pub(crate) did: String,
 }
 
 /// What became of the work that was in flight.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DrainReport {
+    #[serde(rename = "delay_seconds", with = "moment")]
     pub(crate) delay: Duration,
+    #[serde(rename = "took_seconds", with = "moment")]
     pub(crate) took: Duration,
     pub(crate) timed_out: bool,
+    #[serde(rename = "hurried")]
     pub(crate) drain_skipped: bool,
     pub(crate) main_did_not_return: bool,
     pub(crate) sites: Vec<SiteReport>,
+    #[serde(with = "json::points")]
     pub(crate) in_flight: Vec<(Duration, usize)>,
 }
 
 impl Report {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        Self { lines: inner.problem_lines().into(), inner: Arc::new(inner) }
     }
 
     /// A stop that was over before it began, with every problem.
-    pub(crate) fn invalid(problems: Vec<String>) -> Self {
+    pub(crate) fn invalid(problems: Vec<Problem>) -> Self {
         Self::new(Inner {
-            reason: Reason::Invalid(problems.first().cloned().unwrap_or_default()),
+            reason: Reason::Invalid(problems.first().map(ToString::to_string).unwrap_or_default()),
             shutdown_id: String::new(),
             exit_code: 78,
             total: Duration::ZERO,
@@ -105,13 +121,11 @@ impl Report {
     }
 
     /// Nothing was run, as nothing was to be run: the plan was asked for.
-    pub(crate) fn answered(problems: Vec<String>) -> Self {
-        let mut report = Self::invalid(problems);
-        if report.inner.problems.is_empty() {
-            let inner = Arc::make_mut(&mut report.inner);
-            inner.reason = Reason::Requested("LIFECYCLE_PLAN".to_owned());
-            inner.exit_code = 0;
-        }
+    pub(crate) fn answered() -> Self {
+        let mut report = Self::invalid(Vec::new());
+        let inner = Arc::make_mut(&mut report.inner);
+        inner.reason = Reason::Requested("LIFECYCLE_PLAN".to_owned());
+        inner.exit_code = 0;
         report
     }
 
@@ -152,7 +166,7 @@ impl Report {
     /// What is not as it should be, a line each; empty when clean.
     #[must_use]
     pub fn problems(&self) -> &[String] {
-        &self.inner.problems
+        &self.lines
     }
 
     /// What became of `H`; `None` when the plan did not have it. Of a report that was read from JSON, `H` is

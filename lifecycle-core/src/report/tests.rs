@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{DrainReport, HookReport, Inner, Report};
+use super::{DrainReport, HookReport, Inner, Problem, Report};
 use crate::{Outcome, Reason, Signal, SignalReport, SiteReport, SourceLocation, declare::HookId};
 
 const fn ms(millis: u64) -> Duration {
@@ -27,6 +27,10 @@ fn hook(name: &str, outcome: Outcome, started: Option<u64>, took: u64) -> HookRe
 fn after(before: usize, mut hook: HookReport) -> HookReport {
     hook.released_by = Some(before);
     hook
+}
+
+fn read(line: &str) -> Problem {
+    Problem::Read(line.to_owned())
 }
 
 fn report(hooks: Vec<HookReport>) -> Report {
@@ -87,7 +91,7 @@ fn a_timeline_reads_like_this() {
         inner.exit_code = 70;
         inner.drain = DrainReport { delay: ms(500), took: ms(500), ..DrainReport::default() };
         inner.problems =
-            vec!["hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms".to_owned()];
+            vec![read("hook `orders::close_pool` (src/hooks.rs:7) timed out, after 750ms")];
     });
     let expected = "\
 shutdown 1f-2e (requested: over)
@@ -156,10 +160,10 @@ fn nothing_is_wider_than_a_terminal() {
                 ms(u64::MAX / 9),
             )];
             inner.problems = vec![
-                name.clone(),
-                format!("{} {}", name, name),
-                format!("{}\r\n{}", name, name),
-                " x".repeat(100),
+                Problem::Read(name.clone()),
+                Problem::Read(format!("{} {}", name, name)),
+                Problem::Read(format!("{}\r\n{}", name, name)),
+                read(&" x".repeat(100)),
             ];
             inner.total = ms(400_000_000);
         });
@@ -180,7 +184,7 @@ fn the_end_of_a_long_name_is_kept() {
 fn nothing_is_lost_where_lines_are_broken() {
     let words: Vec<String> = (0..60).map(|n| format!("word{n}")).collect();
     let long = format!("{} {} end", words.join(" "), "y".repeat(300));
-    let report = changed(Vec::new(), |inner| inner.problems = vec![long.clone()]);
+    let report = changed(Vec::new(), |inner| inner.problems = vec![read(&long)]);
     let text = assert_fits(&report);
     let said = text.split("! ").nth(1).unwrap();
     let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
@@ -202,8 +206,8 @@ fn a_stop_that_took_no_time_has_a_timeline() {
 #[test]
 fn what_did_not_start_has_the_problems_and_nothing_else() {
     let problems = vec![
-        "the plan is invalid:\n   - `a` waits".to_owned(),
-        format!("second{}", " word".repeat(15)),
+        read("the plan is invalid:\n   - `a` waits"),
+        Problem::Read(format!("second{}", " word".repeat(15))),
     ];
     let expected = "\
 did not start, exit code 78
@@ -216,7 +220,7 @@ did not start, exit code 78
     // As one may be read back.
     let other = changed(Vec::new(), |inner| {
         inner.reason = Reason::Invalid("first".to_owned());
-        inner.problems = vec!["second".to_owned()];
+        inner.problems = vec![read("second")];
     });
     assert_eq!(assert_fits(&other), "did not start, exit code 0\n! first\n! second\n");
 }
@@ -306,8 +310,12 @@ fn in_colour_it_says_the_same() {
 #[test]
 fn more_signals_than_the_first_have_a_row_and_words() {
     let report = changed(vec![hook("a", Outcome::Completed, Some(1_000), 1_000)], |inner| {
-        let signal =
-            |signal, at, did: &str| SignalReport { signal, at: ms(at), did: did.to_owned() };
+        let signal = |signal, at, did: &str| SignalReport {
+            signal,
+            at: ms(at),
+            action: None,
+            did: did.to_owned(),
+        };
         inner.signals = vec![
             signal(Signal::Term, 0, "asks for a graceful stop"),
             signal(Signal::Int, 1_000, "ends the delay and the drain now; hooks still run"),
@@ -335,7 +343,7 @@ fn a_summary_says_the_most_telling_first() {
         inner.exit_code = 70;
         inner.drain.took = ms(1_000);
         inner.drain.sites = vec![SiteReport::for_tests("orders::place", 3, ms(70))];
-        inner.problems = vec!["hook `orders::close_pool`\ntimed out".to_owned()];
+        inner.problems = vec![read("hook `orders::close_pool`\ntimed out")];
     });
     assert_eq!(
         report.summary(),
@@ -368,7 +376,8 @@ fn a_summary_is_never_longer_than_kubernetes_reads() {
     for (problems, length, is_cut) in cases {
         let hooks =
             (0..200).map(|n| hook(&format!("häßlich::{n}"), Outcome::Stuck, Some(0), n)).collect();
-        let report = changed(hooks, |inner| inner.problems = vec!["ü".repeat(length); problems]);
+        let report =
+            changed(hooks, |inner| inner.problems = vec![read(&"ü".repeat(length)); problems]);
         let summary = report.summary();
         assert!(summary.len() <= 4_096, "{problems} of {length}: {}", summary.len());
         let lines_left = summary.lines().last().is_some_and(|line| line.ends_with("lines more)"));
@@ -376,7 +385,6 @@ fn a_summary_is_never_longer_than_kubernetes_reads() {
     }
 }
 
-#[cfg(feature = "json")]
 mod json {
     use super::*;
     use crate::SignalSender;
@@ -397,9 +405,15 @@ mod json {
                 SignalReport {
                     signal: Signal::Int,
                     at: ms(3),
+                    action: None,
                     did: "asks \"politely\"".to_owned(),
                 },
-                SignalReport { signal: Signal::Term, at: ms(700), did: "nothing".to_owned() },
+                SignalReport {
+                    signal: Signal::Term,
+                    at: ms(700),
+                    action: None,
+                    did: "nothing".to_owned(),
+                },
             ];
             inner.drain = DrainReport {
                 delay: ms(5_000),
@@ -410,7 +424,7 @@ mod json {
                 sites: vec![SiteReport::for_tests("orders::place_order", 3, ms(70))],
                 in_flight: vec![(ms(5_000), 3), (ms(5_041), 0)],
             };
-            inner.problems = vec!["hook `x`\nfailed".to_owned()];
+            inner.problems = vec![read("hook `x`\nfailed")];
         })
     }
 

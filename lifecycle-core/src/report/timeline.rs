@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use super::{DrainReport, Inner, Report};
 use crate::{
     Outcome, Reason, SiteReport,
-    text::terminal::{Tint, broken, column_count, columns, plain},
+    text::terminal::{Tint, broken, columns, last_columns, plain},
     values::duration,
 };
 
@@ -77,7 +77,7 @@ impl fmt::Display for Report {
         for site in &drain.sites {
             wrapped(f, "  ", &site_line(site))?;
         }
-        for problem in drain.main_line().iter().chain(&inner.problems) {
+        for problem in drain.main_line().iter().chain(self.problems()) {
             wrapped(f, "! ", problem)?;
         }
         Ok(())
@@ -225,15 +225,10 @@ pub(crate) fn short(duration: Duration) -> String {
 /// `orders::outbox::flush` is cut from the left.
 fn fit(name: &str) -> String {
     let name = plain(name);
-    let mut width = columns(&name);
-    let cut = width > NAME;
-    let mut chars = name.chars();
-    while cut && width > NAME - 2 {
-        width -= chars.next().map_or(width, column_count);
-    }
-    let dots = if cut { ".." } else { "" };
-    let padding = " ".repeat(NAME - dots.len() - width);
-    format!("{dots}{}{padding}", chars.as_str())
+    let cut = columns(&name) > NAME;
+    let (dots, end) = if cut { ("..", last_columns(&name, NAME - 2)) } else { ("", &*name) };
+    let padding = " ".repeat(NAME - dots.len() - columns(end));
+    format!("{dots}{end}{padding}")
 }
 
 fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {

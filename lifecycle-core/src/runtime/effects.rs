@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 
 use super::lifecycle::Lifecycle;
-use crate::machine::{Effect, Facts, Input, SignalAction, Step};
+use crate::machine::{Effect, Facts, Input, Step};
+use crate::values::SignalAction;
 use crate::{Event, Signal, SignalSender, SourceLocation, declare::site::SiteEntry};
 
 impl Lifecycle {

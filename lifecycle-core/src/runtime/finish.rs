@@ -12,11 +12,10 @@ use tracing::{info, warn};
 use super::{lifecycle::Lifecycle, watchdog::SILENCE};
 use crate::machine::{ExitWhy, Machine, MainEnd, Moment, Phase};
 use crate::{
-    DrainReport, HookReport, Reason, Report, SignalReport, SiteReport,
+    DrainReport, HookReport, Reason, Report, SignalReport,
     declare::HookId,
     os,
-    plan::PlannedHook,
-    report::{Inner, files::ReportFiles},
+    report::{Inner, Problem, files::ReportFiles},
     text::terminal,
 };
 
@@ -266,23 +265,21 @@ impl Lifecycle {
         let signals = machine.received().iter().map(|heard| SignalReport {
             signal: heard.signal,
             at: since(heard.at),
+            action: Some(heard.action),
             did: heard.action.did().to_owned(),
         });
         let signals = signals.collect();
         let mut problems = problems(&machine, &hooks, &drain);
         if matches!(machine.stop(), Some(stop) if stop.reason == Reason::RunDropped) {
             let plan = self.plan();
-            let skipped: Vec<_> = plan.hooks().iter().map(PlannedHook::name).collect();
-            problems.push(format!(
-                "the run future was dropped: a stop without hooks; not run: {}",
-                skipped.join(", ")
-            ));
+            let not_run = plan.hooks().iter().map(|hook| hook.name().to_owned()).collect();
+            problems.push(Problem::RunDropped { not_run });
         }
         // A hook that could not run is no culprit: who took its threads is.
         if culprits.is_empty() && !problems.is_empty() {
-            problems.extend(self.held_runtime(now, SILENCE));
+            problems.extend(self.held_runtime(now, SILENCE).map(Problem::Holds));
         }
-        problems.extend(culprits);
+        problems.extend(culprits.into_iter().map(Problem::Holds));
         Report::new(Inner {
             reason: machine.stop().map_or(Reason::RunDropped, |stop| stop.reason.clone()),
             shutdown_id: self.shutdown_id.get().cloned().unwrap_or_default(),
@@ -339,48 +336,29 @@ fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookRe
         .collect()
 }
 
-/// One line for each thing that is not as it should be.
-fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec<String> {
+/// Each thing that is not as it should be.
+fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec<Problem> {
     let mut problems = Vec::new();
     match machine.main_end() {
         Some(MainEnd::Failed { error, interrupted: false }) => {
-            problems.push(format!("main failed: {error}"))
+            problems.push(Problem::MainFailed(error.clone()));
         }
-        Some(MainEnd::Panicked(text)) => problems.push(format!("main panicked: {text}")),
+        Some(MainEnd::Panicked(text)) => problems.push(Problem::MainPanicked(text.clone())),
         _ => {}
     }
     if machine.settings().job && !matches!(machine.main_end(), Some(MainEnd::Returned)) {
         let reason = machine.stop().map(|stop| &stop.reason);
         if let Some(reason @ (Reason::Signal { .. } | Reason::Requested(_))) = reason {
-            problems.push(format!("the job was stopped before it returned: {reason}"));
+            problems.push(Problem::JobStopped(reason.clone()));
         }
     }
     if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason) {
-        problems.push(format!("the application asked for a stop as a failure: {why}"));
+        problems.push(Problem::AskedAsFailure(why.clone()));
     }
-    for site in drain.sites.iter().filter(|site| site.abandoned() > 0) {
-        problems.push(abandoned_line(site, drain.drain_skipped));
-    }
-    for hook in hooks.iter().filter(|hook| machine.is_unclean(&hook.outcome)) {
-        problems.push(format!(
-            "hook `{}` ({}) {}, after {:.1?}",
-            hook.name, hook.location, hook.outcome, hook.took
-        ));
-    }
+    problems.extend(Problem::abandoned(drain));
+    let unclean = hooks.iter().filter(|hook| machine.is_unclean(&hook.outcome));
+    problems.extend(unclean.map(Problem::hook));
     problems
-}
-
-fn abandoned_line(site: &SiteReport, skipped: bool) -> String {
-    let when = if skipped { "a signal ended the drain" } else { "the drain's time was up" };
-    format!(
-        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} finished \
-         later",
-        site.abandoned(),
-        site.name(),
-        site.location(),
-        site.oldest_abandoned().unwrap_or_default(),
-        site.finished_late(),
-    )
 }
 
 fn log_report(report: &Report) {

@@ -22,7 +22,7 @@ use crate::{
     declare::hook::Returns,
     os,
     plan::PlanError,
-    report::files::ReportFiles,
+    report::{Problem, files::ReportFiles},
     text::redact::redact,
     text::terminal,
     values::duration,
@@ -162,10 +162,9 @@ impl Prepared {
 
     /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
     pub(crate) fn answer(&self) -> Option<Report> {
-        let errors = self.diagnostics.iter().filter(|found| found.is_error());
-        let errors = errors.map(ToString::to_string);
-        let errors: Vec<_> =
-            errors.chain(self.invalid_plan.as_ref().map(ToString::to_string)).collect();
+        let errors = self.diagnostics.iter().filter(|found| found.is_error()).cloned();
+        let errors = errors.map(Problem::from);
+        let errors: Vec<_> = errors.chain(self.invalid_plan.clone().map(Problem::from)).collect();
         if !errors.is_empty() {
             return Some(invalid(errors));
         }
@@ -178,10 +177,10 @@ impl Prepared {
             PlanAnswer::Svg => print(&self.plan.to_svg()),
             PlanAnswer::Check => match self.fits() {
                 Ok(fits) => print(&fits),
-                Err(error) => return Some(invalid(vec![error.to_string()])),
+                Err(error) => return Some(invalid(vec![error.into()])),
             },
         }
-        Some(Report::answered(Vec::new()))
+        Some(Report::answered())
     }
 
     /// The same, and where it is no answer but a refusal to start, it is left where a stop leaves its report.
@@ -199,28 +198,26 @@ impl Prepared {
 
 impl Lifecycle {
     /// Everything that is done before main is polled.
-    pub(crate) fn begin(&'static self, prepared: Prepared, under_main: bool) -> Result<(), String> {
+    pub(crate) fn begin(
+        &'static self,
+        prepared: Prepared,
+        under_main: bool,
+    ) -> Result<(), Problem> {
         let Prepared { settings, diagnostics, plan, hook_timeouts, .. } = prepared;
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| {
-            "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
-                .to_owned()
-        })?;
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Problem::NoRuntime)?;
         if !self.claim() {
-            return Err(
-                "lifecycle::run was called twice: a process has one lifecycle, and one main"
-                    .to_owned(),
-            );
+            return Err(Problem::RunTwice);
         }
         self.log.adopt_subscriber();
         let _ = self.runtime.set(runtime);
         let _ = self.base_plan.set(plan);
         let _ = self.hook_timeouts.set(hook_timeouts);
         let plan = self.plan();
-        plan.check().map_err(|error| error.to_string())?;
+        plan.check()?;
         if self.harness.is_none() {
             self.driver
                 .start(self, &settings.signals)
-                .map_err(|error| format!("signals cannot be heard: {error}"))?;
+                .map_err(|error| Problem::NoSignals(error.to_string()))?;
         }
         self.start_line.set(start_line(&settings, &diagnostics, &plan));
         let worst_case = plan.worst_case();
@@ -295,9 +292,9 @@ impl Drop for RunGuard {
     }
 }
 
-fn invalid(problems: Vec<String>) -> Report {
+fn invalid(problems: Vec<Problem>) -> Report {
     for problem in &problems {
-        os::write_stderr(&format!("lifecycle: {}\n", terminal::plain_lines(problem)));
+        os::write_stderr(&format!("lifecycle: {}\n", terminal::plain_lines(&problem.to_string())));
     }
     Report::invalid(problems)
 }

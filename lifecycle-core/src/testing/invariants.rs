@@ -8,8 +8,10 @@ use crate::{
     config::{Environment, Settings},
     declare::HookId,
     declare::hook::Access,
-    machine::{ABORT_GRACE, LAST_STEP},
+    machine::ABORT_GRACE,
     plan::PlannedHook,
+    report::Problem,
+    values::SignalAction,
 };
 
 /// The grain of the runtime's timers is a millisecond; two of them may meet.
@@ -203,16 +205,19 @@ impl Invariants {
 
     fn expected_code(&self, report: &Report) -> u8 {
         let killed_by = |signal: Signal| u8::try_from(128 + signal.number()).unwrap_or(u8::MAX);
-        let says = |begin: &str| report.problems().iter().any(|problem| problem.starts_with(begin));
-        let last = report.signals().iter().find(|heard| heard.did() == LAST_STEP);
+        let found = |is: fn(&Problem) -> bool| report.inner.problems.iter().any(is);
+        let job_was_stopped = found(|problem| matches!(problem, Problem::JobStopped(_)));
+        let main_failed =
+            found(|problem| matches!(problem, Problem::MainFailed(_) | Problem::MainPanicked(_)));
+        let last = report.signals().iter().find(|heard| heard.action == Some(SignalAction::Exits));
         if let Some(last) = last {
             return killed_by(last.signal());
         }
         match report.reason() {
-            Reason::Signal { signal, .. } if self.job && says("the job was stopped") => {
+            Reason::Signal { signal, .. } if self.job && job_was_stopped => {
                 return killed_by(*signal);
             }
-            Reason::Requested(_) if self.job && says("the job was stopped") => return 75,
+            Reason::Requested(_) if self.job && job_was_stopped => return 75,
             _ => {}
         }
         let is_unclean = |hook: &HookReport| {
@@ -221,7 +226,7 @@ impl Invariants {
                 Outcome::Completed | Outcome::Unregistered | Outcome::Skipped(_)
             )
         };
-        if report.reason().is_failure() || says("main failed") || says("main panicked") {
+        if report.reason().is_failure() || main_failed {
             1
         } else if report.hooks().iter().any(is_unclean) || report.drain().abandoned() > 0 {
             70

@@ -2,6 +2,8 @@
 
 use std::{ffi::OsString, fmt};
 
+use unicode_width::UnicodeWidthChar;
+
 /// What a colour stands for. Everything that is said in colour is said by a sign or a word as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tint {
@@ -83,28 +85,25 @@ pub(crate) fn broken(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// How many columns a terminal gives the text.
+/// How many columns a terminal gives the text: the sum over its characters, as terminals count, so that
+/// what is cut between two characters adds up.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(column_count).sum()
 }
 
-/// How many columns a terminal gives the character: the ranges of the common scripts and symbols.
-pub(crate) const fn column_count(char: char) -> usize {
-    match char as u32 {
-        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f
-        | 0x2e80..=0xa4cf
-        | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60
-        | 0xffe0..=0xffe6
-        | 0x1f300..=0x1f64f
-        | 0x1f680..=0x1f6ff
-        | 0x1f900..=0x1f9ff
-        | 0x20000..=0x3fffd => 2,
-        _ => 1,
+/// How many columns a terminal gives the character.
+pub(crate) fn column_count(char: char) -> usize {
+    char.width().unwrap_or_default()
+}
+
+/// As much of the end of `text` as has at most `most` columns.
+pub(crate) fn last_columns(text: &str, most: usize) -> &str {
+    let mut left = columns(text);
+    let mut chars = text.chars();
+    while left > most {
+        left -= chars.next().map_or(left, column_count);
     }
+    chars.as_str()
 }
 
 #[cfg(test)]

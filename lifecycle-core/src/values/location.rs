@@ -1,9 +1,14 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::text::json::{Static, interned};
+
 /// A place in the source: the file as the compiler was given it, and the line, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceLocation {
-    file: &'static str,
+    #[serde(deserialize_with = "interned")]
+    file: Static,
     line: u32,
 }
 

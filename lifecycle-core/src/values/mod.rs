@@ -6,11 +6,13 @@ mod outcome;
 mod reason;
 mod shutdown_context;
 mod signal;
+mod signal_action;
 mod site_counts;
 mod state;
 
 pub(crate) use lifecycle_duration as duration;
 
+pub(crate) use self::signal_action::SignalAction;
 pub use self::{
     location::SourceLocation,
     outcome::Outcome,

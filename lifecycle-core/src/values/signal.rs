@@ -1,5 +1,7 @@
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// A signal that asks a process to stop, or the console event of Windows that stands for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -60,7 +62,8 @@ impl fmt::Display for Signal {
 }
 
 /// Who sent a signal, where the system tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SignalSender {
     /// The kernel: a key of the terminal, or the terminal going away.

@@ -1,6 +1,9 @@
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::SourceLocation;
+use crate::text::json::{Static, interned, optional_moment};
 
 /// What is in flight at one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,17 +52,20 @@ impl fmt::Display for SiteStatus {
 
 /// What the drain did to the calls of one site.
 ///
-/// Calls that admitted work began while draining are counted with the rest, so what finished may
-/// exceed what was in flight at the start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Calls that admitted work began while draining are counted with the rest, so what finished may exceed
+/// what was in flight at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteReport {
-    pub(crate) name: &'static str,
+    #[serde(deserialize_with = "interned")]
+    pub(crate) name: Static,
+    #[serde(flatten)]
     pub(crate) location: SourceLocation,
     pub(crate) at_start: usize,
     pub(crate) finished: usize,
     pub(crate) refused: usize,
     pub(crate) cancelled: usize,
     pub(crate) abandoned: usize,
+    #[serde(rename = "oldest_abandoned_seconds", with = "optional_moment")]
     pub(crate) oldest_abandoned: Option<Duration>,
     pub(crate) finished_late: usize,
 }
@@ -121,8 +127,7 @@ impl SiteReport {
         self.abandoned
     }
 
-    /// How old the oldest abandoned call was when the drain's time was up; `None` when there was
-    /// none.
+    /// How old the oldest abandoned call was when the drain's time was up; `None` when there was none.
     #[must_use]
     pub const fn oldest_abandoned(&self) -> Option<Duration> {
         self.oldest_abandoned

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{
-    super::{Effect, ExitWhy, Input, MainEnd, SignalAction},
+    super::{Effect, ExitWhy, Input, MainEnd},
     Simulator, ms,
     plans::{chain, id},
     simulator::{Does, Main},
 };
+use crate::values::SignalAction::{self, Exits, Merged, Repeated, SkipsDrain, Stops};
 use crate::{Config, Platform, Reason, Signal, State};
 use Signal::{Hup, Int, Quit, Term};
-use SignalAction::{Exits, Merged, Repeated, SkipsDrain, Stops};
 
 const SIGNALS: [Signal; 4] = [Hup, Int, Quit, Term];
 

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::samples::*;
 use crate::Report;
+use crate::report::Problem;
 
 const SIZES: [usize; 4] = [1, 8, 40, 200];
 /// A tile of the sheet that a screenshot is taken of.
@@ -47,7 +48,9 @@ impl Picture {
             "the shutdown plan is invalid:\n   - `a` runs before `b`: {}",
             "because ".repeat(40)
         );
-        let invalid = Report::invalid(vec![why, "LIFECYCLE_停止=soon: no duration".to_owned()]);
+        let invalid = Report::invalid(
+            [why, "LIFECYCLE_停止=soon: no duration".to_owned()].map(Problem::Read).into(),
+        );
         let nothing = [
             new("invalid-report".to_owned(), false, invalid.to_svg()),
             new("invalid-page".to_owned(), true, invalid.to_html()),

@@ -117,7 +117,7 @@ fn text_of_any_origin_is_text() {
     let report = changed(&report(8), |inner| {
         inner.reason = Reason::Requested(bad.to_owned());
         inner.shutdown_id = bad.to_owned();
-        inner.problems = vec![bad.to_owned()];
+        inner.problems = vec![crate::report::Problem::Read(bad.to_owned())];
         for hook in &mut inner.hooks {
             hook.name = bad.to_owned();
             hook.outcome = Outcome::Failed(bad.to_owned());

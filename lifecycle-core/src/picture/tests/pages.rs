@@ -2,6 +2,7 @@
 
 use super::{super::svg::Drawing, drawings::SIZES, samples::*};
 use crate::Report;
+use crate::report::Problem;
 
 #[test]
 fn a_page_has_the_figures_in_tables() {
@@ -38,8 +39,9 @@ fn a_page_has_the_figures_in_tables() {
 
 #[test]
 fn what_did_not_start_says_why_line_by_line() {
-    let report =
-        Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`\r\nand <b>".to_owned()]);
+    let report = Report::invalid(vec![Problem::Read(
+        "the plan is invalid:\n`a` waits\tfor `b`\r\nand <b>".to_owned(),
+    )]);
     let page = report.to_html();
     assert!(page.contains("<h1>did not start, exit code 78</h1>"), "{page}");
     assert!(!page.contains("<svg") && !page.contains("<h2>") && !page.contains("<p>"), "{page}");
@@ -48,8 +50,11 @@ fn what_did_not_start_says_why_line_by_line() {
         "{page}"
     );
     let long = "word ".repeat(40) + "end";
-    let report =
-        Report::invalid(vec!["the plan is invalid:\n`a` waits\tfor `b`".to_owned(), long.clone()]);
+    let report = Report::invalid(
+        ["the plan is invalid:\n`a` waits\tfor `b`".to_owned(), long.clone()]
+            .map(Problem::Read)
+            .into(),
+    );
     let svg = report.to_svg();
     let lines: Vec<&str> =
         svg.split("<text ").skip(1).filter_map(|text| text.split(['>', '<']).nth(1)).collect();

@@ -175,6 +175,7 @@ pub(super) fn report(count: usize) -> Report {
     by_start(&mut hooks);
     let ended = hooks.iter().filter_map(|hook| Some(hook.started? + hook.took)).max();
     let signals = (0..count as u64).map(|number| SignalReport {
+        action: None,
         signal: if number % 3 == 0 { Signal::Int } else { Signal::Term },
         at: ms(number * number * 37 % 4_000),
         did: "changes nothing".to_owned(),
@@ -212,6 +213,7 @@ pub(super) fn report(count: usize) -> Report {
         } else {
             (0..count.min(6))
                 .map(|at| format!("hook `{}` (src/hooks.rs:{at}) failed: {}", name(at), text()))
+                .map(crate::report::Problem::Read)
                 .collect()
         },
     })

@@ -1,49 +1,90 @@
 //! The plan as JSON, version 1: docs/schemas/plan.v1.json says what each member means.
 
-use crate::json::Json;
+use std::time::Duration;
 
-use super::super::{Plan, PlannedHook};
+use serde::{Deserialize, Serialize};
 
-/// What the member `format` says.
-pub(crate) const FORMAT: &str = "lifecycle.plan";
-/// Goes up when a member changes its action or goes; new members alone do not change it.
-pub(crate) const VERSION: u64 = 1;
+use super::view::View;
+use crate::{
+    Plan, PlanError,
+    text::json::{Format, JsonError, seconds},
+};
+
+const FORMAT: Format = Format {
+    name: "lifecycle.plan",
+    version: 1,
+    made_by: "`Plan::to_json` and LIFECYCLE_PLAN=json write one",
+};
+
+/// A plan that may be of another version of the program: hooks are known by their names.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Document {
+    #[serde(rename = "worst_case_seconds", with = "seconds")]
+    pub(crate) worst_case: Duration,
+    pub(crate) critical_path: Vec<String>,
+    pub(crate) hooks: Vec<DocumentHook>,
+    pub(crate) problems: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DocumentHook {
+    pub(crate) name: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) order: i32,
+    #[serde(rename = "timeout_seconds", with = "seconds")]
+    pub(crate) timeout: Duration,
+    #[serde(skip_deserializing)]
+    timeout_is_default: bool,
+    #[serde(rename = "reserve_seconds", with = "seconds")]
+    pub(crate) fallback_timeout: Duration,
+    pub(crate) waits_for: Vec<String>,
+    #[serde(skip_deserializing)]
+    unordered: bool,
+    pub(crate) borrows: Vec<String>,
+    pub(crate) takes: Vec<String>,
+}
 
 impl Plan {
-    /// The plan as JSON, pretty-printed, with every hook in the order of [`hooks`](Self::hooks). The same plan
-    /// gives the same text, line by line, so that it can be kept as a golden file; `docs/json.md` describes
-    /// it, and `docs/schemas/plan.v1.json` is its schema. Of an invalid plan it has what does not contradict,
-    /// and the `problems`.
+    /// The plan as JSON, pretty-printed, with every hook in the order of [`hooks`](Self::hooks). The same
+    /// plan gives the same text, line by line, so that it can be kept as a golden file; `docs/json.md`
+    /// describes it, and `docs/schemas/plan.v1.json` is its schema. Of an invalid plan it has what does
+    /// not contradict, and the `problems`.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let waits = self.graph().waits();
-        let name = |&place: &u32| self.hooks()[place as usize].name();
-        let hook = |(hook, waits): (&PlannedHook, &Vec<u32>)| {
-            let mut members = vec![("name", hook.name().into())];
-            members.extend(Json::place(hook.location()));
-            members.extend([
-                ("order", Json::Integer(hook.order().into())),
-                ("timeout_seconds", hook.timeout().into()),
-                ("timeout_is_default", (!hook.timeout_written).into()),
-                ("reserve_seconds", hook.fallback_timeout().into()),
-                ("waits_for", Json::list(waits.iter().map(name))),
-                ("unordered", hook.is_unordered().into()),
-                ("borrows", Json::list(hook.borrows())),
-                ("takes", Json::list(hook.takes())),
-            ]);
-            Json::Object(members)
-        };
-        let problems =
-            self.check().err().map(|error| error.problems().to_vec()).unwrap_or_default();
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Json::Object(vec![
-            ("format", FORMAT.into()),
-            ("version", Json::Count(VERSION)),
-            ("worst_case_seconds", self.worst_case().into()),
-            ("critical_path", Json::list(self.critical_path().into_iter().map(PlannedHook::name))),
-            ("hooks", Json::List(self.hooks().iter().zip(&waits).map(hook).collect())),
-            ("problems", Json::list(problems.iter().map(String::as_str))),
-        ])
-        .to_string()
+        FORMAT.write(&Document::from(&self.view()))
+    }
+}
+
+impl Document {
+    pub(crate) fn read(json: &str) -> Result<Self, JsonError> {
+        FORMAT.read(json)
+    }
+}
+
+impl From<&View<'_>> for Document {
+    fn from(view: &View<'_>) -> Self {
+        let name = |&at: &usize| view.hooks[at].name().to_owned();
+        let owned = |name: &str| name.to_owned();
+        let hooks = view.hooks.iter().map(|hook| DocumentHook {
+            name: hook.name().to_owned(),
+            file: hook.location().file().to_owned(),
+            line: hook.location().line(),
+            order: hook.order(),
+            timeout: hook.timeout(),
+            timeout_is_default: !hook.timeout_written,
+            fallback_timeout: hook.fallback_timeout(),
+            waits_for: hook.waits_for.iter().map(name).collect(),
+            unordered: hook.is_unordered(),
+            borrows: hook.borrows().map(owned).collect(),
+            takes: hook.takes().map(owned).collect(),
+        });
+        let problems = view.error.as_ref().map_or(&[][..], PlanError::problems);
+        Self {
+            worst_case: view.worst_case,
+            critical_path: view.critical_path.iter().map(name).collect(),
+            hooks: hooks.collect(),
+            problems: problems.iter().map(ToString::to_string).collect(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The plan as a Mermaid flowchart, which many forges draw where they find it in a text.
 
-use std::{collections::HashSet, fmt::Write};
+use std::fmt::Write;
 
 use crate::text::terminal::plain;
 
@@ -15,25 +15,18 @@ impl Plan {
     /// that says so. The same plan gives the same text.
     #[must_use]
     pub fn to_mermaid(&self) -> String {
-        let path = self.graph().critical_path();
-        let critical: HashSet<u32> = path.iter().copied().collect();
-        let steps: HashSet<(u32, u32)> = path.windows(2).map(|pair| (pair[0], pair[1])).collect();
-        let waits = self.graph().waits();
+        let view = self.view();
         let mut text = "flowchart TB\n".to_owned();
-        if let Err(error) = self.check() {
+        if let Some(error) = &view.error {
             let note = error.in_short();
             let _ = writeln!(text, "  %% {note}\n  invalid[\"{}\"]", escaped(&note));
         }
-        let mut first = 0;
-        for (band, hooks) in self.hooks().chunk_by(|a, b| a.order == b.order).enumerate() {
-            let _ = writeln!(
-                text,
-                "  subgraph o{band}[\"order {}\"]\n    direction TB",
-                hooks[0].order
-            );
-            for (at, hook) in (first..).zip(hooks) {
-                let mark = if critical.contains(&at) { "▸\u{a0}" } else { "" };
-                let class = match (critical.contains(&at), hook.unordered) {
+        for (band, order) in view.orders().enumerate() {
+            let _ =
+                writeln!(text, "  subgraph o{band}[\"order {}\"]\n    direction TB", order.order);
+            for (at, hook) in order.places() {
+                let mark = if hook.is_critical { "▸\u{a0}" } else { "" };
+                let class = match (hook.is_critical, hook.is_unordered()) {
                     (true, true) => ":::both",
                     (true, false) => ":::critical",
                     (false, true) => ":::unordered",
@@ -41,17 +34,15 @@ impl Plan {
                 };
                 let _ = writeln!(text, "    h{at}[\"{mark}{}\"]{class}", label(hook));
             }
-            for at in first..first + hooks.len() as u32 {
-                for &before in waits[at as usize].iter().filter(|before| **before >= first) {
-                    let arrow = if steps.contains(&(before, at)) { "==>" } else { "-->" };
-                    let _ = writeln!(text, "    h{before} {arrow} h{at}");
-                }
+            for (before, at) in order.waits() {
+                let is_critical = view.hooks[at].is_critical_after(before);
+                let arrow = if is_critical { "==>" } else { "-->" };
+                let _ = writeln!(text, "    h{before} {arrow} h{at}");
             }
             text += "  end\n";
             if band > 0 {
                 let _ = writeln!(text, "  o{} -. barrier .-> o{band}", band - 1);
             }
-            first += hooks.len() as u32;
         }
         // A node has one class at most.
         for (class, style) in [
@@ -71,7 +62,7 @@ fn label(hook: &PlannedHook) -> String {
     format!("{}<br/>{}", escaped(&hook.name), times(hook))
 }
 
-/// Mermaid's own entities: all that has a action to it, or to the HTML that it makes.
+/// Mermaid's own entities: all that means something to it, or to the HTML that it makes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in plain(text).chars() {

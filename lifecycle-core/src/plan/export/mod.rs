@@ -1,10 +1,9 @@
-//! What a plan is written as: a table for a terminal, JSON, Mermaid, dot.
+//! What a plan is written as: a table for a terminal, JSON, Mermaid, dot. All read one view of it.
 
-#[cfg(feature = "json")]
-pub(crate) mod document;
 mod dot;
-mod json;
+pub(crate) mod json;
 mod mermaid;
 #[cfg(feature = "pictures")]
 mod svg;
 pub(crate) mod table;
+mod view;

@@ -2,13 +2,16 @@
 
 use std::{
     borrow::Cow,
-    collections::HashSet,
     fmt::{self, Display},
 };
 
-use crate::{text::terminal::Tint, values::duration::display};
-
-use super::super::{Plan, PlannedHook, names::last_names};
+use super::view::View;
+use crate::{
+    Plan,
+    plan::{PlannedHook, names::last_names},
+    text::terminal::{Tint, columns, last_columns},
+    values::duration::display,
+};
 
 const WIDTH: usize = 80;
 /// How wide the column of names may get; what is longer loses its beginning, which says least.
@@ -24,68 +27,67 @@ const NAMED: usize = 8;
 /// nothing says where it stands. Then the worst case and the hooks that make it.
 impl Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.hooks().is_empty() {
+        let view = self.view();
+        if view.hooks.is_empty() {
             f.write_str("the shutdown plan has no hooks")?;
         } else {
-            let names = short_names(self.hooks());
-            self.table(&names, f)?;
-            self.bottom_line(&names, f)?;
+            let names = short_names(&view);
+            table(&view, &names, f)?;
+            bottom_line(&view, &names, f)?;
         }
-        self.check().or_else(|error| write!(f, "\n\n{error}"))
+        view.error.map_or(Ok(()), |error| write!(f, "\n\n{error}"))
     }
 }
 
-impl Plan {
-    fn table(&self, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widest = |of: &dyn Fn(&PlannedHook) -> usize| {
-            self.hooks().iter().map(of).max().unwrap_or_default()
-        };
-        let order = widest(&|hook| hook.order.to_string().len()).max("order".len());
-        let name = widest(&|hook| hook.name.chars().count()).clamp("hook".len(), NAME);
-        let timeout = widest(&|hook| times(hook).len()).max("timeout".len());
-        let place = WIDTH - (order + name + timeout + 6);
-        writeln!(f, "{:>order$}  {:name$}  {:>timeout$}  declared at", "order", "hook", "timeout")?;
-        let critical: HashSet<u32> = self.graph().critical_path().into_iter().collect();
-        for (at, (hook, waits)) in (0..).zip(self.hooks().iter().zip(self.graph().waits())) {
-            write!(f, "{:>order$}  ", hook.order)?;
-            let hook_name = format!("{:name$}  {:>timeout$}", tail(&hook.name, name), times(hook));
-            match critical.contains(&at) {
-                true => Tint::Strong.paint(f, hook_name)?,
-                false => f.write_str(&hook_name)?,
-            }
-            f.write_str("  ")?;
-            Tint::Faint.paint(f, tail(&hook.location.to_string(), place))?;
+fn table(view: &View<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let widest = |of: &dyn Fn(&PlannedHook) -> usize| {
+        view.hooks.iter().map(|hook| of(hook)).max().unwrap_or_default()
+    };
+    let order = widest(&|hook| hook.order.to_string().len()).max("order".len());
+    let name = widest(&|hook| columns(&hook.name)).clamp("hook".len(), NAME);
+    let timeout = widest(&|hook| times(hook).len()).max("timeout".len());
+    let place = WIDTH - (order + name + timeout + 6);
+    writeln!(f, "{:>order$}  {:name$}  {:>timeout$}  declared at", "order", "hook", "timeout")?;
+    for hook in &view.hooks {
+        write!(f, "{:>order$}  ", hook.order)?;
+        let shown = tail(&hook.name, name);
+        let padding = name - columns(&shown);
+        let hook_name = format!("{shown}{:padding$}  {:>timeout$}", "", times(hook));
+        match hook.is_critical {
+            true => Tint::Strong.paint(f, hook_name)?,
+            false => f.write_str(&hook_name)?,
+        }
+        f.write_str("  ")?;
+        Tint::Faint.paint(f, tail(&hook.location.to_string(), place))?;
+        writeln!(f)?;
+        if hook.is_unordered() {
+            write!(f, "{:order$}    ", "")?;
+            Tint::Doubtful.paint(f, "unordered")?;
             writeln!(f)?;
-            if hook.unordered {
-                write!(f, "{:order$}    ", "")?;
-                Tint::Doubtful.paint(f, "unordered")?;
-                writeln!(f)?;
-            } else if !waits.is_empty() {
-                let more = waits.len().saturating_sub(NAMED);
-                let named = waits[..waits.len() - more]
-                    .iter()
-                    .map(|&place| names[place as usize].to_string());
-                let more = (more > 0).then(|| format!("{more} more"));
-                let start = format!("{:order$}    after ", "");
-                words(&start, order + 6, ",", named.chain(more), f)?;
-                writeln!(f)?;
-            }
+        } else if !hook.waits_for.is_empty() {
+            let more = hook.waits_for.len().saturating_sub(NAMED);
+            let named = hook.waits_for[..hook.waits_for.len() - more]
+                .iter()
+                .map(|&place| names[place].to_string());
+            let more = (more > 0).then(|| format!("{more} more"));
+            let start = format!("{:order$}    after ", "");
+            words(&start, order + 6, ",", named.chain(more), f)?;
+            writeln!(f)?;
         }
-        Ok(())
     }
-
-    fn bottom_line(&self, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.graph().critical_path();
-        let steps = path.iter().map(|&place| {
-            let (name, times) = (&names[place as usize], times(&self.hooks()[place as usize]));
-            format!("{name} {times}")
-        });
-        words(&format!("\nworst case {}: ", display(self.worst_case())), 2, " ->", steps, f)
-    }
+    Ok(())
 }
 
-fn short_names(hooks: &[PlannedHook]) -> Vec<Cow<'_, str>> {
-    let names: Vec<&str> = hooks.iter().map(PlannedHook::name).collect();
+fn bottom_line(view: &View<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let steps = view.critical_path.iter().map(|&at| {
+        let (name, times) = (&names[at], times(&view.hooks[at]));
+        format!("{name} {times}")
+    });
+    words(&format!("\nworst case {}: ", display(view.worst_case)), 2, " ->", steps, f)
+}
+
+fn short_names<'p>(view: &View<'p>) -> Vec<Cow<'p, str>> {
+    let names: Vec<&str> = view.hooks.iter().map(|hook| hook.hook.name()).collect();
     last_names(&names).into_iter().map(|name| tail(name, NAME_IN_TEXT)).collect()
 }
 
@@ -99,14 +101,14 @@ fn words(
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     f.write_str(start)?;
-    let mut column = start.trim_start_matches('\n').chars().count();
+    let mut column = columns(start.trim_start_matches('\n'));
     let mut words = words.peekable();
     let mut first = true;
     while let Some(mut word) = words.next() {
         if words.peek().is_some() {
             word.push_str(between);
         }
-        let width = word.chars().count();
+        let width = columns(&word);
         let lead = match first {
             true => String::new(),
             false if column + 1 + width > WIDTH => {
@@ -131,14 +133,12 @@ pub(crate) fn times(hook: &PlannedHook) -> String {
     }
 }
 
-/// The end of `text`, at most `width` characters, from the beginning of a segment if it has several.
+/// The end of `text`, at most `width` columns, from the beginning of a segment if it has several.
 fn tail(text: &str, width: usize) -> Cow<'_, str> {
-    let count = text.chars().count();
-    if count <= width {
+    if columns(text) <= width {
         return Cow::Borrowed(text);
     }
-    let start = text.char_indices().nth(count + 1 - width).map_or(text.len(), |(at, _)| at);
-    let end = &text[start..];
+    let end = last_columns(text, width - 1);
     let segment = end.find("::").or_else(|| end.find('/')).unwrap_or_default();
     Cow::Owned(format!("…{}", &end[segment..]))
 }

@@ -1,7 +1,6 @@
 //! Tests of the plan, by what it is asked.
 
 mod corrections;
-#[cfg(feature = "json")]
 mod diff;
 mod errors;
 mod fits;

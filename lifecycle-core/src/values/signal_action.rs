@@ -1,6 +1,3 @@
-/// What the signal did that ended the process.
-pub(crate) const LAST_STEP: &str = "ends the process now";
-
 /// What a signal did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignalAction {
@@ -24,7 +21,7 @@ impl SignalAction {
             Self::Merged => "came with the one before, and is one with it",
             Self::Repeated => "changes nothing: the stop is under way",
             Self::SkipsDrain => "ends the delay and the drain now; hooks still run",
-            Self::Exits => LAST_STEP,
+            Self::Exits => "ends the process now",
         }
     }
 

@@ -1,56 +1,39 @@
-//! A plan as its JSON tells it: what two versions of a service have in common.
+//! How the hooks of a plan stand to one another, by their names: what two versions of a service have in
+//! common.
 
 use std::{
     collections::{HashMap, HashSet},
+    ops::Deref,
     sync::OnceLock,
-    time::Duration,
 };
 
-use serde::Deserialize;
-
-use crate::read::{JsonError, read, seconds};
-
-use super::json::{FORMAT, VERSION};
+use super::export::json::{Document, DocumentHook};
+use crate::text::json::JsonError;
 
 /// How many hooks are compared each with each; in a larger plan only those that waited for one another.
-pub(crate) const COMPARED: usize = 1_000;
+pub(super) const COMPARED: usize = 1_000;
 
-/// A plan that may be of another version of the program: hooks are known by their names.
-#[derive(Deserialize)]
-pub(crate) struct Document {
-    #[serde(rename = "worst_case_seconds", deserialize_with = "seconds")]
-    pub(crate) worst_case: Duration,
-    pub(crate) critical_path: Vec<String>,
-    pub(crate) hooks: Vec<DocumentHook>,
-    pub(crate) problems: Vec<String>,
-    #[serde(skip)]
+/// A plan that is compared with another.
+pub(super) struct Compared {
+    plan: Document,
     place: HashMap<String, usize>,
     /// For each hook, who waits for it within its order.
-    #[serde(skip)]
     releases: Vec<Vec<usize>>,
     /// For each hook, found when it is first asked for, all that wait for it in the end.
-    #[serde(skip)]
     behind: Vec<OnceLock<HashSet<usize>>>,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct DocumentHook {
-    pub(crate) name: String,
-    pub(crate) file: String,
-    pub(crate) line: u32,
-    pub(crate) order: i32,
-    #[serde(rename = "timeout_seconds", deserialize_with = "seconds")]
-    pub(crate) timeout: Duration,
-    #[serde(rename = "reserve_seconds", deserialize_with = "seconds")]
-    pub(crate) fallback_timeout: Duration,
-    pub(crate) waits_for: Vec<String>,
-    pub(crate) borrows: Vec<String>,
-    pub(crate) takes: Vec<String>,
+impl Deref for Compared {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        &self.plan
+    }
 }
 
 /// How one hook stands to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Relation {
+pub(super) enum Relation {
     /// It ends before the other starts.
     Before,
     /// It starts after the other has ended.
@@ -59,34 +42,33 @@ pub(crate) enum Relation {
     Beside,
 }
 
-impl Document {
-    pub(crate) fn read(json: &str) -> Result<Self, JsonError> {
-        let made_by = "`Plan::to_json` and LIFECYCLE_PLAN=json write one";
-        let mut document: Self = read(json, FORMAT, VERSION, made_by)?;
-        document.place =
-            document.hooks.iter().enumerate().map(|(at, hook)| (hook.name.clone(), at)).collect();
-        document.releases = vec![Vec::new(); document.hooks.len()];
-        document.behind = vec![OnceLock::new(); document.hooks.len()];
-        for (at, hook) in document.hooks.iter().enumerate() {
+impl Compared {
+    /// Refuses a plan in which a hook waits for one that is not there.
+    pub(super) fn new(plan: Document) -> Result<Self, JsonError> {
+        let place: HashMap<String, usize> =
+            plan.hooks.iter().enumerate().map(|(at, hook)| (hook.name.clone(), at)).collect();
+        let mut releases = vec![Vec::new(); plan.hooks.len()];
+        for (at, hook) in plan.hooks.iter().enumerate() {
             for before in &hook.waits_for {
-                let before = document.place.get(before).ok_or_else(|| {
+                let before = place.get(before).ok_or_else(|| {
                     JsonError::new(format!(
                         "the hook `{}` waits for `{before}`, which is no hook",
                         hook.name
                     ))
                 })?;
-                document.releases[*before].push(at);
+                releases[*before].push(at);
             }
         }
-        Ok(document)
+        let behind = vec![OnceLock::new(); plan.hooks.len()];
+        Ok(Self { plan, place, releases, behind })
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&DocumentHook> {
+    pub(super) fn get(&self, name: &str) -> Option<&DocumentHook> {
         self.place.get(name).map(|&at| &self.hooks[at])
     }
 
     /// How `a` stands to `b`, both hooks of this plan.
-    pub(crate) fn relation(&self, a: &str, b: &str) -> Relation {
+    pub(super) fn relation(&self, a: &str, b: &str) -> Relation {
         let (Some(&a), Some(&b)) = (self.place.get(a), self.place.get(b)) else {
             return Relation::Beside;
         };
@@ -100,7 +82,7 @@ impl Document {
     }
 
     /// The hooks that are `known` and that `hook` waits for, with none of them between.
-    pub(crate) fn nearest<'d>(
+    pub(super) fn nearest<'d>(
         &'d self,
         hook: &'d DocumentHook,
         known: impl Fn(&str) -> bool,
@@ -120,7 +102,7 @@ impl Document {
     }
 
     /// Whether `b` waits for `a` itself.
-    pub(crate) fn is_next(&self, a: &str, b: &str) -> bool {
+    pub(super) fn is_next(&self, a: &str, b: &str) -> bool {
         self.get(b).is_some_and(|hook| hook.waits_for.iter().any(|before| before == a))
     }
 

@@ -1,0 +1,84 @@
+//! What is not as it should be: a value, and a line of text only where it is shown.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{DrainReport, HookReport, Inner};
+use crate::{FitError, PlanError, Reason, SiteReport, SourceLocation, config::Diagnostic};
+
+/// One thing that is wrong with a stop, or that kept it from beginning. `Display` is what
+/// [`Report::problems`](crate::Report::problems) shows.
+#[derive(Clone, Debug, Error)]
+pub(crate) enum Problem {
+    #[error(transparent)]
+    Configuration(#[from] Diagnostic),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    #[error(
+        "lifecycle::run was called outside of a tokio runtime: use #[lifecycle::main], or block_on"
+    )]
+    NoRuntime,
+    #[error("lifecycle::run was called twice: a process has one lifecycle, and one main")]
+    RunTwice,
+    #[error("signals cannot be heard: {0}")]
+    NoSignals(String),
+    #[error("main failed: {0}")]
+    MainFailed(String),
+    #[error("main panicked: {0}")]
+    MainPanicked(String),
+    #[error("the job was stopped before it returned: {0}")]
+    JobStopped(Reason),
+    #[error("the application asked for a stop as a failure: {0}")]
+    AskedAsFailure(String),
+    #[error("{}", abandoned(.site, *.drain_skipped))]
+    Abandoned { site: SiteReport, drain_skipped: bool },
+    #[error("hook `{name}` ({location}) {outcome}, after {took:.1?}")]
+    Hook { name: String, location: SourceLocation, outcome: crate::Outcome, took: Duration },
+    #[error("the run future was dropped: a stop without hooks; not run: {}", not_run.join(", "))]
+    RunDropped { not_run: Vec<String> },
+    /// What holds the process, in words.
+    #[error("{0}")]
+    Holds(String),
+    /// As a report says that was read from JSON.
+    #[error("{0}")]
+    Read(String),
+}
+
+impl Problem {
+    pub(crate) fn hook(hook: &HookReport) -> Self {
+        Self::Hook {
+            name: hook.name.clone(),
+            location: hook.location,
+            outcome: hook.outcome.clone(),
+            took: hook.took,
+        }
+    }
+
+    /// One for each site that left calls.
+    pub(crate) fn abandoned(drain: &DrainReport) -> impl Iterator<Item = Self> {
+        let sites = drain.sites.iter().filter(|site| site.abandoned() > 0);
+        sites.map(|site| Self::Abandoned { site: site.clone(), drain_skipped: drain.drain_skipped })
+    }
+}
+
+impl Inner {
+    /// What is shown of the problems.
+    pub(super) fn problem_lines(&self) -> Vec<String> {
+        self.problems.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn abandoned(site: &SiteReport, drain_skipped: bool) -> String {
+    let when = if drain_skipped { "a signal ended the drain" } else { "the drain's time was up" };
+    format!(
+        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} finished later",
+        site.abandoned(),
+        site.name(),
+        site.location(),
+        site.oldest_abandoned().unwrap_or_default(),
+        site.finished_late(),
+    )
+}
