@@ -82,7 +82,9 @@ pub mod plan {
 
 /// The parts of a [`Report`].
 pub mod report {
-    pub use lifecycle_core::{DrainReport, HookReport, JsonError, SignalReport, SignalSender, SiteReport};
+    pub use lifecycle_core::{
+        DrainReport, HookReport, JsonError, SignalReport, SignalSender, SiteReport,
+    };
 }
 
 /// Resources beyond [`provide()`] and [`resource()`].

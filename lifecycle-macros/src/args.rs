@@ -72,23 +72,9 @@ pub(crate) fn item_name(written: Option<&LitStr>, function: &Ident) -> TokenStre
 fn unknown(key: &Ident, known: &[&str]) -> Error {
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let wrong = key.to_string();
-    let near = known.iter().find(|name| distance(name, &wrong) <= 2);
+    let near = known.iter().find(|name| strsim::levenshtein(name, &wrong) <= 2);
     let hint = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     Error::new(key.span(), format!("unknown option `{key}`{hint}\nthe options are {list}"))
-}
-
-/// How many letters must be changed, inserted or removed to get from one word to the other.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in to.chars().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[to.chars().count()]
 }
 
 /// The path through which generated code reaches the library: `crate = path`, else `::lifecycle`.

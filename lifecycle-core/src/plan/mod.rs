@@ -13,18 +13,14 @@ mod error;
 mod explain;
 mod export;
 mod graph;
-mod missing;
 mod names;
 mod order;
 mod ownership;
 mod planned;
 mod resolve;
-mod set;
 mod spec;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "testing")]
-mod written;
 
 use std::{collections::HashMap, sync::OnceLock, time::Duration};
 
@@ -33,15 +29,15 @@ use crate::{
     declare::{HookId, Uses, hook::ExpectedHook},
 };
 
-use self::{missing::Promise, resolve::Resolved};
+use self::{resolve::Resolved, spec::Promise};
 
 pub use self::diff::PlanDiff;
 #[cfg(feature = "pictures")]
 pub(crate) use self::names::last_names;
 pub use self::{
+    corrections::HookSet,
     error::{PlanError, PlanProblem},
     planned::PlannedHook,
-    set::HookSet,
 };
 pub(crate) use self::{graph::Graph, spec::HookSpec};
 

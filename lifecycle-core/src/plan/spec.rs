@@ -1,4 +1,4 @@
-//! What goes into a plan: hooks, from wherever they come, and what resources use one another.
+//! What goes into a plan as it was written: hooks, from wherever they come, and hooks that were promised.
 
 use std::{any::TypeId, borrow::Cow, time::Duration};
 
@@ -6,9 +6,13 @@ use crate::{
     ShutdownContext, SourceLocation,
     declare::{
         HookId,
-        hook::{HookDecl, Need},
+        hook::{ExpectedHook, HookDecl, Need},
     },
 };
+
+#[cfg(feature = "testing")]
+use super::Plan;
+use super::error::{Kind, PlanProblem};
 
 /// A hook as it was written down or registered, before anything is derived from it.
 #[derive(Clone, Debug)]
@@ -51,5 +55,64 @@ impl From<&'static HookDecl> for HookSpec {
             before: ids(decl.before),
             needs: decl.needs.to_vec(),
         }
+    }
+}
+
+/// What `expect_hooks!` promised.
+#[derive(Clone, Debug)]
+pub(super) struct Promise {
+    pub(super) id: HookId,
+    name: &'static str,
+    location: SourceLocation,
+    promised: SourceLocation,
+}
+
+impl Promise {
+    pub(super) fn problem(&self) -> PlanProblem {
+        let Self { name, location, promised, .. } = self;
+        let text = format!(
+            "`expect_hooks!` at {promised} promises `{name}` ({location}), which is not among the linked hooks\n   \
+             name its crate where the program starts: `use the_crate as _;`"
+        );
+        PlanProblem::new(Kind::Missing, text, vec![(*name).to_owned()])
+    }
+}
+
+impl From<ExpectedHook> for Promise {
+    fn from(expected: ExpectedHook) -> Self {
+        let hook = (expected.hook)();
+        Self {
+            id: HookId::Declared(hook.marker),
+            name: hook.name,
+            location: hook.location,
+            promised: expected.location,
+        }
+    }
+}
+
+/// What was written down, for whoever checks a stop against it.
+#[cfg(feature = "testing")]
+impl Plan {
+    /// The edges as they were written, between hooks that are in the plan: the first before the second.
+    pub(crate) fn written_pairs(&self) -> Vec<(HookId, HookId)> {
+        let kept = |id: &HookId| self.index.get(id).is_some_and(|&at| self.entries[at].kept);
+        let specs = self.entries.iter().map(|entry| &entry.spec);
+        let pairs = specs.flat_map(|spec| {
+            let after = spec.after.iter().map(|first| (*first, spec.id));
+            after.chain(spec.before.iter().map(|then| (spec.id, *then)))
+        });
+        let added = self.edges.iter().map(|edge| (edge.before, edge.after));
+        pairs.chain(added).filter(|(first, then)| kept(first) && kept(then)).collect()
+    }
+
+    /// The hooks of the plan whose order was written, with it.
+    pub(crate) fn written_orders(&self) -> Vec<(HookId, i32)> {
+        let kept = self.entries.iter().filter(|entry| entry.kept);
+        kept.filter_map(|entry| Some((entry.spec.id, entry.spec.order?))).collect()
+    }
+
+    /// Whether one hook is to run after the other.
+    pub(crate) const fn is_sequential(&self) -> bool {
+        self.sequential
     }
 }
