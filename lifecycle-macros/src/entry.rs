@@ -88,7 +88,7 @@ impl Options {
         args::read(input, &OPTIONS, |key, input| {
             match key.to_string().as_str() {
                 "flavor" => {
-                    options.flavor = Flavor::read(&args::value(key, input, "\"multi_thread\"")?)?
+                    options.flavor = Flavor::read(&args::value(key, input, "\"multi_thread\"")?)?;
                 }
                 "worker_threads" => options.worker_threads = Some(worker_threads(key, input)?),
                 "start_paused" => options.start_paused = Some(args::value(key, input, "true")?),

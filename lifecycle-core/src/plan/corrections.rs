@@ -38,7 +38,7 @@ impl Plan {
     #[must_use]
     pub fn order<H: Hook>(self, order: i32) -> Self {
         self.changed(|plan| {
-            plan.with_entry(HookId::of::<H>(), |entry| entry.spec.order = Some(order))
+            plan.with_entry(HookId::of::<H>(), |entry| entry.spec.order = Some(order));
         })
     }
 

@@ -90,7 +90,7 @@ impl fmt::Display for PlanDiff {
         let [old, new] = self.worst_case;
         match new.checked_sub(old) {
             Some(Duration::ZERO) => {
-                write!(f, "the plan changed; worst case {}, as before", display(new))?
+                write!(f, "the plan changed; worst case {}, as before", display(new))?;
             }
             Some(more) => {
                 let [old, new, more] = [old, new, more].map(display);

@@ -159,9 +159,9 @@ impl Graph {
             let (mut found, mut next) = (Vec::new(), before[node as usize].clone());
             while let Some(node) = next.pop() {
                 if node < self.hooks {
-                    found.push(node)
+                    found.push(node);
                 } else {
-                    next.extend(&before[node as usize])
+                    next.extend(&before[node as usize]);
                 }
             }
             found.sort_unstable();
