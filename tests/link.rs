@@ -1,5 +1,5 @@
-//! Hooks register at link time: what a built program sees of its own hooks and those of its
-//! dependencies.
+//! Hooks and extensions register at link time: what a built program sees of its own hooks, of those
+//! of its dependencies, and of what draws and reads for it.
 
 use std::{
     env, fs,
@@ -23,6 +23,22 @@ fn hooks_of_dependencies_are_there_in_release() {
 #[test]
 fn hooks_of_dependencies_are_there_with_fat_lto() {
     assert_eq!(hooks("fat"), EXPECTED);
+}
+
+/// The crates of the features `manifest` and `pictures` are named by the facade alone.
+#[test]
+fn extensions_are_there_in_dev() {
+    extensions_answer("dev");
+}
+
+#[test]
+fn extensions_are_there_in_release() {
+    extensions_answer("release");
+}
+
+#[test]
+fn extensions_are_there_with_fat_lto() {
+    extensions_answer("fat");
 }
 
 #[test]
@@ -67,11 +83,40 @@ fn two_versions_of_the_core_are_refused() {
 
 /// The names that the program printed, sorted.
 fn hooks(profile: &str) -> Vec<String> {
-    let printed =
-        succeed(cargo(&fixture(), &["run", "--quiet", "--package", "app", "--profile", profile]));
+    let printed = run(profile, &[]);
     let mut names: Vec<_> = printed.lines().map(str::to_owned).collect();
     names.sort_unstable();
     names
+}
+
+/// Each is asked for what it alone can answer.
+#[track_caller]
+fn extensions_answer(profile: &str) {
+    let plan = run(profile, &[("LIFECYCLE_PLAN", "svg")]);
+    assert!(plan.starts_with("<svg ") && plan.contains("billing::close"), "{plan}");
+
+    let folder = target().join(format!("extensions-{profile}"));
+    fs::create_dir_all(&folder).unwrap();
+    for (extension, start) in [("svg", "<svg "), ("html", "<!DOCTYPE html>")] {
+        let path = folder.join(format!("report.{extension}"));
+        let _ = fs::remove_file(&path);
+        run(profile, &[("LIFECYCLE_REPORT", path.to_str().unwrap())]);
+        let report = fs::read_to_string(&path).unwrap();
+        assert!(report.starts_with(start) && report.contains("billing::close"), "{report}");
+    }
+
+    let manifest = folder.join("compose.yaml");
+    fs::write(&manifest, "services: { app: { stop_grace_period: 77s } }\n").unwrap();
+    let manifest = manifest.to_str().unwrap();
+    let fits = run(profile, &[("LIFECYCLE_PLAN", "check"), ("LIFECYCLE_MANIFEST", manifest)]);
+    assert!(fits.contains("the service takes 10s (the default on a container) of 1m17s"), "{fits}");
+}
+
+/// What the program printed, under these variables.
+fn run(profile: &str, variables: &[(&str, &str)]) -> String {
+    let args = ["run", "--quiet", "--package", "app", "--profile", profile];
+    let mut command = command(&fixture(), &args);
+    succeed(command.envs(variables.iter().copied()).output().expect("cargo runs"))
 }
 
 fn fixture() -> PathBuf {
@@ -84,13 +129,17 @@ fn target() -> PathBuf {
 }
 
 fn cargo(directory: &Path, args: &[&str]) -> Output {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    command(directory, args).output().expect("cargo runs")
+}
+
+fn command(directory: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
         .args(args)
         .current_dir(directory)
         .env("CARGO_TARGET_DIR", target())
-        .env_remove("RUSTFLAGS")
-        .output()
-        .expect("cargo runs")
+        .env_remove("RUSTFLAGS");
+    command
 }
 
 fn succeed(output: Output) -> String {

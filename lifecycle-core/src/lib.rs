@@ -9,12 +9,9 @@ mod budget;
 mod config;
 mod declare;
 mod event;
+pub mod ext;
 mod machine;
-#[cfg(feature = "manifest")]
-mod manifest;
 mod os;
-#[cfg(feature = "pictures")]
-mod picture;
 mod plan;
 mod report;
 mod resource;
@@ -25,7 +22,7 @@ mod text;
 mod values;
 
 #[cfg(feature = "manifest")]
-pub use crate::manifest::Manifest;
+pub use crate::budget::Manifest;
 pub use crate::{
     admission::{Admission, FromRefused, Guard, Refused, Scoped, spawn, spawn_blocking},
     api::{

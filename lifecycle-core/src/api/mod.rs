@@ -1,7 +1,11 @@
 //! What a user calls, from anywhere. Each function finds the lifecycle that it belongs to and delegates.
 
 mod expect;
+#[cfg(feature = "manifest")]
+mod manifest;
 mod milestone;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod provide;
 mod readiness;
 mod registration;

@@ -79,7 +79,6 @@ impl Constraints {
     }
 
     /// With what a manifest grants, instead of the grace period.
-    #[cfg(feature = "manifest")]
     pub(crate) fn with_limit(mut self, limit: PlatformLimit) -> Self {
         let (grace, source) = limit.constraints();
         self.margin.value = grace.map(margin).unwrap_or_default();

@@ -4,11 +4,9 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use thiserror::Error;
 
-#[cfg(feature = "manifest")]
-use crate::manifest::ManifestError;
 use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::display};
 
-use super::{Constraints, PlatformLimit};
+use super::{Constraints, ManifestError, PlatformLimit};
 
 impl Plan {
     /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
@@ -85,14 +83,12 @@ pub struct FitError {
 enum Why {
     #[error("whether the plan fits cannot be said: {0}")]
     Invalid(#[source] PlanError),
-    #[cfg(feature = "manifest")]
     #[error("{0}")]
     Manifest(#[source] ManifestError),
     #[error(fmt = Account::fmt_short)]
     Short(Box<Account>),
 }
 
-#[cfg(feature = "manifest")]
 impl From<ManifestError> for FitError {
     fn from(error: ManifestError) -> Self {
         Self { why: Why::Manifest(error) }
@@ -106,7 +102,6 @@ impl FitError {
     pub fn missing(&self) -> Option<Duration> {
         match &self.why {
             Why::Invalid(_) => None,
-            #[cfg(feature = "manifest")]
             Why::Manifest(_) => None,
             Why::Short(account) => Some(account.missing()),
         }

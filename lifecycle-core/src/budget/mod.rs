@@ -1,19 +1,22 @@
 //! How the grace period is divided: pure arithmetic.
 
 mod constraints;
+mod deployment;
 mod fits;
+mod manifest;
 mod platform_limit;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub(crate) use self::platform_limit::PlatformLimit;
-#[cfg(feature = "manifest")]
-pub(crate) use self::platform_limit::Setting;
+use self::platform_limit::PlatformLimit;
 pub use self::{
     constraints::Constraints,
+    deployment::{Deployment, StopSignal, Variable},
     fits::{FitError, Fits},
+    manifest::{Manifest, ManifestError, ManifestReader, Overrides},
+    platform_limit::Setting,
 };
 
 /// What the drain counts for, when a plan is measured and nobody gave it a limit.

@@ -1,5 +1,4 @@
 //! What a deployment grants, and what the library takes there.
-#![cfg_attr(not(feature = "manifest"), expect(dead_code, reason = "read from manifests"))]
 
 use std::{fmt, time::Duration};
 
@@ -33,14 +32,29 @@ pub(crate) struct PlatformLimit {
 
 /// The number of the platform that grants.
 #[derive(Clone, Debug)]
-pub(crate) struct Setting {
+#[non_exhaustive]
+pub struct Setting {
     /// Where it stands, or belongs: `file:line`.
-    pub(crate) place: String,
-    pub(crate) name: &'static str,
-    /// How it is written, for whole seconds.
-    pub(crate) write: fn(Duration) -> String,
+    pub place: String,
+    /// What it is called there.
+    pub name: &'static str,
     /// Whether it is there, and not the platform's default.
-    pub(crate) written: bool,
+    pub is_written: bool,
+    /// How it is written, for whole seconds.
+    pub write: fn(Duration) -> String,
+}
+
+impl Setting {
+    /// The setting `name`, which stands at `place`; or, unless it `is_written`, belongs there.
+    #[must_use]
+    pub fn new(
+        place: impl Into<String>,
+        name: &'static str,
+        is_written: bool,
+        write: fn(Duration) -> String,
+    ) -> Self {
+        Self { place: place.into(), name, is_written, write }
+    }
 }
 
 impl PlatformLimit {
@@ -138,8 +152,8 @@ impl PlatformLimit {
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, name, written, .. } = self;
-        let absent = if *written { "" } else { " is not set: the default" };
+        let Self { place, name, is_written, .. } = self;
+        let absent = if *is_written { "" } else { " is not set: the default" };
         write!(f, "{place} {name}{absent}")
     }
 }

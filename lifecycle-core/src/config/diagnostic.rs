@@ -8,6 +8,14 @@ use super::{
 };
 use crate::values::duration;
 
+/// What is said where a manifest is to be read by a program that cannot.
+pub(crate) const NO_READER: &str =
+    "this program reads no manifests; build it with the feature `manifest` of `lifecycle-hooks`";
+
+/// What is said where a picture is asked for that this program cannot draw.
+pub(crate) const NO_PICTURES: &str =
+    "this program draws no pictures; build it with the feature `pictures` of `lifecycle-hooks`";
+
 /// One thing that is wrong, or only looks wrong: see [`is_error`](Self::is_error). `Display` is for a
 /// person; whoever has to know what it is about asks [`variable`](Self::variable).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -25,22 +33,15 @@ pub(crate) enum Diagnostic {
     /// The hook may be registered later.
     #[error("{variable}: no hook of that name is in the plan yet")]
     NoHook { variable: String },
-    #[error(
-        "{variable}={value}: this program draws no pictures; build it with the feature `pictures` of \
-         `lifecycle-hooks`"
-    )]
+    #[error("{variable}={value}: {NO_PICTURES}")]
     NoPictures { variable: &'static str, value: String },
-    #[error(
-        "{REPORT}={path}: the end of the path says how it is written: .txt, .json, .svg or .html"
-    )]
-    NoReportFormat { path: String },
-    #[error("{PLAN}={value}: `text`, `json`, `mermaid`, `dot`, `svg` or `check`")]
-    NoPlanAnswer { value: String },
+    #[error("{REPORT}={path}: the end of the path says how it is written: {}", formats(.linked))]
+    NoReportFormat { path: String, linked: Vec<&'static str> },
+    #[error("{PLAN}={value}: {}", answers(.linked))]
+    NoPlanAnswer { value: String, linked: Vec<&'static str> },
     #[error("{MANIFEST}= is empty; write the path of a manifest, or leave it out")]
     EmptyManifest,
-    #[error(
-        "{MANIFEST}={path}: this program was built without the feature `manifest` of lifecycle-hooks"
-    )]
+    #[error("{MANIFEST}={path}: {NO_READER}")]
     NoManifests { path: String },
     #[error("{MANIFEST}={path} says nothing without {PLAN}=check")]
     UselessManifest { path: String },
@@ -58,7 +59,6 @@ impl Diagnostic {
     }
 
     /// The variable of the environment that it is about; `None` where it is about the code.
-    #[cfg_attr(not(feature = "manifest"), expect(dead_code, reason = "manifests have places"))]
     pub(crate) fn variable(&self) -> Option<&str> {
         match self {
             Self::NoDuration { variable, .. }
@@ -82,4 +82,23 @@ impl Diagnostic {
 
 fn did_you_mean(near: Option<&str>) -> String {
     near.map(|known| format!("; did you mean {known}?")).unwrap_or_default()
+}
+
+fn formats(linked: &[&str]) -> String {
+    let linked = linked.iter().map(|name| format!(".{name}"));
+    choice(linked, &[".txt", ".json", ".svg", ".html"])
+}
+
+fn answers(linked: &[&str]) -> String {
+    let linked = linked.iter().map(|name| format!("`{name}`"));
+    choice(linked, &["`text`", "`json`", "`mermaid`", "`dot`", "`svg`", "`check`"])
+}
+
+/// `known`, and what is `linked` beside it, as a list of which one is meant.
+fn choice(linked: impl Iterator<Item = String>, known: &[&str]) -> String {
+    let linked: Vec<_> = linked.filter(|name| !known.contains(&name.as_str())).collect();
+    let mut names: Vec<_> =
+        linked.iter().map(String::as_str).chain(known.iter().copied()).collect();
+    let last = names.pop().unwrap_or_default();
+    format!("{} or {last}", names.join(", "))
 }

@@ -32,6 +32,17 @@ pub(crate) struct Environment {
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) in_container: bool,
     pub(crate) pid: u32,
+    pub(crate) linked: Linked,
+}
+
+/// What linked crates add to what this program can answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Linked {
+    /// What `LIFECYCLE_PLAN` may say.
+    pub(crate) plan_writers: Vec<&'static str>,
+    /// What the path of `LIFECYCLE_REPORT` may end in.
+    pub(crate) report_writers: Vec<&'static str>,
+    pub(crate) reads_manifests: bool,
 }
 
 /// What `LIFECYCLE_PLAN` asks for.
@@ -41,8 +52,8 @@ pub(crate) enum PlanAnswer {
     Json,
     Mermaid,
     Dot,
-    #[cfg(feature = "pictures")]
-    Svg,
+    /// One that a linked crate gives.
+    Linked(&'static str),
     Check,
 }
 
@@ -58,10 +69,8 @@ pub(crate) struct ReportFile {
 pub(crate) enum ReportFormat {
     Text,
     Json,
-    #[cfg(feature = "pictures")]
-    Svg,
-    #[cfg(feature = "pictures")]
-    Html,
+    /// One that a linked crate writes.
+    Linked(&'static str),
 }
 
 /// What the variables say; `None` where one is not set, or makes no sense.
@@ -78,19 +87,18 @@ pub(super) struct Variables {
     pub(super) report: Option<ReportFile>,
     pub(super) plan_answer: Option<PlanAnswer>,
     /// Where `check` is asked for.
-    #[cfg(feature = "manifest")]
     pub(super) manifest: Option<String>,
 }
 
 impl Environment {
-    /// That of this process.
-    pub(crate) fn of_process() -> Self {
+    /// That of this process, whose program has these crates linked in.
+    pub(crate) fn of_process(linked: Linked) -> Self {
         let variables = std::env::vars_os()
             .map(|(name, value)| {
                 (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
             })
             .collect();
-        Self { variables, in_container: crate::os::in_container(), pid: std::process::id() }
+        Self { variables, in_container: crate::os::in_container(), pid: std::process::id(), linked }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -119,7 +127,6 @@ impl Environment {
             hook_timeouts: self.hook_timeouts(diagnostics),
             report: self.report(diagnostics),
             plan_answer: self.plan_answer(diagnostics),
-            #[cfg(feature = "manifest")]
             manifest: self.manifest().map(str::to_owned),
         };
         diagnostics.extend(self.useless_manifest());
@@ -146,42 +153,46 @@ impl Environment {
 
     fn report(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<ReportFile> {
         let path = self.get(REPORT)?;
-        let format = match path.rsplit_once('.').map(|(_, end)| end) {
-            Some("txt") => ReportFormat::Text,
-            Some("json") => ReportFormat::Json,
-            #[cfg(feature = "pictures")]
-            Some("svg") => ReportFormat::Svg,
-            #[cfg(feature = "pictures")]
-            Some("html") => ReportFormat::Html,
-            end => {
-                diagnostics.push(match end {
-                    Some("svg" | "html") => {
-                        Diagnostic::NoPictures { variable: REPORT, value: path.to_owned() }
-                    }
-                    _ => Diagnostic::NoReportFormat { path: path.to_owned() },
-                });
-                return None;
+        let linked = &self.linked.report_writers;
+        let end = path.rsplit_once('.').map(|(_, end)| end);
+        let format = match end {
+            Some("txt") => Some(ReportFormat::Text),
+            Some("json") => Some(ReportFormat::Json),
+            _ => {
+                linked.iter().find(|known| Some(**known) == end).copied().map(ReportFormat::Linked)
             }
         };
-        Some(ReportFile { path: path.to_owned(), format })
+        let path = path.to_owned();
+        match (format, end) {
+            (Some(format), _) => return Some(ReportFile { path, format }),
+            (None, Some("svg" | "html")) => {
+                diagnostics.push(Diagnostic::NoPictures { variable: REPORT, value: path });
+            }
+            (None, _) => {
+                diagnostics.push(Diagnostic::NoReportFormat { path, linked: linked.clone() });
+            }
+        }
+        None
     }
 
     fn plan_answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<PlanAnswer> {
+        let linked = &self.linked.plan_writers;
         match self.get(PLAN)? {
             "text" => Some(PlanAnswer::Text),
             "json" => Some(PlanAnswer::Json),
             "mermaid" => Some(PlanAnswer::Mermaid),
             "dot" => Some(PlanAnswer::Dot),
-            #[cfg(feature = "pictures")]
-            "svg" => Some(PlanAnswer::Svg),
             "check" => Some(PlanAnswer::Check),
             other => {
-                let value = other.to_owned();
-                diagnostics.push(match other {
-                    "svg" => Diagnostic::NoPictures { variable: PLAN, value },
-                    _ => Diagnostic::NoPlanAnswer { value },
-                });
-                None
+                let known = linked.iter().find(|known| **known == other);
+                if known.is_none() {
+                    let value = other.to_owned();
+                    diagnostics.push(match other {
+                        "svg" => Diagnostic::NoPictures { variable: PLAN, value },
+                        _ => Diagnostic::NoPlanAnswer { value, linked: linked.clone() },
+                    });
+                }
+                known.copied().map(PlanAnswer::Linked)
             }
         }
     }
@@ -190,14 +201,14 @@ impl Environment {
         self.get(MANIFEST).filter(|_| self.get(PLAN) == Some("check"))
     }
 
-    /// What a mistake is answered with depends on features only where the answer needs them.
+    /// What a mistake is answered with depends on what is linked only where the answer needs it.
     fn useless_manifest(&self) -> Option<Diagnostic> {
         let path = self.get(MANIFEST)?.to_owned();
         if self.manifest().is_none() {
             Some(Diagnostic::UselessManifest { path })
         } else if path.is_empty() {
             Some(Diagnostic::EmptyManifest)
-        } else if cfg!(not(feature = "manifest")) {
+        } else if !self.linked.reads_manifests {
             Some(Diagnostic::NoManifests { path })
         } else {
             None

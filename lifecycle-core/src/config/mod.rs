@@ -8,14 +8,14 @@ mod settings;
 
 use std::time::Duration;
 
+#[cfg(feature = "pictures")]
+pub(crate) use self::diagnostic::NO_PICTURES;
 pub use self::platform::Platform;
-#[cfg(feature = "manifest")]
-pub(crate) use self::settings::Source;
 pub(crate) use self::{
-    diagnostic::Diagnostic,
-    environment::{Environment, PlanAnswer, ReportFile, ReportFormat},
+    diagnostic::{Diagnostic, NO_READER},
+    environment::{Environment, Linked, PlanAnswer, ReportFile, ReportFormat},
     hook_timeouts::HookTimeouts,
-    settings::Settings,
+    settings::{Settings, Source},
 };
 use crate::{Plan, Signal};
 

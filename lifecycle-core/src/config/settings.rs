@@ -25,7 +25,6 @@ pub(crate) struct Settings {
     pub(crate) report: Option<ReportFile>,
     pub(crate) plan_answer: Option<PlanAnswer>,
     /// `LIFECYCLE_MANIFEST`, where `check` is asked for.
-    #[cfg(feature = "manifest")]
     pub(crate) manifest: Option<String>,
 }
 
@@ -86,7 +85,6 @@ impl Settings {
             escalate_on_term: config.escalate_on_term,
             report: variables.report,
             plan_answer: variables.plan_answer,
-            #[cfg(feature = "manifest")]
             manifest: variables.manifest,
         };
         if settings.grace.value == Some(Duration::ZERO) {
@@ -180,7 +178,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Environment { variables, in_container: false, pid: 7 }
+        Environment { variables, in_container: false, pid: 7, ..Environment::default() }
     }
 
     fn errors(diagnostics: &[Diagnostic]) -> Vec<String> {
@@ -236,21 +234,39 @@ mod tests {
             ("LIFECYCLE_REPORT", "a.svg"),
             ("LIFECYCLE_REPORT", "a.html"),
         ] {
-            let (_, diagnostics) =
-                Settings::resolve(&Config::new(), &environment(&[(name, value)]));
-            let errors = errors(&diagnostics);
-            if cfg!(feature = "pictures") {
-                assert_eq!(errors, [""; 0]);
-            } else {
-                assert_eq!(
-                    errors,
-                    [format!(
-                        "{name}={value}: this program draws no pictures; build it with the feature \
-                         `pictures` of `lifecycle-hooks`"
-                    )]
-                );
-            }
+            let mut environment = environment(&[(name, value)]);
+            let found = |environment: &Environment| {
+                errors(&Settings::resolve(&Config::new(), environment).1)
+            };
+            assert_eq!(
+                found(&environment),
+                [format!(
+                    "{name}={value}: this program draws no pictures; build it with the feature \
+                     `pictures` of `lifecycle-hooks`"
+                )]
+            );
+            environment.linked.plan_writers = vec!["svg"];
+            environment.linked.report_writers = vec!["svg", "html"];
+            assert_eq!(found(&environment), [""; 0]);
         }
+    }
+
+    #[test]
+    fn what_is_linked_stands_among_what_may_be_asked_for() {
+        let mut environment =
+            environment(&[("LIFECYCLE_PLAN", "picture"), ("LIFECYCLE_REPORT", "report")]);
+        environment.linked.plan_writers = vec!["svg", "d2"];
+        environment.linked.report_writers = vec!["html", "csv"];
+        let (settings, diagnostics) = Settings::resolve(&Config::new(), &environment);
+        assert_eq!((settings.plan_answer, settings.report), (None, None));
+        assert_eq!(
+            errors(&diagnostics),
+            [
+                "LIFECYCLE_REPORT=report: the end of the path says how it is written: .csv, .txt, \
+                 .json, .svg or .html",
+                "LIFECYCLE_PLAN=picture: `d2`, `text`, `json`, `mermaid`, `dot`, `svg` or `check`",
+            ]
+        );
     }
 
     #[test]
@@ -264,24 +280,21 @@ mod tests {
 
     #[test]
     fn a_manifest_is_for_checking() {
-        let found = |answer| {
+        let found = |answer, reads_manifests| {
             let manifest = ("LIFECYCLE_MANIFEST", "k8s.yaml");
-            let environment = environment(&[manifest, ("LIFECYCLE_PLAN", answer)]);
+            let mut environment = environment(&[manifest, ("LIFECYCLE_PLAN", answer)]);
+            environment.linked.reads_manifests = reads_manifests;
             let (_, diagnostics) = Settings::resolve(&Config::new(), &environment);
             [errors(&diagnostics), warnings(&diagnostics)]
         };
         let useless = "LIFECYCLE_MANIFEST=k8s.yaml says nothing without LIFECYCLE_PLAN=check";
-        assert_eq!(found("text"), [vec![], vec![useless.to_owned()]]);
-        let refused = if cfg!(feature = "manifest") {
-            vec![]
-        } else {
-            vec![
-                "LIFECYCLE_MANIFEST=k8s.yaml: this program was built without the feature `manifest` of \
-                 lifecycle-hooks"
-                    .to_owned(),
-            ]
-        };
-        assert_eq!(found("check"), [refused, vec![]]);
+        for reads in [false, true] {
+            assert_eq!(found("text", reads), [vec![], vec![useless.to_owned()]]);
+        }
+        assert_eq!(found("check", true), [vec![""; 0], vec![]]);
+        let refused = "LIFECYCLE_MANIFEST=k8s.yaml: this program reads no manifests; build it with \
+                       the feature `manifest` of `lifecycle-hooks`";
+        assert_eq!(found("check", false), [vec![refused.to_owned()], vec![]]);
         let empty = [("LIFECYCLE_MANIFEST", ""), ("LIFECYCLE_PLAN", "check")];
         let (_, diagnostics) = Settings::resolve(&Config::new(), &environment(&empty));
         assert_eq!(

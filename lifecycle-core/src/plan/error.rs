@@ -29,7 +29,8 @@ impl PlanError {
     }
 
     /// A line for where there is no room for the problems.
-    pub(super) fn in_short(&self) -> String {
+    #[must_use]
+    pub fn in_short(&self) -> String {
         match self.problems.len() {
             1 => "invalid: it contradicts itself, and LIFECYCLE_PLAN=check says how".to_owned(),
             count => {

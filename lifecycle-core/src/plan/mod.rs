@@ -32,11 +32,11 @@ use crate::{
 use self::{resolve::Resolved, spec::Promise};
 
 pub use self::diff::PlanDiff;
-#[cfg(feature = "pictures")]
 pub(crate) use self::names::last_names;
 pub use self::{
     corrections::HookSet,
     error::{PlanError, PlanProblem},
+    export::{HookView, PlanView, PlanWriter},
     planned::PlannedHook,
 };
 pub(crate) use self::{graph::Graph, spec::HookSpec};

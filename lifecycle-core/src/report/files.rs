@@ -48,10 +48,8 @@ fn render(format: ReportFormat, report: &Report) -> String {
     match format {
         ReportFormat::Text => report.to_string(),
         ReportFormat::Json => report.to_json() + "\n",
-        #[cfg(feature = "pictures")]
-        ReportFormat::Svg => report.to_svg(),
-        #[cfg(feature = "pictures")]
-        ReportFormat::Html => report.to_html(),
+        // The settings know only formats that are linked.
+        ReportFormat::Linked(extension) => report.written_as(extension).unwrap_or_default(),
     }
 }
 

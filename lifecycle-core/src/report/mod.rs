@@ -2,13 +2,12 @@
 
 pub(crate) mod files;
 mod json;
-#[cfg(feature = "pictures")]
-mod picture;
 pub(crate) mod problem;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod writer;
 
 use std::{
     process::{ExitCode, Termination},
@@ -18,9 +17,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::problem::Problem;
-#[cfg(feature = "pictures")]
-pub(crate) use self::timeline::short;
+pub use self::writer::ReportWriter;
+pub(crate) use self::{problem::Problem, timeline::short};
 use crate::{
     Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::HookId, os,
     text::json::moment, values::SignalAction,
@@ -362,8 +360,10 @@ impl DrainReport {
         self.main_did_not_return
     }
 
-    /// What is said of a main that was told and did not return. It is named, and not unclean.
-    pub(crate) fn main_line(&self) -> Option<String> {
+    /// What is to be said of a main that was told and did not return, in a sentence. It is named, and not
+    /// unclean.
+    #[must_use]
+    pub fn main_line(&self) -> Option<String> {
         self.main_did_not_return.then(|| {
             let took = self.took;
             if self.drain_skipped {

@@ -1,9 +1,6 @@
 //! The report in at most as many bytes as Kubernetes takes for a termination message.
 
-use super::{
-    DrainReport, HookReport, Report,
-    timeline::{short, site_line},
-};
+use super::{DrainReport, HookReport, Report, timeline::short};
 use crate::{Reason, text::terminal::plain};
 
 /// What the kubelet reads of a termination message.
@@ -53,7 +50,7 @@ impl Report {
             lines.extend(marks.zip(problem.lines()).map(|(mark, line)| format!("{mark}{line}")));
         }
         lines.push(drain_line(drain));
-        lines.extend(drain.sites().iter().map(|site| format!("  {}", site_line(site))));
+        lines.extend(drain.sites().iter().map(|site| format!("  {site}")));
         let step = |hook: &&HookReport| {
             let started = hook.started().unwrap_or_default();
             format!("{} @{} +{}", hook.name(), short(started), short(hook.took()))

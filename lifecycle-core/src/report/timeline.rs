@@ -75,7 +75,7 @@ impl fmt::Display for Report {
         legend(f, inner, chain.len() > 1)?;
         heard(f, inner)?;
         for site in &drain.sites {
-            wrapped(f, "  ", &site_line(site))?;
+            wrapped(f, "  ", &site.to_string())?;
         }
         for problem in drain.main_line().iter().chain(self.problems()) {
             wrapped(f, "! ", problem)?;
@@ -151,23 +151,26 @@ fn heard(f: &mut fmt::Formatter<'_>, inner: &Inner) -> fmt::Result {
     Ok(())
 }
 
-/// What became of the calls of a site.
-pub(super) fn site_line(site: &SiteReport) -> String {
-    let mut said = vec![format!("{} in flight", site.at_start())];
-    let mut say = |count: usize, what: &str| {
-        if count > 0 {
-            said.push(format!("{count} {what}"));
+/// What became of the calls of the site, in a line.
+impl fmt::Display for SiteReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} in flight", self.name(), self.at_start())?;
+        for (count, what) in [
+            (self.finished(), "finished"),
+            (self.refused(), "refused"),
+            (self.cancelled(), "cancelled"),
+            (self.abandoned(), "abandoned"),
+            (self.finished_late(), "finished late"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
         }
-    };
-    say(site.finished(), "finished");
-    say(site.refused(), "refused");
-    say(site.cancelled(), "cancelled");
-    say(site.abandoned(), "abandoned");
-    say(site.finished_late(), "finished late");
-    if let Some(age) = site.oldest_abandoned() {
-        said.push(format!("the oldest {}", short(age)));
+        match self.oldest_abandoned() {
+            Some(age) => write!(f, ", the oldest {}", short(age)),
+            None => Ok(()),
+        }
     }
-    format!("{}: {}", site.name(), said.join(", "))
 }
 
 const fn drain_sign(drain: &DrainReport) -> char {

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use super::{
     finish::end_process,
     lifecycle::Lifecycle,
+    linked::linked,
     run::{MainResult, Prepared, run_under},
 };
 use crate::{Config, config::Environment, os};
@@ -25,7 +26,7 @@ use crate::{Config, config::Environment, os};
 ///
 /// When the system grants no thread or no socket.
 pub fn install() {
-    let prepared = Prepared::new(&Config::new(), &Environment::of_process());
+    let prepared = Prepared::new(&Config::new(), &Environment::of_process(linked()));
     if prepared.settings.plan_answer.is_some() {
         end_if_answered(&prepared);
     }
@@ -41,7 +42,7 @@ impl Config {
     ///
     /// When the system grants no thread or no socket.
     pub fn install(&self) {
-        let prepared = Prepared::new(self, &Environment::of_process());
+        let prepared = Prepared::new(self, &Environment::of_process(linked()));
         end_if_answered(&prepared);
         hear(&prepared);
     }
@@ -69,7 +70,7 @@ where
     F: FnOnce() -> M,
     M: Future<Output: MainResult>,
 {
-    let prepared = Prepared::new(&config, &Environment::of_process());
+    let prepared = Prepared::new(&config, &Environment::of_process(linked()));
     if let Some(report) = prepared.answer_of_process() {
         return MainExit(report.exit_code());
     }

@@ -17,7 +17,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use super::{
-    clock::Clock, driver::Driver, finish::Publication, harness::Harness, log::Log,
+    clock::Clock, driver::Driver, finish::Publication, harness::Harness, linked::linked, log::Log,
     readiness::Readiness, registry::Registry, run::StartLine, watchdog::Watchdog,
 };
 use crate::machine::{Effect, Input, Machine, Moment};
@@ -320,7 +320,7 @@ impl Lifecycle {
 
 /// A test has none.
 fn environment_of(harness: Option<&Harness>) -> Environment {
-    harness.map_or_else(Environment::of_process, |_| Environment::default())
+    harness.map_or_else(|| Environment::of_process(linked()), |_| Environment::default())
 }
 
 /// What the gate tells the lifecycle.

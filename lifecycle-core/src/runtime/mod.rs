@@ -13,14 +13,17 @@ mod finish;
 pub(crate) mod harness;
 pub(crate) mod launch;
 pub(crate) mod lifecycle;
+mod linked;
 mod log;
 pub(crate) mod readiness;
 pub(crate) mod registry;
 mod run;
 pub(crate) mod watchdog;
 
-pub(crate) use self::{clock::Clock, lifecycle::Lifecycle, run::run_under};
+#[cfg(feature = "testing")]
+pub(crate) use self::{clock::Clock, run::run_under};
 pub use self::{
     entry::{MainExit, install, main},
     run::{MainResult, run},
 };
+pub(crate) use self::{lifecycle::Lifecycle, linked::linked};

@@ -11,13 +11,11 @@ use std::{
 use tracing::{info, warn};
 
 use super::{launch::panic_text, lifecycle::Lifecycle, log::Log};
-#[cfg(feature = "manifest")]
-use crate::Manifest;
 use crate::machine::{Input, MainEnd};
 use crate::{
     Config, FitError, Fits, Plan, Report, State,
     admission::context,
-    budget::Constraints,
+    budget::{Constraints, Manifest},
     config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
     declare::hook::Returns,
     os,
@@ -127,7 +125,6 @@ pub(crate) struct Prepared {
     invalid_plan: Option<PlanError>,
     hook_timeouts: HookTimeouts,
     /// What the plan is to be held against, and the environment that this process has.
-    #[cfg(feature = "manifest")]
     manifest: Option<(Manifest, Environment)>,
 }
 
@@ -138,10 +135,8 @@ impl Prepared {
         let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
         diagnostics.extend(hook_timeouts.apply(&mut plan));
-        #[cfg(feature = "manifest")]
         let manifest = settings.manifest.as_deref();
         Self {
-            #[cfg(feature = "manifest")]
             manifest: manifest
                 .map(|path| (Manifest::from(path).config(config), environment.clone())),
             settings,
@@ -153,9 +148,8 @@ impl Prepared {
     }
 
     fn fits(&self) -> Result<Fits, FitError> {
-        #[cfg(feature = "manifest")]
         if let Some((manifest, environment)) = &self.manifest {
-            return manifest.holds(&self.plan, environment);
+            return manifest.hold(&self.plan, environment);
         }
         self.plan.fits(Constraints::from(&self.settings))
     }
@@ -173,8 +167,8 @@ impl Prepared {
             PlanAnswer::Json => print(&self.plan.to_json()),
             PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
             PlanAnswer::Dot => print(&self.plan.to_dot()),
-            #[cfg(feature = "pictures")]
-            PlanAnswer::Svg => print(&self.plan.to_svg()),
+            // The settings know only names that are linked.
+            PlanAnswer::Linked(name) => print(&self.plan.written_by(name).unwrap_or_default()),
             PlanAnswer::Check => match self.fits() {
                 Ok(fits) => print(&fits),
                 Err(error) => return Some(invalid(vec![error.into()])),

@@ -21,6 +21,8 @@ mod explore;
 mod golden;
 mod invariants;
 mod rng;
+#[doc(hidden)]
+pub mod samples;
 
 use std::{
     future::poll_fn,

@@ -47,8 +47,9 @@ impl Outcome {
         matches!(self, Self::Completed)
     }
 
-    /// Its kind in a word or two.
-    pub(crate) const fn word(&self) -> &'static str {
+    /// Its kind in a word or two, such as `timed out`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Completed => "completed",
             Self::Late => "late",
@@ -71,7 +72,8 @@ impl Outcome {
     }
 
     /// A sign for people that needs no colour.
-    pub(crate) const fn sign(&self) -> char {
+    #[must_use]
+    pub const fn sign(&self) -> char {
         match self {
             Self::Completed => '+',
             Self::Late => '~',

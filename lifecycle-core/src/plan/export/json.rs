@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::view::View;
+use super::view::PlanView;
 use crate::{
     Plan, PlanError,
     text::json::{Format, JsonError, seconds},
@@ -62,8 +62,8 @@ impl Document {
     }
 }
 
-impl From<&View<'_>> for Document {
-    fn from(view: &View<'_>) -> Self {
+impl From<&PlanView<'_>> for Document {
+    fn from(view: &PlanView<'_>) -> Self {
         let name = |&at: &usize| view.hooks[at].name().to_owned();
         let owned = |name: &str| name.to_owned();
         let hooks = view.hooks.iter().map(|hook| DocumentHook {

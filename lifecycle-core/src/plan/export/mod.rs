@@ -3,7 +3,11 @@
 mod dot;
 pub(crate) mod json;
 mod mermaid;
-#[cfg(feature = "pictures")]
-mod svg;
 pub(crate) mod table;
 mod view;
+mod writer;
+
+pub use self::{
+    view::{HookView, PlanView},
+    writer::PlanWriter,
+};

@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Display},
 };
 
-use super::view::View;
+use super::view::PlanView;
 use crate::{
     Plan,
     plan::{PlannedHook, names::last_names},
@@ -39,7 +39,7 @@ impl Display for Plan {
     }
 }
 
-fn table(view: &View<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn table(view: &PlanView<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let widest = |of: &dyn Fn(&PlannedHook) -> usize| {
         view.hooks.iter().map(|hook| of(hook)).max().unwrap_or_default()
     };
@@ -78,7 +78,11 @@ fn table(view: &View<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) ->
     Ok(())
 }
 
-fn bottom_line(view: &View<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn bottom_line(
+    view: &PlanView<'_>,
+    names: &[Cow<'_, str>],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let steps = view.critical_path.iter().map(|&at| {
         let (name, times) = (&names[at], times(&view.hooks[at]));
         format!("{name} {times}")
@@ -86,7 +90,7 @@ fn bottom_line(view: &View<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'
     words(&format!("\nworst case {}: ", display(view.worst_case)), 2, " ->", steps, f)
 }
 
-fn short_names<'p>(view: &View<'p>) -> Vec<Cow<'p, str>> {
+fn short_names<'p>(view: &PlanView<'p>) -> Vec<Cow<'p, str>> {
     let names: Vec<&str> = view.hooks.iter().map(|hook| hook.hook.name()).collect();
     last_names(&names).into_iter().map(|name| tail(name, NAME_IN_TEXT)).collect()
 }

@@ -7,28 +7,32 @@ use crate::{
     plan::{PlanError, PlannedHook},
 };
 
-/// What table, JSON, Mermaid, dot and pictures show, found once for all of them. It names only what is
-/// public, so that `ext` can hand it to a crate that draws.
+/// What table, JSON, Mermaid, dot and pictures show of a plan, found once for all of them. Of an invalid
+/// plan it has what does not contradict.
 #[derive(Clone, Debug)]
-pub(crate) struct View<'p> {
+#[non_exhaustive]
+pub struct PlanView<'p> {
     /// In the plan's order.
-    pub(crate) hooks: Vec<HookView<'p>>,
+    pub hooks: Vec<HookView<'p>>,
     /// The hooks that make the worst case, by their places among `hooks`, in the order in which they run.
-    pub(crate) critical_path: Vec<usize>,
-    pub(crate) worst_case: Duration,
+    pub critical_path: Vec<usize>,
+    /// How long the hooks take when each takes all of its timeout.
+    pub worst_case: Duration,
     /// Why the plan is invalid, where it is.
-    pub(crate) error: Option<PlanError>,
+    pub error: Option<PlanError>,
 }
 
-/// A hook of the plan, and how it stands to the others.
+/// A hook of the plan, and how it stands to the others. It derefs to the hook.
 #[derive(Clone, Debug)]
-pub(crate) struct HookView<'p> {
-    pub(crate) hook: &'p PlannedHook,
+#[non_exhaustive]
+pub struct HookView<'p> {
+    /// The hook itself.
+    pub hook: &'p PlannedHook,
     /// The hooks that it waits for but for barriers, by their places, without those that others of them
     /// wait for.
-    pub(crate) waits_for: Vec<usize>,
+    pub waits_for: Vec<usize>,
     /// Whether it is of the critical path.
-    pub(crate) is_critical: bool,
+    pub is_critical: bool,
     /// Whether the hook before it on the critical path is one that it waits for: its place.
     critical_wait: Option<usize>,
 }
@@ -42,7 +46,7 @@ pub(crate) struct OrderView<'v, 'p> {
 }
 
 impl Plan {
-    pub(crate) fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> PlanView<'_> {
         let place = |place: u32| place as usize;
         let critical_path: Vec<usize> =
             self.graph().critical_path().into_iter().map(place).collect();
@@ -59,11 +63,17 @@ impl Plan {
             hooks[pair[1]].critical_wait = Some(pair[0]);
         }
         let (worst_case, error) = (self.worst_case(), self.check().err());
-        View { hooks, critical_path, worst_case, error }
+        PlanView { hooks, critical_path, worst_case, error }
     }
 }
 
-impl<'p> View<'p> {
+impl<'p> PlanView<'p> {
+    /// Of `plan`.
+    #[must_use]
+    pub fn of(plan: &'p Plan) -> Self {
+        plan.view()
+    }
+
     /// The hooks by their orders, least first: between two stands a barrier.
     pub(crate) fn orders(&self) -> impl Iterator<Item = OrderView<'_, 'p>> {
         let mut first = 0;

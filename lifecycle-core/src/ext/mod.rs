@@ -1,0 +1,49 @@
+//! Doors for crates that add to the library. An extension uses these and the rest of the public interface.
+//!
+//! What is here changes as seldom as what an application uses, and is as public.
+//!
+//! A program is answered by what is linked into it. An extension registers what it adds with
+//! [`register!`], once, at the top of a module; whoever uses the extension names its crate
+//! (`use lifecycle_pictures as _;`), as a crate that nobody names is left out by the compiler.
+//!
+//! - `LIFECYCLE_PLAN=<name>` is answered by a [`PlanWriter`]. A [`PlanView`] is what there is to write.
+//! - `LIFECYCLE_REPORT=path.<extension>` is written by a [`ReportWriter`].
+//! - `Plan::fits_manifest` and `LIFECYCLE_MANIFEST` have their file read by a [`ManifestReader`], which
+//!   makes a [`Deployment`] of it.
+//! - The functions of [`text`] are how the library writes for people.
+
+mod deployment;
+pub mod text;
+
+pub use crate::{
+    budget::{
+        Deployment, Manifest, ManifestError, ManifestReader, Overrides, Setting, StopSignal,
+        Variable,
+    },
+    plan::{HookView, PlanView, PlanWriter},
+    report::ReportWriter,
+};
+
+#[doc(inline)]
+pub use crate::__register as register;
+
+/// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter) or
+/// [`ManifestReader`](crate::ext::ManifestReader) to every program that this crate is linked into. It is
+/// an item, and what it is given is a constant expression.
+///
+/// ```
+/// use lifecycle_core::{Plan, ext};
+///
+/// ext::register!(ext::PlanWriter::new("names", names));
+///
+/// fn names(plan: &Plan) -> String {
+///     plan.hooks().iter().map(|hook| hook.name().to_owned() + "\n").collect()
+/// }
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __register {
+    ($added:expr) => {
+        $crate::__private::inventory::submit! { $added }
+    };
+}

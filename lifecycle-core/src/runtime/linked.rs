@@ -1,0 +1,12 @@
+//! What linked crates add to this program.
+
+use crate::{budget::ManifestReader, config::Linked, plan::PlanWriter, report::ReportWriter};
+
+/// All of it, as the settings want to know it.
+pub(crate) fn linked() -> Linked {
+    Linked {
+        plan_writers: PlanWriter::names(),
+        report_writers: ReportWriter::extensions(),
+        reads_manifests: ManifestReader::linked().is_some(),
+    }
+}

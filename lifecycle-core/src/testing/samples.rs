@@ -1,0 +1,62 @@
+//! Plans of hooks that nobody declared, for the tests of crates that read or draw plans.
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::{Plan, SourceLocation, declare::HookId, plan::HookSpec};
+
+/// A hook of such a plan.
+#[derive(Clone, Debug)]
+pub struct SampleHook {
+    /// Where it is said to stand: line `number` of `src/hooks.rs`. Other hooks name it by this.
+    pub number: u32,
+    /// Its name, as if a person had chosen it.
+    pub name: String,
+    /// Its order, where it is written.
+    pub order: Option<i32>,
+    /// Its timeout, where it declares one.
+    pub timeout: Option<Duration>,
+    /// How long its second step takes.
+    pub fallback_timeout: Duration,
+    /// The numbers of the hooks that it waits for.
+    pub after: Vec<u32>,
+}
+
+impl SampleHook {
+    /// Without timeout, order and edges.
+    #[must_use]
+    pub fn new(number: u32, name: impl Into<String>) -> Self {
+        Self {
+            number,
+            name: name.into(),
+            order: None,
+            timeout: None,
+            fallback_timeout: Duration::ZERO,
+            after: Vec::new(),
+        }
+    }
+}
+
+/// The plan of these hooks, unchecked.
+#[must_use]
+pub fn plan_of(hooks: impl IntoIterator<Item = SampleHook>) -> Plan {
+    Plan::build(hooks.into_iter().map(HookSpec::from).collect(), Vec::new(), Vec::new())
+}
+
+impl From<SampleHook> for HookSpec {
+    fn from(hook: SampleHook) -> Self {
+        let SampleHook { number, name, order, timeout, fallback_timeout, after } = hook;
+        let id = |number: u32| HookId::Registered(number.into());
+        Self {
+            id: id(number),
+            name: Cow::Owned(name),
+            name_written: true,
+            location: SourceLocation::new("src/hooks.rs", number),
+            order,
+            timeout,
+            fallback_timeout,
+            after: after.into_iter().map(id).collect(),
+            before: Vec::new(),
+            needs: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! YAML and JSON with the line of every value. JSON is read as the YAML that it is.
+
+use std::{collections::HashSet, fmt::Display};
+
+use lifecycle_core::ext::ManifestError;
+use saphyr::{MarkedYaml, Scalar, YamlData};
+
+use super::{
+    json,
+    load::{Written, load},
+    place::Place,
+};
+
+/// The documents of a file.
+pub(super) struct Document {
+    file: String,
+    roots: Vec<MarkedYaml<'static>>,
+    written: Written,
+}
+
+impl Document {
+    /// Reads `text`, and refuses what is only a template of a manifest.
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self, ManifestError> {
+        let (roots, written) =
+            load(text).map_err(|error| broken(file, text, error.marker().line(), error.info()))?;
+        match roots.iter().find_map(template) {
+            Some(line) => Err(ManifestError::new(format!(
+                "{file}:{line}: `{{{{` begins a template: {RENDER}"
+            ))),
+            None => Ok(Self { file: file.to_owned(), roots, written }),
+        }
+    }
+
+    /// Reads `text` as JSON, which is less than YAML.
+    pub(super) fn parse_json(file: &str, text: &str) -> Result<Self, ManifestError> {
+        json::check(text).map_err(|(line, what)| broken(file, text, line, &what))?;
+        Self::parse(file, &json::as_yaml(text))
+    }
+
+    /// The documents that say something.
+    pub(super) fn roots(&self) -> impl Iterator<Item = Node<'_>> {
+        let node = |yaml| Node { document: self, path: String::new(), yaml };
+        self.roots.iter().map(node).filter(|root| !root.is_null())
+    }
+}
+
+const RENDER: &str = "render it first, a Helm chart with `helm template`, and check what comes out";
+
+/// What is wrong with a file as a whole.
+fn broken(file: &str, text: &str, line: usize, what: &str) -> ManifestError {
+    let template =
+        text.lines().position(|line| line.contains("{{")).map_or_else(String::new, |at| {
+            format!("; line {} has the `{{{{` of a template: {RENDER}", at + 1)
+        });
+    ManifestError::new(format!("{file}:{line}: {what}{template}"))
+}
+
+/// The line of the first `{{ … }}` that stands where a value should: to YAML it is a mapping whose key is a
+/// mapping.
+fn template(yaml: &MarkedYaml) -> Option<usize> {
+    match &yaml.data {
+        YamlData::Mapping(mapping) => mapping.iter().find_map(|(key, value)| {
+            if key.data.is_mapping() { Some(key.span.start.line()) } else { template(value) }
+        }),
+        YamlData::Sequence(items) => items.iter().find_map(template),
+        YamlData::Tagged(_, inner) => template(inner),
+        _ => None,
+    }
+}
+
+/// A value of a document.
+#[derive(Clone)]
+pub(super) struct Node<'d> {
+    document: &'d Document,
+    /// From the root: `spec.containers[0].name`.
+    path: String,
+    yaml: &'d MarkedYaml<'static>,
+}
+
+impl<'d> Node<'d> {
+    /// What `key` has here, or in what is merged here by `<<`; an explicit null is nothing.
+    pub(super) fn get(&self, key: &str) -> Option<Self> {
+        let own = self.data().as_mapping_get(key).map(|yaml| self.child(key, yaml));
+        let found = own.or_else(|| self.merged().iter().find_map(|node| node.get(key)))?;
+        (!found.is_null()).then_some(found)
+    }
+
+    /// [`get`](Self::get), several steps deep.
+    pub(super) fn find(&self, keys: &[&str]) -> Option<Self> {
+        keys.iter().try_fold(self.clone(), |node, key| node.get(key))
+    }
+
+    /// The text at `key`; nothing when there is none.
+    pub(super) fn text_at(&self, key: &str) -> Result<Option<String>, ManifestError> {
+        self.get(key).map(|node| node.text()).transpose()
+    }
+
+    /// The items of the list at `key`; none when there is no such key.
+    pub(super) fn items_at(&self, key: &str) -> Result<Vec<Self>, ManifestError> {
+        self.get(key).map_or_else(|| Ok(Vec::new()), |node| node.items())
+    }
+
+    pub(super) fn items(&self) -> Result<Vec<Self>, ManifestError> {
+        let Some(items) = self.data().as_sequence() else {
+            return Err(self.wrong(format!("found {}, a list is needed", self.found())));
+        };
+        let item = |(at, yaml)| Self { path: format!("{}[{at}]", self.path), yaml, ..self.clone() };
+        Ok(items.iter().enumerate().map(item).collect())
+    }
+
+    /// What a mapping has, with what is merged into it.
+    pub(super) fn entries(&self) -> Result<Vec<(String, Self)>, ManifestError> {
+        let Some(mapping) = self.data().as_mapping() else {
+            return Err(self.wrong(format!("found {}, a mapping is needed", self.found())));
+        };
+        let mut entries: Vec<(String, Self)> = Vec::with_capacity(mapping.len());
+        for (key, value) in mapping {
+            let key = self.child("", key).scalar().unwrap_or_default();
+            if key != "<<" {
+                let value = self.child(&key, value);
+                entries.push((key, value));
+            }
+        }
+        let mut known: HashSet<String> = entries.iter().map(|(key, _)| key.clone()).collect();
+        for merged in self.merged() {
+            let inner = merged.entries()?;
+            entries.extend(inner.into_iter().filter(|(key, _)| known.insert(key.clone())));
+        }
+        Ok(entries)
+    }
+
+    /// A scalar, as it is written.
+    pub(super) fn text(&self) -> Result<String, ManifestError> {
+        self.scalar().ok_or_else(|| self.wrong(format!("found {}, text is needed", self.found())))
+    }
+
+    /// An error where a template would put something in.
+    pub(super) fn rendered(&self) -> Result<(), ManifestError> {
+        match self.data() {
+            YamlData::Value(Scalar::String(text)) if text.contains("{{") => {
+                Err(self.wrong(format!("found {text:?}, which is a template: {RENDER}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An error where anything would put something in; in text it may stand for itself.
+    pub(super) fn settled(&self) -> Result<(), ManifestError> {
+        self.rendered()?;
+        match self.data() {
+            YamlData::Value(Scalar::String(text)) if text.contains("${") => Err(self.wrong(format!(
+                "found {text:?}, which something else fills in: render it first, and check what comes out"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A whole number that is not negative, and means the same to every reader of YAML.
+    pub(super) fn number(&self, unit: &str) -> Result<u64, ManifestError> {
+        self.settled()?;
+        let YamlData::Value(Scalar::Integer(number)) = self.data() else {
+            return Err(self.wrong(format!(
+                "found {}, a whole number {unit} is needed, without quotes",
+                self.found()
+            )));
+        };
+        let written = self.text()?;
+        if written.starts_with("0x") {
+            return Err(
+                self.wrong(format!("found {written}, which is hexadecimal; write {number}"))
+            );
+        }
+        if written.len() > 1 && written.starts_with('0') {
+            return Err(self.wrong(format!(
+                "found {written}, which some readers take for octal; write it without the 0"
+            )));
+        }
+        u64::try_from(*number).map_err(|_| {
+            self.wrong(format!("found {written}, and no time is negative; write for instance 30"))
+        })
+    }
+
+    pub(super) fn is_mapping(&self) -> bool {
+        self.data().is_mapping()
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.data().is_sequence()
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.data().is_string()
+    }
+
+    /// What stands here, for a message.
+    pub(super) fn found(&self) -> String {
+        match self.data() {
+            YamlData::Value(Scalar::String(text)) => format!("{text:?}"),
+            YamlData::Sequence(_) => "a list".to_owned(),
+            YamlData::Mapping(_) => "a mapping".to_owned(),
+            _ => self.scalar().unwrap_or_else(|| "nothing".to_owned()),
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { file: self.document.file.clone(), line: self.yaml.span.start.line() }
+    }
+
+    /// What is wrong with this value.
+    pub(super) fn wrong(&self, what: impl Display) -> ManifestError {
+        self.place().wrong(&self.path, what)
+    }
+
+    /// Text and numbers as they are written: `1.50` is not `1.5` to who gets it.
+    fn scalar(&self) -> Option<String> {
+        let YamlData::Value(scalar) = self.data() else { return None };
+        if let Scalar::String(text) = scalar {
+            return Some(text.clone().into_owned());
+        }
+        Some(self.document.written.get(&self.yaml.span.start.index()).cloned().unwrap_or_default())
+    }
+
+    /// What `<<` merges here: a mapping, or a list of them.
+    fn merged(&self) -> Vec<Self> {
+        let Some(merged) = self.data().as_mapping_get("<<").map(|yaml| self.child("<<", yaml))
+        else {
+            return Vec::new();
+        };
+        let nodes =
+            if merged.is_list() { merged.items().unwrap_or_default() } else { vec![merged] };
+        // What is merged counts as written here.
+        nodes.into_iter().map(|node| Self { path: self.path.clone(), ..node }).collect()
+    }
+
+    fn child(&self, key: &str, yaml: &'d MarkedYaml<'static>) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { document: self.document, path: format!("{}{dot}{key}", self.path), yaml }
+    }
+
+    fn is_null(&self) -> bool {
+        self.data().is_null() || self.data().is_badvalue()
+    }
+
+    fn data(&self) -> &'d YamlData<'static, MarkedYaml<'static>> {
+        match &self.yaml.data {
+            YamlData::Tagged(_, inner) => &inner.data,
+            data => data,
+        }
+    }
+}

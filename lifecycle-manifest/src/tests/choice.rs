@@ -1,0 +1,137 @@
+//! Which container is the service.
+
+use std::path::{Path, PathBuf};
+
+use lifecycle_core::{Config, Manifest};
+
+use super::{hold, parsed, plan};
+
+const TWO: &str = "
+kind: Deployment
+metadata: { name: shop }
+spec: { template: { spec: { containers: [{ name: api }, { name: proxy }] } } }
+---
+kind: CronJob
+metadata: { name: shop }
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: settle }] } } } } }
+---
+kind: Pod
+metadata: { name: debug }
+spec: { containers: [{ name: api, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }] }] }
+";
+
+/// Where the environment of what is chosen in `text` belongs.
+fn chosen(text: &str, wanted: &str) -> String {
+    let name = if wanted.is_empty() { "k8s.yaml".to_owned() } else { format!("k8s.yaml#{wanted}") };
+    parsed(&name, text).map_or_else(|error| error.to_string(), |workload| workload.environment)
+}
+
+#[test]
+fn it_is_the_one_that_is_named_by_as_much_as_is_needed() {
+    for (wanted, expected) in [
+        ("proxy", "env of `proxy`, k8s.yaml:4"),
+        ("settle", "env of `settle`, k8s.yaml:8"),
+        ("shop/api", "env of `api`, k8s.yaml:4"),
+        ("debug/api", "env of `api`, k8s.yaml:12"),
+        ("CronJob", "env of `settle`, k8s.yaml:8"),
+        ("CronJob/shop", "env of `settle`, k8s.yaml:8"),
+        ("Deployment/shop/proxy", "env of `proxy`, k8s.yaml:4"),
+        ("debug", "env of `api`, k8s.yaml:12"),
+    ] {
+        assert_eq!(chosen(TWO, wanted), expected, "{wanted}");
+    }
+}
+
+#[test]
+fn it_is_the_one_with_a_variable_of_the_library() {
+    assert_eq!(chosen(TWO, ""), "env of `api`, k8s.yaml:12");
+    assert_eq!(chosen(TWO, "api"), "env of `api`, k8s.yaml:12");
+}
+
+#[test]
+fn else_the_candidates_are_named() {
+    for (wanted, expected) in [
+        (
+            "shop",
+            "k8s.yaml: which container is the service? It has `api`, `proxy`, `settle`; name one: `k8s.yaml#api`",
+        ),
+        (
+            "Shop",
+            "k8s.yaml: no container `Shop`; it has `shop/api`, `proxy`, `settle`, `debug/api`",
+        ),
+        ("", "env of `api`, k8s.yaml:12"),
+    ] {
+        assert_eq!(chosen(TWO, wanted), expected, "{wanted}");
+    }
+    let twins = TWO.replace("LIFECYCLE", "OTHER");
+    assert_eq!(
+        chosen(&twins, "api"),
+        "k8s.yaml: which container is the service? It has `shop/api`, `debug/api`; name one: `k8s.yaml#shop/api`"
+    );
+}
+
+#[test]
+fn text_names_the_container_as_well() {
+    let compose = Path::new("src/tests/fixtures/compose.yaml");
+    let text = format!("{}#orders", compose.display());
+    let fits = |manifest: Manifest| plan().fits_manifest(manifest).map(|fits| fits.spare());
+    let spare = fits(text.as_str().into()).unwrap();
+    assert_eq!(fits((&text).into()).unwrap(), spare);
+    assert_eq!(fits(text.into()).unwrap(), spare);
+    assert_eq!(fits(Manifest::at(compose).container("orders")).unwrap(), spare);
+    let ambiguous: [Manifest; 3] =
+        [compose.into(), PathBuf::from(compose).into(), (&PathBuf::from(compose)).into()];
+    for manifest in ambiguous {
+        let why = fits(manifest).unwrap_err().to_string();
+        assert!(why.contains("which container is the service?"), "{why}");
+    }
+}
+
+#[test]
+fn a_file_may_have_a_number_sign_in_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |name: &str| {
+        let path = dir.path().join(name).display().to_string();
+        plan()
+            .fits_manifest(path.as_str())
+            .map_or_else(|error| error.to_string(), |fits| fits.to_string())
+    };
+    std::fs::write(
+        dir.path().join("a#1.yaml"),
+        "services: { orders: {}, worker: { stop_grace_period: 10s } }",
+    )
+    .unwrap();
+    assert!(
+        said("a#1.yaml").contains("a#1.yaml: which container is the service?"),
+        "{}",
+        said("a#1.yaml")
+    );
+    assert!(
+        said("a#1.yaml#worker").contains("a#1.yaml:1 stop_grace_period"),
+        "{}",
+        said("a#1.yaml#worker")
+    );
+    assert!(said("b#1.yaml").contains("b: No such file"), "{}", said("b#1.yaml"));
+}
+
+#[test]
+fn the_account_says_which_it_is() {
+    let services =
+        |count: usize| (0..count).map(|n| format!("a{n}: {{}}")).collect::<Vec<_>>().join(", ");
+    let said = |count, wanted: &str| {
+        let text = format!(
+            "services: {{ orders: {{ stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
+            services(count)
+        );
+        let workload = parsed(&format!("compose.yaml{wanted}"), &text)
+            .unwrap_or_else(|error| panic!("{error}"));
+        hold(workload, &Config::new(), &plan())
+            .map_or_else(|error| error.to_string(), |fits| fits.to_string())
+    };
+    let second = |text: String| text.lines().nth(1).unwrap().to_owned();
+    assert_eq!(second(said(0, "#orders")), "  delay           0s  default");
+    assert_eq!(second(said(1, "")), "  service   `orders` of `orders`, `a0`");
+    assert_eq!(second(said(1, "#a0")), "  service   `a0` of `orders`, `a0`");
+    assert!(said(1, "#a0").starts_with("the plan does not fit: "));
+    assert!(second(said(11, "")).ends_with("`a8` and 2 more"), "{}", said(11, ""));
+}

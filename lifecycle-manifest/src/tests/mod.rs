@@ -1,0 +1,53 @@
+//! Manifests as they are found, and broken ones.
+
+mod advice;
+mod broken;
+mod choice;
+mod held;
+mod read;
+mod size;
+mod words;
+
+use std::{path::Path, time::Duration};
+
+use lifecycle_core::{
+    Config, FitError, Fits, Plan,
+    ext::{Deployment, ManifestError, Overrides},
+    testing::samples::{SampleHook, plan_of},
+};
+
+use super::kind;
+
+/// What is said of `text` as the file `name`, or `name#container`.
+fn parsed(name: &str, text: &str) -> Result<Deployment, ManifestError> {
+    let (name, overrides) = overrides(name);
+    kind::parse(Path::new(name), text, &overrides)
+}
+
+/// The file, and the container after `#`.
+fn overrides(name: &str) -> (&str, Overrides) {
+    let (name, wanted) =
+        name.split_once('#').map_or((name, None), |(name, wanted)| (name, Some(wanted)));
+    let mut overrides = Overrides::default();
+    overrides.container = wanted.map(str::to_owned);
+    (name, overrides)
+}
+
+/// Hook `n` of `src/hooks.rs`, which waits for all before it.
+fn hook(n: u32, name: &'static str, timeout: Option<u64>) -> SampleHook {
+    SampleHook {
+        timeout: timeout.map(Duration::from_secs),
+        after: (1..n).collect(),
+        ..SampleHook::new(n, name)
+    }
+}
+
+/// Holds `plan` against what was read, where the process has no variables but those.
+fn hold(deployment: Deployment, config: &Config, plan: &Plan) -> Result<Fits, FitError> {
+    deployment.fits(plan, config, [])
+}
+
+/// A plan that needs 7 s for its hooks: `flush`, then `close`, which takes the default.
+fn plan() -> Plan {
+    plan_of([hook(1, "orders::flush", Some(2)), hook(2, "orders::close", None)])
+}
