@@ -106,10 +106,16 @@ fn extensions_answer(profile: &str) {
     }
 
     let manifest = folder.join("compose.yaml");
-    fs::write(&manifest, "services: { app: { stop_grace_period: 77s } }\n").unwrap();
+    let environment = "environment: [LIFECYCLE_GRACE_PERIOD=77s]";
+    fs::write(
+        &manifest,
+        format!("services:\n  app:\n    stop_grace_period: 77s\n    {environment}\n"),
+    )
+    .unwrap();
     let manifest = manifest.to_str().unwrap();
     let fits = run(profile, &[("LIFECYCLE_PLAN", "check"), ("LIFECYCLE_MANIFEST", manifest)]);
-    assert!(fits.contains("the service takes 10s (the default on a container) of 1m17s"), "{fits}");
+    assert!(fits.starts_with("the plan fits: it needs 17s of 1m17s"), "{fits}");
+    assert!(fits.contains("compose.yaml:3 stop_grace_period"), "{fits}");
 }
 
 /// What the program printed, under these variables.

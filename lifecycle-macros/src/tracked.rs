@@ -41,16 +41,20 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
     }
     let p = options.krate.private();
     let site = options.site(&function);
-    Ok(match output {
-        _ if function.sig.asyncness.is_some() => {
+    Ok(match (output, coroutine) {
+        (output, _) if function.sig.asyncness.is_some() => {
             asynchronous(&p, &site, &options, &answer, &output, function)
         }
-        Output::Future { .. } if let Some(coroutine) = coroutine => {
+        (Output::Future { .. }, Some(coroutine)) => {
             boxed(&p, &site, &options, &answer, &function, &coroutine)
         }
-        Output::Future { boxed, .. } => polled(&p, &site, &answer, Polled::Future, boxed, function),
-        Output::Stream { boxed, .. } => polled(&p, &site, &answer, Polled::Stream, boxed, function),
-        output => synchronous(&p, &site, &answer, &output, function),
+        (Output::Future { boxed, .. }, None) => {
+            polled(&p, &site, &answer, Polled::Future, boxed, function)
+        }
+        (Output::Stream { boxed, .. }, _) => {
+            polled(&p, &site, &answer, Polled::Stream, boxed, function)
+        }
+        (output, _) => synchronous(&p, &site, &answer, &output, function),
     })
 }
 
