@@ -86,14 +86,6 @@ impl Constraints {
         self.limit = Some(limit);
         self
     }
-
-    /// The least grace period, in whole seconds, of which the margin leaves `work`.
-    pub(crate) fn least_grace(work: Duration) -> Duration {
-        let from = Duration::from_secs(work.as_secs());
-        // A tenth of less than 20 s, and then a part of a second: never more than 3 s on top.
-        let candidates = (0..=3).map(|more| from.saturating_add(Duration::from_secs(more)));
-        candidates.into_iter().find(|&grace| grace - margin(grace) >= work).unwrap_or(Duration::MAX)
-    }
 }
 
 impl From<Duration> for Constraints {

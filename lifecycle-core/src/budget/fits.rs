@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::display};
 
-use super::{Constraints, ManifestError, PlatformLimit};
+use super::{Constraints, ManifestError, PlatformLimit, least_grace};
 
 impl Plan {
     /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
@@ -212,7 +212,7 @@ impl Account {
         match &self.constraints.limit {
             Some(limit) => limit.ways(self.work(), self.savings()),
             None => {
-                let least = display(Constraints::least_grace(self.work()));
+                let least = display(least_grace(self.work()));
                 let source = &self.constraints.grace.source;
                 let mut advice = vec![format!("a grace period of {least} or more ({source})")];
                 advice.extend(self.savings());

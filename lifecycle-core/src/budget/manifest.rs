@@ -1,8 +1,6 @@
 //! Which file a service is deployed by. What reads it is another crate.
 
 use std::{
-    error::Error,
-    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +10,7 @@ use crate::{
     config::{Environment, NO_READER},
 };
 
-use super::Deployment;
+use super::{Deployment, ManifestError};
 
 /// The file that a service is deployed by, for `Plan::fits_manifest`.
 ///
@@ -59,10 +57,6 @@ pub struct ManifestReader {
 }
 
 inventory::collect!(ManifestReader);
-
-/// What is wrong with a manifest, a line for each problem: place, field, and what to do.
-#[derive(Clone, Debug)]
-pub struct ManifestError(Vec<String>);
 
 impl Manifest {
     /// The file at `path`.
@@ -120,27 +114,6 @@ impl ManifestReader {
         inventory::iter::<Self>().next()
     }
 }
-
-impl ManifestError {
-    /// One problem.
-    #[must_use]
-    pub fn new(problem: impl Into<String>) -> Self {
-        Self(vec![problem.into()])
-    }
-
-    /// `Err` with every problem, where there is one.
-    pub(super) fn all(problems: Vec<String>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
-    }
-}
-
-impl fmt::Display for ManifestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
-impl Error for ManifestError {}
 
 impl From<&str> for Manifest {
     /// A path, or `path#container`: what is a file as a whole is a path.

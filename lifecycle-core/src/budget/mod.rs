@@ -4,6 +4,7 @@ mod constraints;
 mod deployment;
 mod fits;
 mod manifest;
+mod manifest_error;
 mod platform_limit;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ pub use self::{
     constraints::Constraints,
     deployment::{Deployment, StopSignal, Variable},
     fits::{FitError, Fits},
-    manifest::{Manifest, ManifestError, ManifestReader, Overrides},
+    manifest::{Manifest, ManifestReader, Overrides},
+    manifest_error::ManifestError,
     platform_limit::Setting,
 };
 
@@ -91,6 +93,14 @@ impl Budget {
 /// half.
 pub(crate) fn margin(grace: Duration) -> Duration {
     if grace >= 10 * MARGIN { MARGIN } else { (grace / 10).max(SMALLEST_MARGIN).min(grace / 2) }
+}
+
+/// The least grace period, in whole seconds, of which the margin leaves `work`.
+pub(crate) fn least_grace(work: Duration) -> Duration {
+    let from = Duration::from_secs(work.as_secs());
+    // A tenth of less than 20 s, and then a part of a second: never more than 3 s on top.
+    let candidates = (0..=3).map(|more| from.saturating_add(Duration::from_secs(more)));
+    candidates.into_iter().find(|&grace| grace - margin(grace) >= work).unwrap_or(Duration::MAX)
 }
 
 /// What a hook gets that may take `timeout` and starts with `left` on the clock, when the longest chain

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::values::duration::display;
 
-use super::{Constraints, margin};
+use super::{least_grace, margin};
 
 /// Nothing tells a process how long its platform waits: the library takes what it was told, or the
 /// platform's default. Here both are known.
@@ -115,7 +115,7 @@ impl PlatformLimit {
         if let Some(granted) = less.filter(|granted| *granted - margin(*granted) >= work) {
             ways.push(told(granted));
         }
-        let least = Constraints::least_grace(work);
+        let least = least_grace(work);
         let all = least.max(self.taken.or(self.granted).unwrap_or_default());
         // The numbers of most platforms are whole seconds: of `all` only those count, as they do of
         // `least`.

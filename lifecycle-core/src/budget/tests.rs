@@ -100,12 +100,12 @@ fn platforms_set_terms() {
 #[test]
 fn the_least_grace_is_the_least() {
     for work in (0..40_000).step_by(50).map(ms) {
-        let least = Constraints::least_grace(work);
+        let least = least_grace(work);
         assert!(least - margin(least) >= work);
         let less = least.saturating_sub(Duration::from_secs(1));
         assert!(least.is_zero() || less - margin(less) < work, "{work:?} needs no {least:?}");
     }
-    assert_eq!(Constraints::least_grace(Duration::MAX), Duration::MAX);
+    assert_eq!(least_grace(Duration::MAX), Duration::MAX);
 }
 
 proptest! {
