@@ -3,10 +3,10 @@
 //! # Names
 //!
 //! At the root is what a program writes by hand: [`main`], [`on_shutdown`] and [`tracked`] are the
-//! attributes; [`run`] and [`Config`] start; [`provide()`] gives resources to hooks; [`draining`] and its
-//! kin are the milestones; [`Site`], [`Guard`] and [`Admission`] are for work that is no function;
-//! [`Plan`] and [`Report`] tell what will happen and what did. The modules have, by noun, what these
-//! return, and what few programs need.
+//! attributes; [`run`] and [`Config`] start; [`provide()`] gives resources to hooks; [`draining`]
+//! and its kin are the milestones; [`Site`], [`Guard`] and [`Admission`] are for work that is no
+//! function; [`Plan`] and [`Report`] tell what will happen and what did. The modules have, by noun,
+//! what these return, and what few programs need.
 
 // What they add is registered while the program is linked, and a crate that nobody names is left out.
 #[cfg(feature = "manifest")]

@@ -9,14 +9,15 @@ use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::disp
 use super::{Constraints, ManifestError, PlatformLimit, least_grace};
 
 impl Plan {
-    /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace period
-    /// of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its defaults, or a
-    /// configuration. Without a limit for the drain, 5 s are counted for it. Without a grace period all
-    /// plans fit.
+    /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace
+    /// period of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its
+    /// defaults, or a configuration. Without a limit for the drain, 5 s are counted for it. Without
+    /// a grace period all plans fit.
     ///
     /// # Errors
     ///
-    /// When they do not fit, with the account and which numbers to change; when the plan is invalid.
+    /// When they do not fit, with the account and which numbers to change; when the plan is
+    /// invalid.
     pub fn fits(&self, constraints: impl Into<Constraints>) -> Result<Fits, FitError> {
         let constraints = constraints.into();
         self.check().map_err(|error| FitError { why: Why::Invalid(error) })?;
@@ -39,7 +40,8 @@ pub struct Fits {
 }
 
 impl Fits {
-    /// What is left of the grace period when everything takes as long as it may; `None` without one.
+    /// What is left of the grace period when everything takes as long as it may; `None` without
+    /// one.
     #[must_use]
     pub fn spare(&self) -> Option<Duration> {
         Some(self.account.constraints.grace.value? - self.account.needed())
@@ -71,8 +73,8 @@ impl fmt::Debug for Fits {
     }
 }
 
-/// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is missing,
-/// and which numbers to change.
+/// Why a plan does not fit. `Display` and `Debug` both show the account, line by line, what is
+/// missing, and which numbers to change.
 #[derive(Clone, Error)]
 #[error(transparent)]
 pub struct FitError {
@@ -96,8 +98,8 @@ impl From<ManifestError> for FitError {
 }
 
 impl FitError {
-    /// How much longer the grace period would have to be if nothing else changed and the margin stayed;
-    /// `None` when the plan or the manifest is invalid, so that nothing can be said.
+    /// How much longer the grace period would have to be if nothing else changed and the margin
+    /// stayed; `None` when the plan or the manifest is invalid, so that nothing can be said.
     #[must_use]
     pub fn missing(&self) -> Option<Duration> {
         match &self.why {
@@ -120,8 +122,8 @@ struct Account {
     constraints: Constraints,
     worst_case: Duration,
     path: Vec<Step>,
-    /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is shorter by
-    /// what is missing.
+    /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is
+    /// shorter by what is missing.
     slowest: Option<(usize, bool)>,
 }
 

@@ -10,8 +10,8 @@ use crate::{Plan, declare::HookId};
 pub(crate) struct HookTimeouts(pub(crate) Vec<(String, Duration)>);
 
 impl HookTimeouts {
-    /// Gives each hook that is named its time. A name that means no hook is a warning: the hook may be
-    /// registered later. One that means several is an error.
+    /// Gives each hook that is named its time. A name that means no hook is a warning: the hook may
+    /// be registered later. One that means several is an error.
     pub(crate) fn apply(&self, plan: &mut Plan) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
         for (name, timeout) in &self.0 {
@@ -26,8 +26,8 @@ impl HookTimeouts {
     }
 }
 
-/// The hooks that `LIFECYCLE_HOOK_TIMEOUT__<name>` may mean: `db::close_pool` is `DB__CLOSE_POOL`, or
-/// `CLOSE_POOL` where that is one hook only.
+/// The hooks that `LIFECYCLE_HOOK_TIMEOUT__<name>` may mean: `db::close_pool` is `DB__CLOSE_POOL`,
+/// or `CLOSE_POOL` where that is one hook only.
 fn find_hook(plan: &Plan, name: &str) -> Vec<HookId> {
     let exact = |hook: &str| variable(hook) == name;
     let whole: Vec<_> =

@@ -54,21 +54,23 @@ impl Config {
         Self::default()
     }
 
-    /// From the shutdown request to the platform's kill; `None` for no limit. Default: the platform's.
+    /// From the shutdown request to the platform's kill; `None` for no limit. Default: the
+    /// platform's.
     pub fn grace_period(mut self, grace: impl Into<Option<Duration>>) -> Self {
         self.grace_period = Some(grace.into());
         self
     }
 
-    /// How long new work is still admitted after the request, so that load balancers learn of the stop.
-    /// Default: 5 s on Kubernetes, else 0. It is always 0 for a Ctrl-C on a terminal, for failures, for
-    /// jobs, and when the service was never ready.
+    /// How long new work is still admitted after the request, so that load balancers learn of the
+    /// stop. Default: 5 s on Kubernetes, else 0. It is always 0 for a Ctrl-C on a terminal, for
+    /// failures, for jobs, and when the service was never ready.
     pub fn shutdown_delay(mut self, delay: Duration) -> Self {
         self.shutdown_delay = Some(delay);
         self
     }
 
-    /// At most this long is waited for what is in flight. Default: all that the grace period leaves.
+    /// At most this long is waited for what is in flight. Default: all that the grace period
+    /// leaves.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = Some(timeout);
         self
@@ -80,15 +82,15 @@ impl Config {
         self
     }
 
-    /// After a stop by signal, and always under `#[lifecycle::main]`, the process is gone this long after
-    /// the report at the latest. Default: 5 s; never later than the deadline.
+    /// After a stop by signal, and always under `#[lifecycle::main]`, the process is gone this long
+    /// after the report at the latest. Default: 5 s; never later than the deadline.
     pub fn exit_timeout(mut self, timeout: Duration) -> Self {
         self.exit_timeout = Some(timeout);
         self
     }
 
-    /// The signals that ask for a stop; an empty list for none. Default: [`Signal::DEFAULT`]. A signal
-    /// that the process inherited as ignored stays ignored.
+    /// The signals that ask for a stop; an empty list for none. Default: [`Signal::DEFAULT`]. A
+    /// signal that the process inherited as ignored stays ignored.
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         self.signals = Some(signals.into_iter().collect());
         self
@@ -106,8 +108,8 @@ impl Config {
         self
     }
 
-    /// Whether `main` is a job, work that ends by itself: no shutdown delay, and a stop before it returned
-    /// `Ok` is visible in the exit code (128 + n for signal n, 75 by request).
+    /// Whether `main` is a job, work that ends by itself: no shutdown delay, and a stop before it
+    /// returned `Ok` is visible in the exit code (128 + n for signal n, 75 by request).
     pub fn job(mut self, job: bool) -> Self {
         self.job = job;
         self

@@ -41,8 +41,8 @@ impl Platform {
         })
     }
 
-    /// What this process runs on, from `env` (a look-up in its environment), whether it is PID 1 or in
-    /// a container, and its own pid (systemd names it).
+    /// What this process runs on, from `env` (a look-up in its environment), whether it is PID 1 or
+    /// in a container, and its own pid (systemd names it).
     pub(crate) fn detect(
         env: impl Fn(&str) -> Option<String>,
         in_container: bool,

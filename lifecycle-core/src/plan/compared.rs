@@ -1,5 +1,5 @@
-//! How the hooks of a plan stand to one another, by their names: what two versions of a service have in
-//! common.
+//! How the hooks of a plan stand to one another, by their names: what two versions of a service
+//! have in common.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,7 +10,8 @@ use std::{
 use super::export::json::{Document, DocumentHook};
 use crate::text::json::JsonError;
 
-/// How many hooks are compared each with each; in a larger plan only those that waited for one another.
+/// How many hooks are compared each with each; in a larger plan only those that waited for one
+/// another.
 pub(super) const COMPARED: usize = 1_000;
 
 /// A plan that is compared with another.

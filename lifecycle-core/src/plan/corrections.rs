@@ -6,12 +6,13 @@ use crate::{Hook, SourceLocation};
 
 use super::{Entry, HookId, Plan, Uses, WrittenEdge, spec::HookSpec};
 
-/// Corrections make another plan, which is checked again when it is next asked. About a hook that the
-/// plan does not have they say nothing and change nothing; only an order that edges give through it stays, as
-/// if it had been left out.
+/// Corrections make another plan, which is checked again when it is next asked. About a hook that
+/// the plan does not have they say nothing and change nothing; only an order that edges give
+/// through it stays, as if it had been left out.
 impl Plan {
     /// Leaves out all hooks but these. The order that was written through the others stays: with A
-    /// before B before C, and B left out, A still runs before C, unless what is left says otherwise.
+    /// before B before C, and B left out, A still runs before C, unless what is left says
+    /// otherwise.
     #[must_use]
     pub fn only<S: HookSet>(self) -> Self {
         let wanted: HashSet<HookId> = S::markers().into_iter().map(HookId::Declared).collect();
@@ -20,8 +21,8 @@ impl Plan {
         })
     }
 
-    /// Leaves `H` out. The order that was written through it stays: with A before H before C, A still
-    /// runs before C, unless what is left says otherwise.
+    /// Leaves `H` out. The order that was written through it stays: with A before H before C, A
+    /// still runs before C, unless what is left says otherwise.
     #[must_use]
     pub fn without<H: Hook>(self) -> Self {
         self.changed(|plan| plan.with_entry(HookId::of::<H>(), |entry| entry.kept = false))
@@ -98,7 +99,8 @@ impl Plan {
     }
 }
 
-/// One hook or a tuple of up to 16, for [`Plan::only`](crate::Plan::only): `only::<(flush, close_pool)>()`.
+/// One hook or a tuple of up to 16, for [`Plan::only`](crate::Plan::only): `only::<(flush,
+/// close_pool)>()`.
 pub trait HookSet {
     #[doc(hidden)]
     fn markers() -> Vec<TypeId>;

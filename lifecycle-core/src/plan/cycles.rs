@@ -7,9 +7,9 @@ use super::edges::Edges;
 /// Plans with more independent cycles than this are told of the first ones: each costs a pass.
 const ROUNDS: usize = 64;
 
-/// Cuts edges until none leads back, and returns the cycles that did, each from its smallest node, all
-/// edge-disjoint. Nodes from `hooks` on are stand-ins for hooks that were left out: the order through
-/// them gives way without a word where it contradicts what is left.
+/// Cuts edges until none leads back, and returns the cycles that did, each from its smallest node,
+/// all edge-disjoint. Nodes from `hooks` on are stand-ins for hooks that were left out: the order
+/// through them gives way without a word where it contradicts what is left.
 pub(super) fn cut_cycles(edges: &mut Edges, hooks: u32) -> Vec<Vec<u32>> {
     let mut cycles = Vec::new();
     for round in 0.. {
@@ -55,7 +55,8 @@ pub(super) fn cut_cycles(edges: &mut Edges, hooks: u32) -> Vec<Vec<u32>> {
     cycles
 }
 
-/// The shortest way from `start` back to itself. There is one: it shares a component with a successor.
+/// The shortest way from `start` back to itself. There is one: it shares a component with a
+/// successor.
 fn shortest_through(start: u32, edges: &Edges, component: &[u32]) -> Vec<u32> {
     let mut came_from = HashMap::new();
     let mut next = VecDeque::from([start]);

@@ -17,13 +17,15 @@ use crate::{text::json::JsonError, values::duration::display};
 const NAMED: usize = 4;
 
 impl Plan {
-    /// What is different from the plan that `old_json` tells of, as [`to_json`](Self::to_json) wrote it then:
-    /// hooks that came and went, times, orders, resources, who runs before whom, the worst case and its path.
-    /// Hooks are the same when their names are; where they stand in the source is no difference.
+    /// What is different from the plan that `old_json` tells of, as [`to_json`](Self::to_json)
+    /// wrote it then: hooks that came and went, times, orders, resources, who runs before whom, the
+    /// worst case and its path. Hooks are the same when their names are; where they stand in the
+    /// source is no difference.
     ///
     /// # Errors
     ///
-    /// When `old_json` is no plan, with line and column; when a newer version of the format wrote it.
+    /// When `old_json` is no plan, with line and column; when a newer version of the format wrote
+    /// it.
     pub fn diff(&self, old_json: &str) -> Result<PlanDiff, JsonError> {
         let old = Compared::new(Document::read(old_json)?)?;
         let new = Compared::new(Document::from(&self.view()))?;
@@ -31,7 +33,8 @@ impl Plan {
     }
 }
 
-/// What changed from one plan to another. `Display` says it, a line a change; `Debug` says the same.
+/// What changed from one plan to another. `Display` says it, a line a change; `Debug` says the
+/// same.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlanDiff {
     worst_case: [Duration; 2],
@@ -159,8 +162,8 @@ fn hook_changes(old: &DocumentHook, new: &DocumentHook) -> Vec<String> {
     changes
 }
 
-/// Who now runs before whom: pairs that waited for one another in either plan, also by way of hooks that only one
-/// of them has, and those of hooks that moved to another order.
+/// Who now runs before whom: pairs that waited for one another in either plan, also by way of hooks
+/// that only one of them has, and those of hooks that moved to another order.
 fn relation_changes(old: &Compared, new: &Compared, common: &[[&DocumentHook; 2]]) -> Vec<String> {
     let both = |name: &str| old.get(name).is_some() && new.get(name).is_some();
     let mut pairs = BTreeSet::new();

@@ -119,7 +119,8 @@ impl Edges {
         self.list[start..end].iter().filter(move |edge| edge.to == to).map(|edge| &edge.why)
     }
 
-    /// The nodes so that every standing edge leads forward. Nodes on or behind a cycle are left out.
+    /// The nodes so that every standing edge leads forward. Nodes on or behind a cycle are left
+    /// out.
     pub(super) fn topological(&self) -> Vec<u32> {
         let mut waiting: Vec<usize> =
             (0..self.nodes() as u32).map(|node| self.predecessors(node).count()).collect();

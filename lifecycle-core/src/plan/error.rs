@@ -21,8 +21,8 @@ impl PlanError {
         Self { problems }
     }
 
-    /// A hook that came when the part of the teardown it belongs to had begun. `why` ends the sentence
-    /// "hook `name` (file:line) cannot join: ".
+    /// A hook that came when the part of the teardown it belongs to had begun. `why` ends the
+    /// sentence "hook `name` (file:line) cannot join: ".
     pub(crate) fn too_late(name: &str, location: SourceLocation, why: &str) -> Self {
         let text = format!("hook `{name}` ({location}) cannot join the plan: {why}");
         Self::new(vec![PlanProblem::new(Kind::TooLate, text, vec![name.to_owned()])])

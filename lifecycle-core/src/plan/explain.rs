@@ -31,19 +31,24 @@ impl Explainer<'_> {
         self.problem(Kind::Cycle, text, cycle)
     }
 
-    /// Each of `chain` runs before the next, but the first has a greater written order than the last.
+    /// Each of `chain` runs before the next, but the first has a greater written order than the
+    /// last.
     pub(super) fn contradiction(&self, chain: &[u32]) -> PlanProblem {
         let (first, last) = (chain[0], chain[chain.len() - 1]);
         let order = |node: u32| self.specs[node as usize].order.unwrap_or_default();
         let mut text = format!(
-            "an edge runs against two written orders: {} has order {}, {} has order {} and so ends before that, yet",
+            "an edge runs against two written orders: {} has order {}, {} has order {} and \
+             so ends before that, yet",
             self.hook(first),
             order(first),
             self.hook(last),
             order(last),
         );
         self.chain(chain, &mut text);
-        text.push_str("\n   change or remove one of the two orders (`Plan::order` does that for a library's hook), or an edge");
+        text.push_str(
+            "\n   change or remove one of the two orders (`Plan::order` does that for a library's \
+             hook), or an edge",
+        );
         self.problem(Kind::Order, text, chain)
     }
 

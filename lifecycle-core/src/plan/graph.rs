@@ -9,8 +9,8 @@ use std::{
 
 use super::edges::Edges;
 
-/// The hooks as nodes `0..hooks`, and behind them nodes that take no time: stand-ins that keep the order
-/// through hooks that were left out, and barriers between orders. Linear in hooks and edges.
+/// The hooks as nodes `0..hooks`, and behind them nodes that take no time: stand-ins that keep the
+/// order through hooks that were left out, and barriers between orders. Linear in hooks and edges.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Graph {
     /// Who may start once this node, and all else it waits for, has ended.
@@ -23,8 +23,9 @@ pub(crate) struct Graph {
     barriers: Range<u32>,
 }
 
-/// The nodes of `edges` in the order of the plan: smaller orders first, then smaller nodes (they are
-/// sorted for people), stand-ins as early as they can. No standing edge leads to a smaller order.
+/// The nodes of `edges` in the order of the plan: smaller orders first, then smaller nodes (they
+/// are sorted for people), stand-ins as early as they can. No standing edge leads to a smaller
+/// order.
 pub(super) fn sequence(edges: &Edges, order: &[i32], hooks: u32) -> Vec<u32> {
     let key = |node: u32| Reverse((order[node as usize], node < hooks, node));
     let mut waiting: Vec<usize> =
@@ -45,7 +46,8 @@ pub(super) fn sequence(edges: &Edges, order: &[i32], hooks: u32) -> Vec<u32> {
 }
 
 impl Graph {
-    /// From `sequence`; `time` is what each hook takes at worst, by its place among the hooks there.
+    /// From `sequence`; `time` is what each hook takes at worst, by its place among the hooks
+    /// there.
     pub(super) fn new(
         edges: &Edges,
         order: &[i32],
@@ -146,8 +148,8 @@ impl Graph {
         false
     }
 
-    /// For each hook, the hooks of its own order that it waits for, in the plan's order, without those
-    /// that others of them wait for.
+    /// For each hook, the hooks of its own order that it waits for, in the plan's order, without
+    /// those that others of them wait for.
     pub(crate) fn waits(&self) -> Vec<Vec<u32>> {
         let mut before: Vec<Vec<u32>> = vec![Vec::new(); self.successors.len()];
         for (from, successors) in (0..).zip(&self.successors) {
@@ -239,8 +241,8 @@ impl Graph {
     }
 }
 
-/// Where each node stands in the graph: hooks first; stand-ins only where they pass an order on between
-/// hooks of one order.
+/// Where each node stands in the graph: hooks first; stand-ins only where they pass an order on
+/// between hooks of one order.
 fn places(edges: &Edges, order: &[i32], sequence: &[u32], hooks: u32) -> Vec<Option<u32>> {
     let mut behind = vec![false; edges.nodes()];
     let mut ahead = vec![false; edges.nodes()];

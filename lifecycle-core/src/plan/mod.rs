@@ -1,8 +1,8 @@
 //! The plan: hooks in their partial order, checked before anything runs.
 //!
-//! `spec` is what goes in. `resolve` asks one question after the other: `names`, `ownership`, `edges`,
-//! `cycles`, `order`, and makes the `graph` that a teardown follows. Nothing here knows a runtime, a
-//! clock or the registry.
+//! `spec` is what goes in. `resolve` asks one question after the other: `names`, `ownership`,
+//! `edges`, `cycles`, `order`, and makes the `graph` that a teardown follows. Nothing here knows a
+//! runtime, a clock or the registry.
 
 mod compared;
 mod corrections;
@@ -76,8 +76,9 @@ struct WrittenEdge {
 }
 
 impl Plan {
-    /// The plan of these hooks, whatever their order; [`check`](Self::check) tells whether it holds.
-    /// `expected` is what `expect_hooks!` promised; those that are in `specs` are no problem.
+    /// The plan of these hooks, whatever their order; [`check`](Self::check) tells whether it
+    /// holds. `expected` is what `expect_hooks!` promised; those that are in `specs` are no
+    /// problem.
     pub(crate) fn build(
         specs: Vec<HookSpec>,
         uses: Vec<Uses>,
@@ -108,15 +109,15 @@ impl Plan {
         }
     }
 
-    /// The hooks in a topological order that depends on them alone: by order, then so that each comes
-    /// after all it waits for, then by name and place.
+    /// The hooks in a topological order that depends on them alone: by order, then so that each
+    /// comes after all it waits for, then by name and place.
     #[must_use]
     pub fn hooks(&self) -> &[PlannedHook] {
         &self.resolved().hooks
     }
 
-    /// Whether `A` ends before `B` starts, whatever happens. False when the plan lacks one of them, and
-    /// when it is invalid.
+    /// Whether `A` ends before `B` starts, whatever happens. False when the plan lacks one of them,
+    /// and when it is invalid.
     #[must_use]
     pub fn runs_before<A: Hook, B: Hook>(&self) -> bool {
         let Resolved { hooks, place, graph, problems } = self.resolved();
@@ -134,8 +135,8 @@ impl Plan {
         self.graph().worst_case()
     }
 
-    /// The hooks that make the worst case as long as it is, in the order in which they run. Where several
-    /// ways are as long, it is one of them, always the same.
+    /// The hooks that make the worst case as long as it is, in the order in which they run. Where
+    /// several ways are as long, it is one of them, always the same.
     #[must_use]
     pub fn critical_path(&self) -> Vec<&PlannedHook> {
         self.graph()
@@ -145,7 +146,8 @@ impl Plan {
             .collect()
     }
 
-    /// For whoever runs the plan: node `i` is `hooks()[i]`. Of an invalid plan it lacks what contradicts.
+    /// For whoever runs the plan: node `i` is `hooks()[i]`. Of an invalid plan it lacks what
+    /// contradicts.
     pub(crate) fn graph(&self) -> &Graph {
         &self.resolved().graph
     }

@@ -4,10 +4,11 @@ use std::{borrow::Cow, collections::HashMap};
 
 use super::{HookId, spec::HookSpec};
 
-/// The name of each of `hooks`, which are sorted by name, and the groups that were given one name by
-/// hand.
+/// The name of each of `hooks`, which are sorted by name, and the groups that were given one name
+/// by hand.
 ///
-/// Default names that are equal get the place of their hook; hooks registered at run time are numbered.
+/// Default names that are equal get the place of their hook; hooks registered at run time are
+/// numbered.
 pub(super) fn names(hooks: &[&HookSpec]) -> (Vec<Cow<'static, str>>, Vec<Vec<u32>>) {
     let mut names: Vec<_> = hooks.iter().map(|spec| spec.name.clone()).collect();
     let mut clashes = Vec::new();
@@ -38,8 +39,8 @@ pub(super) fn names(hooks: &[&HookSpec]) -> (Vec<Cow<'static, str>>, Vec<Vec<u32
     (names, clashes)
 }
 
-/// The last segment of each name that is a path, where no other has the same, else all of it: a `::`
-/// within an address or a type separates nothing.
+/// The last segment of each name that is a path, where no other has the same, else all of it: a
+/// `::` within an address or a type separates nothing.
 pub(crate) fn last_names<'n>(names: &[&'n str]) -> Vec<&'n str> {
     let is_word =
         |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -54,8 +55,8 @@ pub(crate) fn last_names<'n>(names: &[&'n str]) -> Vec<&'n str> {
     names.iter().map(|name| if count[last(name)] == 1 { last(name) } else { name }).collect()
 }
 
-/// Appends its place to each default name. One line may declare several hooks (in a macro): they are
-/// numbered on top.
+/// Appends its place to each default name. One line may declare several hooks (in a macro): they
+/// are numbered on top.
 fn locate(declared: &[usize], hooks: &[&HookSpec], names: &mut [Cow<'static, str>]) {
     let mut seen: HashMap<_, u32> = HashMap::new();
     for &i in declared.iter().filter(|&&i| !hooks[i].name_written) {

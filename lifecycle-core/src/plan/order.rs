@@ -11,14 +11,14 @@ const CHAINS: usize = 256;
 #[derive(Debug)]
 pub(super) struct Lifted {
     pub(super) order: Vec<i32>,
-    /// Chains of edges from a hook of a greater written order to one of a smaller; all between the two
-    /// have none.
+    /// Chains of edges from a hook of a greater written order to one of a smaller; all between the
+    /// two have none.
     pub(super) contradictions: Vec<Vec<u32>>,
 }
 
-/// A written order stands; a node without one takes 0, moved as little as its edges require. Nodes from
-/// `hooks` on are stand-ins for hooks that were left out: chains through them give way. `edges` has no
-/// cycle.
+/// A written order stands; a node without one takes 0, moved as little as its edges require. Nodes
+/// from `hooks` on are stand-ins for hooks that were left out: chains through them give way.
+/// `edges` has no cycle.
 pub(super) fn lift(edges: &mut Edges, written: &[Option<i32>], hooks: u32) -> Lifted {
     loop {
         let lifted = lift_once(edges, written);
@@ -33,7 +33,8 @@ pub(super) fn lift(edges: &mut Edges, written: &[Option<i32>], hooks: u32) -> Li
 
 fn lift_once(edges: &Edges, written: &[Option<i32>]) -> Lifted {
     let sequence = edges.topological();
-    // The greatest written order on a way to the node, itself included; the smallest on a way from it.
+    // The greatest written order on a way to the node, itself included; the smallest on a way from
+    // it.
     let mut floor = written.to_vec();
     let mut ceiling = written.to_vec();
     for &node in &sequence {
@@ -67,8 +68,9 @@ fn lift_once(edges: &Edges, written: &[Option<i32>]) -> Lifted {
     Lifted { order, contradictions }
 }
 
-/// The shortest chain to `node` from each written hook of a greater order that reaches it through hooks
-/// without one. Looks only where `floor` promises one, so a plan without contradictions costs nothing.
+/// The shortest chain to `node` from each written hook of a greater order that reaches it through
+/// hooks without one. Looks only where `floor` promises one, so a plan without contradictions costs
+/// nothing.
 fn chains_to(
     node: u32,
     own: i32,

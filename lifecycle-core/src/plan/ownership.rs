@@ -21,8 +21,8 @@ pub(super) struct Ownership {
     pub(super) contested: Vec<(&'static str, Vec<u32>)>,
 }
 
-/// Finds it among `hooks`, whose index is their node; of two ways to use a resource, the order of `uses`
-/// decides which is told.
+/// Finds it among `hooks`, whose index is their node; of two ways to use a resource, the order of
+/// `uses` decides which is told.
 pub(super) fn ownership(hooks: &[&HookSpec], uses: &[Uses]) -> Ownership {
     let claims = Claims::new(hooks, uses);
     let mut found = Ownership { edges: Vec::new(), contested: Vec::new() };
@@ -81,7 +81,8 @@ impl<'s> Claims<'s> {
                         }
                         takers.push(claim);
                     }
-                    // A provided `Arc<T>` serves `&T`, so the one who takes the `Arc` waits as well.
+                    // A provided `Arc<T>` serves `&T`, so the one who takes the `Arc` waits as
+                    // well.
                     Access::Borrow => {
                         [id, arc_id]
                             .into_iter()
@@ -99,8 +100,8 @@ impl<'s> Claims<'s> {
         Self { uses, taken, takers, borrowers, used_by }
     }
 
-    /// The hooks that borrow `taken`, or borrow or take something that uses it, each once and by the
-    /// shortest way.
+    /// The hooks that borrow `taken`, or borrow or take something that uses it, each once and by
+    /// the shortest way.
     fn users(&self, taken: TypeId) -> Vec<User> {
         let mut users = Vec::new();
         let mut known = HashSet::new();

@@ -54,8 +54,8 @@ impl PlannedHook {
         self.fallback_timeout
     }
 
-    /// Whether others share its order and no edge within that order names it: it runs beside them all. Never
-    /// of a hook that a problem of its plan names.
+    /// Whether others share its order and no edge within that order names it: it runs beside them
+    /// all. Never of a hook that a problem of its plan names.
     #[must_use]
     pub const fn is_unordered(&self) -> bool {
         self.unordered

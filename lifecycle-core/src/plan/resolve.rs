@@ -29,8 +29,8 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    /// Never fails: where the plan contradicts itself it says so in `problems`, and what contradicts is
-    /// left out of the graph, so that a broken plan can still be shown.
+    /// Never fails: where the plan contradicts itself it says so in `problems`, and what
+    /// contradicts is left out of the graph, so that a broken plan can still be shown.
     pub(super) fn new(plan: &Plan) -> Self {
         let specs = sorted(plan.entries.iter().filter(|entry| entry.kept).map(|entry| &entry.spec));
         let (names, clashes) = names(&specs);
@@ -131,8 +131,8 @@ fn sorted_uses(uses: &[Uses]) -> Vec<Uses> {
     uses
 }
 
-/// All edges. Behind the nodes of `specs` come stand-ins for the hooks that edges name but the plan does
-/// not have: who ran before such a hook still runs before who ran after it.
+/// All edges. Behind the nodes of `specs` come stand-ins for the hooks that edges name but the plan
+/// does not have: who ran before such a hook still runs before who ran after it.
 fn edges(plan: &Plan, specs: &[&HookSpec], owned: Vec<Edge>) -> Edges {
     let left_out = sorted(plan.entries.iter().filter(|entry| !entry.kept).map(|entry| &entry.spec));
     let mut node: HashMap<HookId, u32> =

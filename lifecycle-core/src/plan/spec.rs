@@ -1,4 +1,5 @@
-//! What goes into a plan as it was written: hooks, from wherever they come, and hooks that were promised.
+//! What goes into a plan as it was written: hooks, from wherever they come, and hooks that were
+//! promised.
 
 use std::{any::TypeId, borrow::Cow, time::Duration};
 
@@ -71,8 +72,8 @@ impl Promise {
     pub(super) fn problem(&self) -> PlanProblem {
         let Self { name, location, promised, .. } = self;
         let text = format!(
-            "`expect_hooks!` at {promised} promises `{name}` ({location}), which is not among the linked hooks\n   \
-             name its crate where the program starts: `use the_crate as _;`"
+            "`expect_hooks!` at {promised} promises `{name}` ({location}), which is not among the \
+             linked hooks\n   name its crate where the program starts: `use the_crate as _;`"
         );
         PlanProblem::new(Kind::Missing, text, vec![(*name).to_owned()])
     }
@@ -93,7 +94,8 @@ impl From<ExpectedHook> for Promise {
 /// What was written down, for whoever checks a stop against it.
 #[cfg(feature = "testing")]
 impl Plan {
-    /// The edges as they were written, between hooks that are in the plan: the first before the second.
+    /// The edges as they were written, between hooks that are in the plan: the first before the
+    /// second.
     pub(crate) fn written_pairs(&self) -> Vec<(HookId, HookId)> {
         let kept = |id: &HookId| self.index.get(id).is_some_and(|&at| self.entries[at].kept);
         let specs = self.entries.iter().map(|entry| &entry.spec);

@@ -17,20 +17,22 @@ const FORMAT: Format = Format {
 };
 
 impl Report {
-    /// The report as JSON, pretty-printed; times in seconds from the request. `docs/json.md` describes it,
-    /// and `docs/schemas/report.v1.json` is its schema. [`from_json`](Self::from_json) reads it back.
+    /// The report as JSON, pretty-printed; times in seconds from the request. `docs/json.md`
+    /// describes it, and `docs/schemas/report.v1.json` is its schema.
+    /// [`from_json`](Self::from_json) reads it back.
     #[must_use]
     pub fn to_json(&self) -> String {
         FORMAT.write(&Document::from(self))
     }
 
-    /// The report that [`to_json`](Self::to_json) wrote, by this version of the library or an older one, or
-    /// by another program. What it does not know it leaves out. Names and files are kept in memory for the
-    /// life of the process, each once.
+    /// The report that [`to_json`](Self::to_json) wrote, by this version of the library or an older
+    /// one, or by another program. What it does not know it leaves out. Names and files are kept in
+    /// memory for the life of the process, each once.
     ///
     /// # Errors
     ///
-    /// When the text is no report, with line and column; when a newer version of the format wrote it.
+    /// When the text is no report, with line and column; when a newer version of the format wrote
+    /// it.
     pub fn from_json(json: &str) -> Result<Self, JsonError> {
         FORMAT.read::<Document>(json)?.into_report()
     }

@@ -26,8 +26,8 @@ use crate::{
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
 ///
-/// `Display` is a timeline for a terminal of 80 columns; `{:#}` is the same in colour. As the return value of `main` it ends the
-/// process with [`exit_code`](Self::exit_code).
+/// `Display` is a timeline for a terminal of 80 columns; `{:#}` is the same in colour. As the
+/// return value of `main` it ends the process with [`exit_code`](Self::exit_code).
 #[derive(Clone, Debug)]
 #[must_use = "the exit code is in the report: return it from main"]
 pub struct Report {
@@ -153,9 +153,9 @@ impl Report {
         self.inner.problems.is_empty() && self.inner.exit_code == 0
     }
 
-    /// The code the process ends with: 0 clean, 1 main failed, 70 a hook failed or work was abandoned,
-    /// 75 and 128 + n a job was stopped, 78 the plan or the configuration is invalid, 124 the deadline
-    /// passed.
+    /// The code the process ends with: 0 clean, 1 main failed, 70 a hook failed or work was
+    /// abandoned, 75 and 128 + n a job was stopped, 78 the plan or the configuration is invalid,
+    /// 124 the deadline passed.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.inner.exit_code
@@ -167,8 +167,8 @@ impl Report {
         &self.lines
     }
 
-    /// What became of `H`; `None` when the plan did not have it. Of a report that was read from JSON, `H` is
-    /// the hook of its name that stands where `H` stands.
+    /// What became of `H`; `None` when the plan did not have it. Of a report that was read from
+    /// JSON, `H` is the hook of its name that stands where `H` stands.
     #[must_use]
     pub fn outcome<H: Hook>(&self) -> Option<&Outcome> {
         self.inner.hooks.iter().find(|hook| hook.is::<H>()).map(|hook| &hook.outcome)
@@ -212,8 +212,8 @@ impl Report {
         hooks
     }
 
-    /// The hooks that decided how long the teardown took, in the order in which they ran: each started
-    /// when the one before it ended. After systemd's `systemd-analyze critical-chain`.
+    /// The hooks that decided how long the teardown took, in the order in which they ran: each
+    /// started when the one before it ended. After systemd's `systemd-analyze critical-chain`.
     #[must_use]
     pub fn critical_chain(&self) -> Vec<&HookReport> {
         let hooks = &self.inner.hooks;
@@ -369,7 +369,10 @@ impl DrainReport {
             if self.drain_skipped {
                 format!("a signal ended the drain after {took:.1?}: main was not waited for")
             } else {
-                format!("main was told to drain and did not return within {took:.1?}: it was not waited for")
+                format!(
+                    "main was told to drain and did not return within {took:.1?}: it was not \
+                     waited for"
+                )
             }
         })
     }
@@ -380,8 +383,8 @@ impl DrainReport {
         &self.sites
     }
 
-    /// How many calls were in flight from the drain's begin to its end: when, from the request, and how
-    /// many. At most 256 points; between two of them the number is that of the first.
+    /// How many calls were in flight from the drain's begin to its end: when, from the request, and
+    /// how many. At most 256 points; between two of them the number is that of the first.
     #[must_use]
     pub fn in_flight(&self) -> &[(Duration, usize)] {
         &self.in_flight

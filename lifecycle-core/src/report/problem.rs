@@ -74,7 +74,8 @@ impl Inner {
 fn abandoned(site: &SiteReport, drain_skipped: bool) -> String {
     let when = if drain_skipped { "a signal ended the drain" } else { "the drain's time was up" };
     format!(
-        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} finished later",
+        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} \
+         finished later",
         site.abandoned(),
         site.name(),
         site.location(),

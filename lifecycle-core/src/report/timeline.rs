@@ -15,8 +15,8 @@ const BAR: usize = 32;
 /// Stands before what decided how long the stop took.
 const CRITICAL: char = '>';
 
-/// The verdict, then a row a hook, then what is wrong; no rows where nothing began. The alternate form,
-/// `{:#}`, is in colour.
+/// The verdict, then a row a hook, then what is wrong; no rows where nothing began. The alternate
+/// form, `{:#}`, is in colour.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.inner;
@@ -238,7 +238,8 @@ fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     wrapped(f, "", text)
 }
 
-/// `text` in lines of at most 80 columns; `mark` stands before the first, and the others are indented.
+/// `text` in lines of at most 80 columns; `mark` stands before the first, and the others are
+/// indented.
 fn wrapped(f: &mut fmt::Formatter<'_>, mark: &str, text: &str) -> fmt::Result {
     const INDENT: &str = "    ";
     let marks = std::iter::once(mark).chain(std::iter::repeat(INDENT));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// A small generator (SplitMix64, by Steele, Lea and Flood). By hand, because a seed that somebody wrote
-/// down has to give the same numbers with any later version: `rand` and `fastrand` promise that of no
-/// generator behind a plain name.
+/// A small generator (SplitMix64, by Steele, Lea and Flood). By hand, because a seed that somebody
+/// wrote down has to give the same numbers with any later version: `rand` and `fastrand` promise
+/// that of no generator behind a plain name.
 pub(super) struct Rng {
     state: u64,
 }

@@ -42,8 +42,8 @@ impl Format {
         let headed = Headed { format: self.name, version: self.version, document };
         let text = serde_json::to_string_pretty(&headed)
             .unwrap_or_else(|error| unreachable!("documents have names for members: {error}"));
-        // serde_json leaves DEL and its kin as they are; nothing may move a terminal's cursor. Outside of
-        // strings there are no control characters but the ends of lines.
+        // serde_json leaves DEL and its kin as they are; nothing may move a terminal's cursor.
+        // Outside of strings there are no control characters but the ends of lines.
         let moves = |char: char| char.is_control() && char != '\n';
         if !text.contains(moves) {
             return text;
@@ -71,8 +71,8 @@ impl Format {
             (Some(found), Some(found_version)) if found == *name => {
                 if found_version > *version {
                     return Err(JsonError::new(format!(
-                        "the JSON is `{name}` version {found_version}, and this library reads up to \
-                         version {version}: use the library that wrote it, or a newer one"
+                        "the JSON is `{name}` version {found_version}, and this library reads up \
+                         to version {version}: use the library that wrote it, or a newer one"
                     )));
                 }
             }
@@ -91,7 +91,8 @@ impl Format {
     }
 }
 
-/// Seconds, exact to the nanosecond: `1`, `0.25`. A float would write `1.0`, and more digits than there are.
+/// Seconds, exact to the nanosecond: `1`, `0.25`. A float would write `1.0`, and more digits than
+/// there are.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Serialize for Seconds {

@@ -1,5 +1,5 @@
-//! Passwords in URLs do not belong in logs and reports. By hand: what is read is prose in which URLs occur,
-//! and a parser of URLs wants one that stands alone and is valid.
+//! Passwords in URLs do not belong in logs and reports. By hand: what is read is prose in which
+//! URLs occur, and a parser of URLs wants one that stands alone and is valid.
 
 /// `text` with the password of every `scheme://user:password@host` in it replaced by `***`.
 pub(crate) fn redact(text: &str) -> String {

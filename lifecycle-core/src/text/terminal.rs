@@ -85,8 +85,8 @@ pub(crate) fn broken(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// How many columns a terminal gives the text: the sum over its characters, as terminals count, so that
-/// what is cut between two characters adds up.
+/// How many columns a terminal gives the text: the sum over its characters, as terminals count, so
+/// that what is cut between two characters adds up.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(column_count).sum()
 }

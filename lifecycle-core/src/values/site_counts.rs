@@ -52,8 +52,8 @@ impl fmt::Display for SiteStatus {
 
 /// What the drain did to the calls of one site.
 ///
-/// Calls that admitted work began while draining are counted with the rest, so what finished may exceed
-/// what was in flight at the start.
+/// Calls that admitted work began while draining are counted with the rest, so what finished may
+/// exceed what was in flight at the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteReport {
     #[serde(deserialize_with = "interned")]
@@ -127,7 +127,8 @@ impl SiteReport {
         self.abandoned
     }
 
-    /// How old the oldest abandoned call was when the drain's time was up; `None` when there was none.
+    /// How old the oldest abandoned call was when the drain's time was up; `None` when there was
+    /// none.
     #[must_use]
     pub const fn oldest_abandoned(&self) -> Option<Duration> {
         self.oldest_abandoned

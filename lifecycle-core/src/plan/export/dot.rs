@@ -10,9 +10,9 @@ use super::{
 };
 
 impl Plan {
-    /// The plan as Graphviz reads it (`dot -Tsvg`): a cluster for each order with a barrier between two, who
-    /// waits for whom, and the critical path bold. Of an invalid plan it has what does not contradict, and a
-    /// label that says so. The same plan gives the same text.
+    /// The plan as Graphviz reads it (`dot -Tsvg`): a cluster for each order with a barrier between
+    /// two, who waits for whom, and the critical path bold. Of an invalid plan it has what does not
+    /// contradict, and a label that says so. The same plan gives the same text.
     #[must_use]
     pub fn to_dot(&self) -> String {
         let view = self.view();

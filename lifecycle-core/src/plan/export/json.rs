@@ -46,10 +46,10 @@ pub(crate) struct DocumentHook {
 }
 
 impl Plan {
-    /// The plan as JSON, pretty-printed, with every hook in the order of [`hooks`](Self::hooks). The same
-    /// plan gives the same text, line by line, so that it can be kept as a golden file; `docs/json.md`
-    /// describes it, and `docs/schemas/plan.v1.json` is its schema. Of an invalid plan it has what does
-    /// not contradict, and the `problems`.
+    /// The plan as JSON, pretty-printed, with every hook in the order of [`hooks`](Self::hooks).
+    /// The same plan gives the same text, line by line, so that it can be kept as a golden file;
+    /// `docs/json.md` describes it, and `docs/schemas/plan.v1.json` is its schema. Of an invalid
+    /// plan it has what does not contradict, and the `problems`.
     #[must_use]
     pub fn to_json(&self) -> String {
         FORMAT.write(&Document::from(&self.view()))

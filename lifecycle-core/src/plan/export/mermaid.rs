@@ -10,9 +10,9 @@ use super::{
 };
 
 impl Plan {
-    /// The plan as a Mermaid flowchart: a subgraph for each order, who waits for whom, and the critical path
-    /// in thick lines, its hooks marked `▸`. Of an invalid plan it has what does not contradict, and a note
-    /// that says so. The same plan gives the same text.
+    /// The plan as a Mermaid flowchart: a subgraph for each order, who waits for whom, and the
+    /// critical path in thick lines, its hooks marked `▸`. Of an invalid plan it has what does not
+    /// contradict, and a note that says so. The same plan gives the same text.
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let view = self.view();

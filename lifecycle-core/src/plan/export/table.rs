@@ -23,8 +23,8 @@ const NAMED: usize = 8;
 
 /// In its alternate form, `{:#}`, it is in colour.
 ///
-/// Order, name, timeout and place, a line a hook; under it what it waits for within its order, or that
-/// nothing says where it stands. Then the worst case and the hooks that make it.
+/// Order, name, timeout and place, a line a hook; under it what it waits for within its order, or
+/// that nothing says where it stands. Then the worst case and the hooks that make it.
 impl Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let view = self.view();
@@ -95,8 +95,8 @@ fn short_names<'p>(view: &PlanView<'p>) -> Vec<Cow<'p, str>> {
     last_names(&names).into_iter().map(|name| tail(name, NAME_IN_TEXT)).collect()
 }
 
-/// `words` behind `start`, with `between` after all but the last, broken and indented so that no line is
-/// wider than a terminal.
+/// `words` behind `start`, with `between` after all but the last, broken and indented so that no
+/// line is wider than a terminal.
 fn words(
     start: &str,
     indent: usize,
