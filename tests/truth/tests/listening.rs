@@ -1,0 +1,140 @@
+//! Who is waited for, how long, and what is said of a main that did not go.
+
+use std::time::Duration;
+
+use lifecycle_process_tests::{Child, Ending, Service, Signal, Stream, service};
+
+fn up(service: Service) -> Child {
+    let child = service.start();
+    child.wait_for("up");
+    child
+}
+
+/// Started, stopped once it is up, and waited for.
+fn stopped(service: Service) -> Ending {
+    let mut child = up(service);
+    child.signal(Signal::TERM);
+    child.end()
+}
+
+const SOON: Duration = Duration::from_secs(2);
+
+#[test]
+fn drained_does_not_wait_for_the_main_that_waits_for_it() {
+    stopped(service!(bin "truth-rows", "until-drained"))
+        .exits(0)
+        .says_in_order(&["drained", "last work done", "report clean: true"])
+        .ends_within(SOON);
+}
+
+#[test]
+fn what_main_asks_inside_of_a_call_counts() {
+    stopped(service!(bin "truth-rows", "asked-in-a-call"))
+        .exits(0)
+        .says_in_order(&["last work", "last work done", "report clean: true"])
+        .ends_within(SOON);
+}
+
+#[test]
+fn a_main_that_follows_the_events_is_waited_for() {
+    stopped(service!(bin "truth-rows", "asked-for-events"))
+        .exits(0)
+        .says_in_order(&["last work", "last work done", "report clean: true"])
+        .ends_within(SOON);
+}
+
+#[test]
+fn a_task_that_asked_once_is_waited_for_when_main_awaits_it() {
+    stopped(service!(bin "truth-rows", "asked-once-in-a-task"))
+        .exits(0)
+        .says_in_order(&["last work done", "report clean: true"])
+        .ends_within(SOON);
+}
+
+/// A request that watches for the drain is no promise that main goes.
+#[test]
+fn what_a_call_in_another_task_asks_does_not_make_main_wait() {
+    let mut child = up(service!(bin "truth-rows", "asked-by-a-call-in-a-task"));
+    // Until the request has asked.
+    std::thread::sleep(Duration::from_millis(100));
+    child.signal(Signal::TERM);
+    child.end().exits(0).ends_within(SOON);
+}
+
+#[test]
+fn who_waits_for_the_report_is_not_waited_for() {
+    stopped(service!(bin "truth-rows", "asked-for-the-report")).exits(0).ends_within(SOON);
+}
+
+#[test]
+fn a_main_that_blocks_its_thread_is_waited_for_before_hooks_start() {
+    stopped(service!(bin "truth-rows", "migration"))
+        .says_in_order(&["migrated", "pool closed"])
+        .exits(0);
+}
+
+#[test]
+fn a_main_that_never_yields_has_the_drains_time_and_is_named() {
+    for flag in ["listens", "deaf"] {
+        let service = service!(bin "truth-rows", "blocked", flag).quiet();
+        let ending = stopped(service.env("LIFECYCLE_GRACE_PERIOD", "5s"));
+        ending.says("pool closed");
+        if ![70, 124].map(lifecycle_process_tests::Exit::Code).contains(&ending.exit()) {
+            ending.fail("a main that was abandoned is no success");
+        }
+        let drained = ending.at("pool closed") - ending.at("up");
+        assert!(drained >= Duration::from_millis(650), "the pool was closed too early: {ending}");
+        let mut named = ending.lines(Stream::Stderr).filter(|line| line.contains("main "));
+        assert!(named.any(|line| line.contains("abandoned")), "main is not named: {ending}");
+    }
+}
+
+#[test]
+fn a_main_that_listened_and_had_to_be_dropped_is_unclean_and_the_line_says_where_it_asked() {
+    let ending = stopped(service!(bin "truth-rows", "endless").quiet());
+    ending.exits(70).says("report clean: false");
+    let mut ours = ending.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: "));
+    let place = "tests/truth/src/bin/rows/blocking.rs:";
+    assert!(ours.any(|line| line.contains("main") && line.contains(place)), "{ending}");
+}
+
+/// A stop that nobody asked about and nothing is tracked for cuts what runs: it is told once, with what to
+/// write, and nothing calls it clean.
+#[test]
+fn a_stop_that_cut_what_nothing_tracks_is_not_called_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report.txt");
+    let ending = stopped(service!(bin "truth-rows", "unheard").env("LIFECYCLE_REPORT", &path));
+    ending.exits(0).says("report clean: false").never_says("cleanly");
+    let report = std::fs::read_to_string(&path).unwrap();
+    assert!(!report.lines().any(|line| line.starts_with("clean")), "{report}");
+
+    let quiet = stopped(service!(bin "truth-rows", "unheard").quiet());
+    let ours: Vec<_> =
+        quiet.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: ")).collect();
+    assert!(ours.len() == 1 && ours[0].contains("draining()"), "{quiet}");
+}
+
+#[test]
+fn main_is_waited_for_as_long_as_operations_say_once_nothing_is_in_flight() {
+    let service = service!(bin "truth-rows", "lingering").quiet();
+    let ending = stopped(service.env("LIFECYCLE_MAIN_TIMEOUT", "300ms"));
+    ending.exits(0).ends_within(SOON);
+    let mut ours = ending.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: "));
+    assert!(ours.any(|line| line.contains("main")), "the cut is not named: {ending}");
+}
+
+#[cfg(landed = "main_timeout")]
+#[test]
+fn main_is_waited_for_as_long_as_the_program_says_once_nothing_is_in_flight() {
+    stopped(service!(bin "truth-rows", "bounded")).exits(0).ends_within(SOON);
+}
+
+#[test]
+fn after_a_second_the_log_says_who_is_waited_for_and_how_to_bound_it() {
+    let mut child = up(service!(bin "truth-rows", "lingering"));
+    child.signal(Signal::TERM);
+    let line = child.wait_for("waiting for main; asked at");
+    assert!(line.contains("tests/truth/src/bin/rows/blocking.rs:"), "{line}");
+    assert!(line.contains("main_timeout"), "{line}");
+}
