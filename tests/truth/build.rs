@@ -102,45 +102,61 @@ fn loops_of(name: &str, text: &str) -> Vec<Loop> {
     found
 }
 
+/// A block without functions is taken whole: what stands around its loop is there to be copied too.
 fn loops_in(name: &str, lines: &[(usize, &str)]) -> Vec<Loop> {
+    let whole = !lines.iter().any(|(_, line)| line.contains("fn "));
     let mut found = Vec::new();
-    let mut lines = lines.iter().peekable();
-    while let Some((at, line)) = lines.next() {
+    let mut rest = lines.iter().peekable();
+    while let Some((at, line)) = rest.next() {
         if !["while ", "loop {"].iter().any(|word| line.trim_start().starts_with(word)) {
             continue;
         }
         let mut code = (*line).to_owned();
-        while !is_whole(&code) && lines.peek().is_some() {
+        while !is_whole(&code) && rest.peek().is_some() {
             code.push('\n');
-            code.extend(lines.next().map(|(_, line)| *line));
+            code.extend(rest.next().map(|(_, line)| *line));
         }
         if !code.contains('{') {
             // A code span shows the head alone.
-            let guarded = code.contains("guard");
-            code += if guarded { " { guard.scope(process(job)).await; }" } else { " { process(x).await; }" };
+            let guarded = "{ guard.scope(process(job)).await; }";
+            code += if code.contains("guard") { guarded } else { "{ process(x).await; }" };
+        } else if whole {
+            code = lines.iter().flat_map(|(_, line)| [*line, "\n"]).collect();
         }
-        if OURS.iter().any(|word| code.contains(word)) {
+        if OURS.iter().any(|word| says(&code, word)) {
             found.push(Loop { place: format!("{name}:{}", at + 1), code });
         }
     }
     found
 }
 
+/// Whether `word` stands in `code`, and not as the end of a longer name.
+fn says(code: &str, word: &str) -> bool {
+    let in_name = |before: char| before.is_alphanumeric() || before == '_';
+    code.match_indices(word).any(|(at, _)| word.starts_with('.') || !code[..at].ends_with(in_name))
+}
+
 fn is_whole(code: &str) -> bool {
     code.contains('{') && code.matches('{').count() == code.matches('}').count()
 }
 
+/// What the loops take from the program around them.
+const AROUND: &str = "let mut queue = Queue; let mut rows = rows(); let listener = Listener; \
+                      let mut job = 0_u64;";
+const RUN: &str = "pub(crate) async fn run(place: &str) -> Result<(), Box<dyn Error>> {
+match place {
+";
+
 /// One function a loop, found by its place.
 fn program(loops: &[Loop]) -> Result<String, std::fmt::Error> {
-    let mut text = String::from("pub(crate) async fn run(place: &str) {\nmatch place {\n");
+    let mut text = String::from(RUN);
     for (at, Loop { place, .. }) in loops.iter().enumerate() {
         writeln!(text, "{place:?} => loop_{at}().await,")?;
     }
     writeln!(text, "other => panic!(\"there is no loop at {{other}}\"),\n}}\n}}")?;
     for (at, Loop { code, .. }) in loops.iter().enumerate() {
-        // What the loops take from the program around them.
-        let around = "let mut queue = Queue; let mut job = 0_u64;";
-        writeln!(text, "async fn loop_{at}() {{\n{around}\n{code}\n}}")?;
+        writeln!(text, "async fn loop_{at}() -> Result<(), Box<dyn Error>> {{\n{AROUND}")?;
+        writeln!(text, "{code}\nOk(())\n}}")?;
     }
     Ok(text)
 }

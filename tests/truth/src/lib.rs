@@ -55,7 +55,8 @@ pub fn log() {
 /// When the system grants no runtime.
 #[must_use]
 pub fn serve(run: impl Future<Output = Report>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     let report = runtime.block_on(run);
     runtime.shutdown_background();

@@ -7,9 +7,7 @@ use std::{
 };
 
 use lifecycle::{
-    Config, Outcome, Platform, Refused, Report, on_shutdown,
-    testing::Scenario,
-    tracked,
+    Config, Outcome, Platform, Refused, Report, on_shutdown, testing::Scenario, tracked,
 };
 use lifecycle_process_tests::{Signal, service};
 use lifecycle_truth_tests::sleep;
@@ -56,6 +54,7 @@ fn counts(report: &Report, site: &str) -> (usize, usize, usize, usize) {
 #[lifecycle::test]
 async fn a_call_that_may_be_cut_is_cut_and_answered_when_the_drain_ends_sooner() {
     let trace = Trace::default();
+    let scenario = Scenario::new().only::<(close,)>().provide(Exports(Arc::clone(&trace)));
     let told = Arc::clone(&trace);
     let caller = tokio::spawn(async move {
         let answer = export().await;
@@ -65,7 +64,6 @@ async fn a_call_that_may_be_cut_is_cut_and_answered_when_the_drain_ends_sooner()
         });
     });
     tokio::task::yield_now().await;
-    let scenario = Scenario::new().only::<(close,)>().provide(Exports(Arc::clone(&trace)));
     let report = scenario.config(config()).shutdown("deploy").await;
     assert_eq!(*trace.lock().unwrap(), ["answered", "closed"], "{report}");
     assert_eq!(counts(&report, "export"), (0, 1, 0, 0), "{report}");
@@ -84,9 +82,10 @@ fn a_second_ctrl_c_cuts_and_answers_what_may_be_cut_before_hooks_start() {
 
 #[lifecycle::test]
 async fn a_call_that_panicked_after_the_request_is_no_finished_call() {
+    let scenario = Scenario::new().only::<()>().config(config());
     let caller = tokio::spawn(order(500, false));
     tokio::task::yield_now().await;
-    let report = Scenario::new().only::<()>().config(config()).shutdown("deploy").await;
+    let report = scenario.shutdown("deploy").await;
     assert!(caller.await.unwrap_err().is_panic());
     assert_eq!(counts(&report, "order").0, 0, "{report}");
     assert_eq!((report.is_clean(), report.exit_code()), (false, 70), "{report}");
@@ -107,12 +106,13 @@ fn a_request_that_panics_while_draining_is_named_and_no_success() {
 
 #[lifecycle::test]
 async fn a_call_that_its_caller_dropped_is_no_finished_call() {
+    let scenario = Scenario::new().only::<()>().config(config());
     let caller = tokio::spawn(async {
         let in_time = tokio::time::timeout(Duration::from_millis(500), order(60_000, true)).await;
         assert!(in_time.is_err());
     });
     tokio::task::yield_now().await;
-    let report = Scenario::new().only::<()>().config(config()).shutdown("deploy").await;
+    let report = scenario.shutdown("deploy").await;
     caller.await.unwrap();
     assert_eq!(counts(&report, "order"), (0, 0, 0, 0), "{report}");
 }
@@ -140,6 +140,7 @@ fn the_report_says_that_a_call_was_lost_with_main() {
 #[cfg(landed = "endings")]
 #[lifecycle::test]
 async fn the_ends_of_all_calls_sum_up_to_those_that_were_in_flight() {
+    let scenario = Scenario::new().only::<()>().config(config());
     let calls = [(500, true), (500, false), (60_000, true)];
     let mut callers: Vec<_> =
         calls.into_iter().map(|(lasts, holds)| tokio::spawn(order(lasts, holds))).collect();
@@ -149,9 +150,10 @@ async fn the_ends_of_all_calls_sum_up_to_those_that_were_in_flight() {
             .unwrap_or(Ok(()))
     }));
     tokio::task::yield_now().await;
-    let report = Scenario::new().only::<()>().config(config()).shutdown("deploy").await;
+    let report = scenario.shutdown("deploy").await;
     let site = report.drain().sites().iter().find(|site| site.name().ends_with("order")).unwrap();
-    let ends = (site.finished(), site.panicked(), site.dropped(), site.cancelled(), site.abandoned());
+    let ends =
+        (site.finished(), site.panicked(), site.dropped(), site.cancelled(), site.abandoned());
     assert_eq!((site.at_start(), ends), (4, (1, 1, 1, 0, 1)), "{report}");
     callers.into_iter().for_each(|caller| caller.abort());
 }

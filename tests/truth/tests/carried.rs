@@ -41,7 +41,9 @@ fn a_receive_that_takes_longer_is_dropped_in_time() {
 #[cfg(landed = "tokens")]
 #[test]
 fn who_asks_for_a_token_listens() {
-    stopped_at(service!(bin "truth-rows", "tokens"), "up")
-        .exits(0)
-        .says_in_order(&["requested, draining: false", "last work", "last work done"]);
+    stopped_at(service!(bin "truth-rows", "tokens"), "up").exits(0).says_in_order(&[
+        "requested, draining: false",
+        "last work",
+        "last work done",
+    ]);
 }

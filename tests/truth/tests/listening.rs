@@ -17,6 +17,11 @@ fn stopped(service: Service) -> Ending {
     child.end()
 }
 
+/// What the library says in any case.
+fn ours(ending: &Ending) -> impl Iterator<Item = &str> {
+    ending.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: "))
+}
+
 const SOON: Duration = Duration::from_secs(2);
 
 #[test]
@@ -84,8 +89,7 @@ fn a_main_that_never_yields_has_the_drains_time_and_is_named() {
         }
         let drained = ending.at("pool closed") - ending.at("up");
         assert!(drained >= Duration::from_millis(650), "the pool was closed too early: {ending}");
-        let mut named = ending.lines(Stream::Stderr).filter(|line| line.contains("main "));
-        assert!(named.any(|line| line.contains("abandoned")), "main is not named: {ending}");
+        assert!(ours(&ending).any(|line| line.contains("main")), "main is not named: {ending}");
     }
 }
 
@@ -93,9 +97,9 @@ fn a_main_that_never_yields_has_the_drains_time_and_is_named() {
 fn a_main_that_listened_and_had_to_be_dropped_is_unclean_and_the_line_says_where_it_asked() {
     let ending = stopped(service!(bin "truth-rows", "endless").quiet());
     ending.exits(70).says("report clean: false");
-    let mut ours = ending.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: "));
     let place = "tests/truth/src/bin/rows/blocking.rs:";
-    assert!(ours.any(|line| line.contains("main") && line.contains(place)), "{ending}");
+    let named = ours(&ending).any(|line| line.contains("main") && line.contains(place));
+    assert!(named, "where main asked is not said: {ending}");
 }
 
 /// A stop that nobody asked about and nothing is tracked for cuts what runs: it is told once, with what to
@@ -103,15 +107,18 @@ fn a_main_that_listened_and_had_to_be_dropped_is_unclean_and_the_line_says_where
 #[test]
 fn a_stop_that_cut_what_nothing_tracks_is_not_called_clean() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("report.txt");
-    let ending = stopped(service!(bin "truth-rows", "unheard").env("LIFECYCLE_REPORT", &path));
-    ending.exits(0).says("report clean: false").never_says("cleanly");
-    let report = std::fs::read_to_string(&path).unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let bare = || service!(bin "truth-ctrl-c", "bare");
+    let ending = stopped(bare().env("LIFECYCLE_REPORT", path("stop.txt")));
+    ending.exits(0).never_says("cleanly");
+    let report = std::fs::read_to_string(path("stop.txt")).unwrap();
     assert!(!report.lines().any(|line| line.starts_with("clean")), "{report}");
 
-    let quiet = stopped(service!(bin "truth-rows", "unheard").quiet());
-    let ours: Vec<_> =
-        quiet.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: ")).collect();
+    let quiet = stopped(bare().quiet().env("LIFECYCLE_REPORT", path("stop.json")));
+    let report = std::fs::read_to_string(path("stop.json")).unwrap();
+    let report = lifecycle::Report::from_json(&report).unwrap();
+    assert_eq!((report.is_clean(), report.exit_code()), (false, 0), "{report}");
+    let ours: Vec<_> = ours(&quiet).collect();
     assert!(ours.len() == 1 && ours[0].contains("draining()"), "{quiet}");
 }
 
@@ -120,8 +127,7 @@ fn main_is_waited_for_as_long_as_operations_say_once_nothing_is_in_flight() {
     let service = service!(bin "truth-rows", "lingering").quiet();
     let ending = stopped(service.env("LIFECYCLE_MAIN_TIMEOUT", "300ms"));
     ending.exits(0).ends_within(SOON);
-    let mut ours = ending.lines(Stream::Stderr).filter(|line| line.starts_with("lifecycle: "));
-    assert!(ours.any(|line| line.contains("main")), "the cut is not named: {ending}");
+    assert!(ours(&ending).any(|line| line.contains("main")), "the cut is not named: {ending}");
 }
 
 #[cfg(landed = "main_timeout")]

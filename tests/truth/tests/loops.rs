@@ -30,17 +30,23 @@ fn tells_the_truth(ending: &Ending) -> bool {
     cut == 0 || (named && ending.exit() != Exit::Code(0))
 }
 
-/// The stop comes while the second round is at its first step.
+/// The stop comes so long after this line of a loop whose steps take 150 ms.
 #[track_caller]
-fn finishes_the_round_that_it_stops_in(form: &str) {
+fn no_round_is_cut(form: &str, line: &str, later: u64) {
     let mut child = looping(form, "150").start();
-    child.wait_for("began 2");
+    child.wait_for(line);
+    thread::sleep(Duration::from_millis(later));
     child.signal(Signal::TERM);
     let ending = child.end();
-    ending.exits(0).says("main returns");
-    if ending.count("began ") != ending.count("ended") {
+    if ending.count("ended") != ending.count("began ") {
         ending.fail("cut a round that had begun");
     }
+    ending.exits(0).says_in_order(&["began ", "ended", "main returns"]);
+}
+
+#[track_caller]
+fn finishes_the_round_that_it_stops_in(form: &str) {
+    no_round_is_cut(form, "began 2", 50);
 }
 
 #[test]
@@ -66,28 +72,19 @@ fn a_loop_that_looks_at_the_state_finishes_its_round() {
 /// The tracked call is over, and what follows it is main's own.
 #[test]
 fn an_acknowledgement_after_a_tracked_call_is_not_cut() {
-    let mut child = looping("acknowledged", "150").start();
-    child.wait_for("began 2");
-    // Into the acknowledgement.
-    thread::sleep(Duration::from_millis(200));
-    child.signal(Signal::TERM);
-    let ending = child.end();
-    ending.exits(0).says("main returns").says_times("ended", ending.count("began "));
+    no_round_is_cut("acknowledged", "began 2", 200);
 }
 
+/// Once main has asked.
 #[test]
 fn clean_up_after_requested_is_not_cut() {
-    let mut child = looping("clean-up", "150").start();
-    child.wait_for("up");
-    // Until main has asked.
-    thread::sleep(Duration::from_millis(100));
-    child.signal(Signal::TERM);
-    child.end().exits(0).says_in_order(&["began", "ended", "main returns"]);
+    no_round_is_cut("clean-up", "up", 100);
 }
 
 /// Stops each loop at random moments, and says of which how many stops cut a round without a word.
 fn stopped_at_random_moments(loops: &[&str], stops: u64) {
-    let stops: Vec<_> = loops.iter().flat_map(|name| (0..stops).map(move |at| (*name, at))).collect();
+    let stops: Vec<_> =
+        loops.iter().flat_map(|name| (0..stops).map(move |at| (*name, at))).collect();
     let untold = Mutex::new(Vec::new());
     let rounds = Mutex::new(0);
     let random = RandomState::new();

@@ -80,7 +80,7 @@ fn what_is_reserved_for_hooks_of_run_time_is_counted_by_the_check() {
 #[test]
 fn a_hook_of_a_library_whose_resource_never_comes_is_told_with_what_to_write() {
     let ending = stopped(service!(bin "truth-rows", "never-provided"));
-    warns_before_the_stop(&ending, "without::<");
+    warns_before_the_stop(&ending, "without");
 }
 
 #[cfg(landed = "if_provided")]

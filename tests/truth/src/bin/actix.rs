@@ -1,11 +1,10 @@
-//! An actix server, whose workers are threads with runtimes of their own, and which computes on rayon's:
-//! `truth-actix [bare]`. `bare`: main is the server and nothing else.
+//! An actix server, whose workers are threads with runtimes of their own, and which computes on rayon's.
 
 use std::{io, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, dev::Server, web};
 use lifecycle::{Admission, Config, Platform, Refused, on_shutdown, tracked};
-use lifecycle_truth_tests::{flag, log, pause, say};
+use lifecycle_truth_tests::{log, pause, say};
 use tokio::sync::oneshot;
 
 /// What the pictures are drawn with.
@@ -46,12 +45,8 @@ async fn picture() -> HttpResponse {
     }
 }
 
-async fn plain() -> &'static str {
-    "plain"
-}
-
 fn server() -> io::Result<Server> {
-    let app = || App::new().route("/picture", web::get().to(picture)).route("/", web::get().to(plain));
+    let app = || App::new().route("/picture", web::get().to(picture));
     // Signals are the lifecycle's.
     let server = HttpServer::new(app).workers(2).disable_signals().shutdown_timeout(5);
     let server = server.bind("127.0.0.1:0")?;
@@ -68,10 +63,6 @@ async fn main() -> Result<(), io::Error> {
     log();
     lifecycle::provide(Palette);
     let server = server()?;
-    if flag("bare") {
-        lifecycle::ready();
-        return server.await;
-    }
     let handle = server.handle();
     tokio::spawn(async move {
         lifecycle::draining().await;

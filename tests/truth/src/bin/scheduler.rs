@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle::{Config, Platform, Refused, on_shutdown, tracked};
+use lifecycle::{Config, Platform, Site, on_shutdown};
 use lifecycle_truth_tests::{log, say, sleep};
 
 struct Catalogue;
@@ -12,11 +12,11 @@ async fn write_catalogue(_catalogue: Catalogue) {
     say("catalogue written");
 }
 
-#[tracked]
-async fn backup(at: u32) -> Result<u32, Refused> {
-    say(format!("began {at}"));
+static BACKUPS: Site = Site::new("backups");
+
+async fn backup(at: u32) {
     sleep(150).await;
-    Ok(at)
+    say(format!("ended {at}"));
 }
 
 fn config() -> Config {
@@ -30,13 +30,11 @@ async fn main() {
     let mut ticks = tokio::time::interval(Duration::from_millis(80));
     let mut at = 0;
     while lifecycle::until_requested(ticks.tick()).await.is_some() {
+        // Admitted before it is spawned: a task is polled for the first time when it may be too late.
+        let Ok(guard) = BACKUPS.admit() else { break };
         at += 1;
-        lifecycle::spawn(async move {
-            match backup(at).await {
-                Ok(at) => say(format!("ended {at}")),
-                Err(refused) => say(format!("not begun {at}: {refused}")),
-            }
-        });
+        say(format!("began {at}"));
+        tokio::spawn(guard.scope(backup(at)));
     }
     say("main returns");
 }

@@ -25,7 +25,10 @@ async fn main() {
         "acknowledged" => forms::acknowledged_after_a_tracked_call().await,
         "state" => forms::looks_at_the_state().await,
         "clean-up" => forms::cleans_up_when_requested().await,
-        place => documented::run(place).await,
+        place => {
+            let run = documented::run(place).await;
+            run.unwrap_or_else(|error| panic!("the loop at {place} failed: {error}"));
+        }
     }
     say("main returns");
 }

@@ -1,6 +1,9 @@
 //! A round: work that was taken from a source, and is done in several steps.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use lifecycle::{Refused, Site, tracked};
 use lifecycle_truth_tests::{say, sleep};
@@ -36,6 +39,28 @@ impl Queue {
     pub(crate) async fn recv(&mut self) -> Option<Job> {
         Some(next().await)
     }
+}
+
+/// Rows that do not end.
+pub(crate) fn rows() -> impl Iterator<Item = Job> {
+    std::iter::repeat_with(begin)
+}
+
+/// Accepts a client every few milliseconds.
+pub(crate) struct Listener;
+
+impl Listener {
+    pub(crate) async fn accept(&self) -> io::Result<((), ())> {
+        sleep(3).await;
+        Ok(((), ()))
+    }
+}
+
+/// A request: what is turned away is answered too.
+#[tracked(refused = Ok(()))]
+pub(crate) async fn answer(_client: ()) -> io::Result<()> {
+    clean_up().await;
+    Ok(())
 }
 
 pub(crate) async fn process<J>(_: J) {

@@ -53,15 +53,6 @@ pub(crate) fn endless() -> ExitCode {
     }))
 }
 
-/// Nothing tells this main, and nothing tells what it does.
-pub(crate) fn unheard() -> ExitCode {
-    serve(listening::config().run(async {
-        lifecycle::ready();
-        say("up");
-        pending::<()>().await;
-    }))
-}
-
 async fn lingers() {
     let draining = lifecycle::draining();
     say("up");

@@ -29,7 +29,9 @@ pub(crate) fn exit_code() -> ExitCode {
 
 #[cfg(landed = "exit_code")]
 pub(crate) fn maybe_exit_code() -> ExitCode {
-    serve(listening::config().job(true).run(async {
-        if flag("fails") { Err("no such table") } else { Ok(ExitCode::from(4)) }
-    }))
+    serve(
+        listening::config().job(true).run(async {
+            if flag("fails") { Err("no such table") } else { Ok(ExitCode::from(4)) }
+        }),
+    )
 }

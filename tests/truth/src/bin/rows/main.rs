@@ -23,7 +23,6 @@ const SERVICES: &[Service] = &[
     ("migration", blocking::migration),
     ("blocked", blocking::blocked),
     ("endless", blocking::endless),
-    ("unheard", blocking::unheard),
     ("lingering", blocking::lingering),
     #[cfg(landed = "main_timeout")]
     ("bounded", blocking::bounded),
