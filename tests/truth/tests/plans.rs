@@ -104,7 +104,7 @@ fn one_hook_with_nothing_written_fits_every_platform() {
         Platform::Container,
         Platform::Unknown,
     ] {
-        let fits = plan.fits(platform.clone());
+        let fits = plan.fits(platform);
         assert!(fits.is_ok(), "{platform:?}: {}", fits.unwrap_err());
     }
     let json = plan.to_json();
