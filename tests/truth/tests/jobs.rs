@@ -1,6 +1,9 @@
 //! A half-done job is no success.
 
+use std::{fs, process::Command, thread, time::Duration};
+
 use lifecycle_process_tests::{Ending, Service, Signal, service};
+use rustix::process::{Pid, kill_process};
 
 const CTRL_C: u8 = 3;
 
@@ -8,7 +11,7 @@ fn stopped(service: Service, signal: Signal) -> Ending {
     let mut child = service.start();
     child.wait_for("up");
     // Into a row.
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    thread::sleep(Duration::from_millis(100));
     child.signal(signal);
     child.end()
 }
@@ -40,6 +43,28 @@ fn ctrl_c_ends_the_loop_of_the_shell_around_a_job() {
     child.wait_for("up");
     child.press(CTRL_C);
     child.end().is_killed_by(Signal::INT).says_times("up", 1).never_says("all done");
+}
+
+/// The kernel spares PID 1 what ends others: 50 ms later it ends by a code.
+#[test]
+fn as_pid_1_a_job_ends_by_a_code() {
+    let unshare = ["--fork", "--pid", "--mount-proc", "--kill-child"];
+    let possible = Command::new("unshare").args(unshare).arg("true").status();
+    let possible = possible.is_ok_and(|status| status.success());
+    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(possible || !is_ci, "unshare --fork --pid --mount-proc is not possible here");
+    if !possible {
+        eprintln!("passed over, as this machine allows no process to be PID 1");
+        return;
+    }
+    let job = [env!("CARGO_BIN_EXE_truth-job"), "loop"];
+    let child = Service::at("/usr/bin/unshare").args(unshare).args(job).start();
+    child.wait_for("up");
+    let pid = child.pid();
+    let inside = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let inside = Pid::from_raw(inside.trim().parse().unwrap()).unwrap();
+    kill_process(inside, Signal::TERM).unwrap();
+    child.end().exits(143).says("last words and more");
 }
 
 #[test]
