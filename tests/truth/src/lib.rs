@@ -1,8 +1,8 @@
 //! What the services of these tests share: how they tell a test what they do.
 //!
-//! The programs in `src/bin` are small services as somebody would write them; `tests` starts them as
-//! processes, stops them at a moment that it chooses, and looks whether anything was cut without a
-//! word. docs/shapes.md names the tests that show what it says.
+//! The programs in `src/bin` are small services as somebody would write them; `tests` starts them
+//! as processes, stops them at a moment that it chooses, and looks whether anything was cut without
+//! a word. docs/shapes.md names the tests that show what it says.
 
 use std::{process::ExitCode, time::Duration};
 

@@ -80,7 +80,7 @@ fn actix_answers_a_request_that_computes_on_rayon() {
     child.end().exits(0).says_in_order(&["picture done", "main returns", "palette put away"]);
 }
 
-/// Nothing of main's asks for a milestone, and nothing is tracked: that is told, with what to write.
+/// Nothing of main's asks for a milestone, and nothing is tracked: it is told what to write.
 #[test]
 fn actix_alone_in_main_is_told_what_to_write() {
     let mut child = service!(bin "truth-actix-bare").quiet().start();
@@ -136,7 +136,7 @@ fn hooks_of_a_library_are_in_the_plan_of_each_program_that_names_it() {
     plan(service!(bin "truth-ctrl-c")).exits(0).never_says("ledger");
 }
 
-/// The entry that was begun is entered, the next is turned away, and the job says so by how it ends.
+/// The entry that was begun is entered, the next is turned away, and how the job ends says so.
 #[test]
 fn a_job_over_a_library_ends_between_two_of_its_calls() {
     let mut child = service!(bin "truth-ledger-import").start();

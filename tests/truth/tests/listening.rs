@@ -1,6 +1,6 @@
 //! Who is waited for, how long, and what is said of a main that did not go.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use lifecycle_process_tests::{Child, Ending, Service, Signal, Stream, service};
 
@@ -10,9 +10,10 @@ fn up(service: Service) -> Child {
     child
 }
 
-/// Started, stopped once it is up, and waited for.
+/// Started, stopped once it is up and has asked, and waited for.
 fn stopped(service: Service) -> Ending {
     let mut child = up(service);
+    thread::sleep(Duration::from_millis(50));
     child.signal(Signal::TERM);
     child.end()
 }
@@ -61,7 +62,7 @@ fn a_task_that_asked_once_is_waited_for_when_main_awaits_it() {
 fn what_a_call_in_another_task_asks_does_not_make_main_wait() {
     let mut child = up(service!(bin "truth-rows", "asked-by-a-call-in-a-task"));
     // Until the request has asked.
-    std::thread::sleep(Duration::from_millis(100));
+    thread::sleep(Duration::from_millis(100));
     child.signal(Signal::TERM);
     child.end().exits(0).ends_within(SOON);
 }
@@ -102,7 +103,7 @@ fn a_main_that_listened_and_had_to_be_dropped_is_unclean_and_the_line_says_where
     assert!(named, "where main asked is not said: {ending}");
 }
 
-/// A stop that nobody asked about and nothing is tracked for cuts what runs: it is told once, with what to
+/// Where nobody asked and nothing is tracked, a stop cuts what runs: that is told once, with what to
 /// write, and nothing calls it clean.
 #[test]
 fn a_stop_that_cut_what_nothing_tracks_is_not_called_clean() {

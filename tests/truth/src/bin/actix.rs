@@ -1,4 +1,5 @@
-//! An actix server, whose workers are threads with runtimes of their own, and which computes on rayon's.
+//! An actix server, whose workers are threads with runtimes of their own, and which computes on
+//! those of rayon.
 
 use std::{io, time::Duration};
 

@@ -30,7 +30,7 @@ async fn main() {
     let mut ticks = tokio::time::interval(Duration::from_millis(80));
     let mut at = 0;
     while lifecycle::until_requested(ticks.tick()).await.is_some() {
-        // Admitted before it is spawned: a task is polled for the first time when it may be too late.
+        // Admitted before it is spawned: its first poll may come when it is too late.
         let Ok(guard) = BACKUPS.admit() else { break };
         at += 1;
         say(format!("began {at}"));

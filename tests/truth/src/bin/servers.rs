@@ -1,5 +1,5 @@
-//! Two servers in a `JoinSet`: orders, and what operations ask. The second answers until nothing is in
-//! flight any more.
+//! Two servers in a `JoinSet`: orders, and what operations ask. The second answers until nothing is
+//! in flight any more.
 
 use std::io;
 

@@ -33,11 +33,10 @@ async fn next_batch() -> Result<Option<()>, Refused> {
     Ok(until_draining(sleep(20)).await)
 }
 
-/// Main asks, but only inside of a call.
+/// Main has asked, inside of a call that is over when the stop comes.
 pub(crate) fn asked_in_a_call() -> ExitCode {
     serve(config().run(async {
-        say("up");
-        while let Ok(Some(())) = next_batch().await {}
+        say(format!("up: {:?}", next_batch().await));
         last_work().await;
     }))
 }
