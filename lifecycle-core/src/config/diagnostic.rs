@@ -2,10 +2,7 @@
 
 use thiserror::Error;
 
-use super::{
-    environment::{MANIFEST, PLAN, REPORT},
-    settings::Source,
-};
+use super::source::{MANIFEST, PLAN, REPORT, Source};
 use crate::values::duration;
 
 /// What is said where a manifest is to be read by a program that cannot.

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use super::Diagnostic;
+use super::{
+    Diagnostic,
+    source::{
+        DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, HOOK_TIMEOUT_OF, MANIFEST, PLAN,
+        REPORT, SHUTDOWN_DELAY,
+    },
+};
 use crate::values::duration;
 
-pub(super) const GRACE_PERIOD: &str = "LIFECYCLE_GRACE_PERIOD";
-pub(super) const SHUTDOWN_DELAY: &str = "LIFECYCLE_SHUTDOWN_DELAY";
-pub(super) const DRAIN_TIMEOUT: &str = "LIFECYCLE_DRAIN_TIMEOUT";
-pub(super) const HOOK_TIMEOUT: &str = "LIFECYCLE_HOOK_TIMEOUT";
-/// What the names of variables for single hooks begin with.
-pub(super) const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";
-pub(super) const EXIT_TIMEOUT: &str = "LIFECYCLE_EXIT_TIMEOUT";
-pub(super) const PLAN: &str = "LIFECYCLE_PLAN";
-pub(super) const REPORT: &str = "LIFECYCLE_REPORT";
-pub(super) const MANIFEST: &str = "LIFECYCLE_MANIFEST";
 const KNOWN: [&str; 8] = [
     GRACE_PERIOD,
     SHUTDOWN_DELAY,

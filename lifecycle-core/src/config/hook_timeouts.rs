@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Diagnostic, environment::HOOK_TIMEOUT_OF};
+use super::{Diagnostic, source::HOOK_TIMEOUT_OF};
 use crate::{Plan, declare::HookId};
 
 /// What `LIFECYCLE_HOOK_TIMEOUT__<name>` says: names as they are written there, and times.

@@ -5,6 +5,7 @@ mod environment;
 mod hook_timeouts;
 mod platform;
 mod settings;
+mod source;
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ pub(crate) use self::{
     diagnostic::{Diagnostic, NO_READER},
     environment::{Environment, Linked, PlanAnswer, ReportFile, ReportFormat},
     hook_timeouts::HookTimeouts,
-    settings::{Settings, Source},
+    settings::Settings,
+    source::Source,
 };
 use crate::{Plan, Signal};
 

@@ -1,12 +1,14 @@
 //! The numbers that are in force: configuration, environment and platform put together.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use super::{
     Diagnostic, Environment, PlanAnswer, ReportFile,
-    environment::{DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, SHUTDOWN_DELAY},
+    source::{
+        DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, SHUTDOWN_DELAY, Source, Sourced,
+    },
 };
-use crate::{Config, Platform, Signal, values::duration};
+use crate::{Config, Platform, Signal};
 
 /// What [`Config`] and the environment come to.
 #[derive(Clone, Debug)]
@@ -26,24 +28,6 @@ pub(crate) struct Settings {
     pub(crate) plan_answer: Option<PlanAnswer>,
     /// `LIFECYCLE_MANIFEST`, where `check` is asked for.
     pub(crate) manifest: Option<String>,
-}
-
-/// A number and where it is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sourced<T> {
-    pub(crate) value: T,
-    pub(crate) source: Source,
-}
-
-/// Where a number is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    Environment(&'static str),
-    Code,
-    Platform(Platform),
-    Detected,
-    Assumed,
-    Default,
 }
 
 const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,19 +81,6 @@ impl Settings {
     }
 }
 
-impl<T> Sourced<T> {
-    const fn new(value: T, source: Source) -> Self {
-        Self { value, source }
-    }
-
-    /// What `variable` says, else the code.
-    fn first(variable: &'static str, environment: Option<T>, code: Option<T>) -> Option<Self> {
-        environment
-            .map(|value| Self::new(value, Source::Environment(variable)))
-            .or_else(|| code.map(|value| Self::new(value, Source::Code)))
-    }
-}
-
 fn platform(config: &Config, environment: &Environment) -> Sourced<Platform> {
     if let Some(value) = config.platform {
         return Sourced::new(value, Source::Code);
@@ -121,52 +92,6 @@ fn platform(config: &Config, environment: &Environment) -> Sourced<Platform> {
     );
     let source = if value == Platform::Unknown { Source::Assumed } else { Source::Detected };
     Sourced::new(value, source)
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(name) => f.write_str(name),
-            Self::Code => f.write_str("code"),
-            Self::Platform(platform) => write!(f, "{platform}"),
-            Self::Detected => f.write_str("detected"),
-            Self::Assumed => f.write_str("assumed"),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-impl<T: Shown> fmt::Display for Sourced<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.show(f)?;
-        write!(f, " ({})", self.source)
-    }
-}
-
-/// How a number stands in the start-up line.
-pub(crate) trait Shown {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-}
-
-impl Shown for Duration {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", duration::display(*self))
-    }
-}
-
-impl Shown for Option<Duration> {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Some(duration) => duration.show(f),
-            None => f.write_str("none"),
-        }
-    }
-}
-
-impl Shown for Platform {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
 }
 
 #[cfg(test)]
