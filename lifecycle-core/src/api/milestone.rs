@@ -38,7 +38,7 @@ pub fn drained() -> Milestone {
 /// after: a task that waits for this is not waited for.
 #[must_use = "futures do nothing unless polled"]
 pub fn stopped() -> Stopped {
-    Stopped { inner: Box::pin(Lifecycle::current().publication.published()) }
+    Stopped { inner: Box::pin(Lifecycle::current().report.published()) }
 }
 
 /// Runs `future` until a stop was asked for. Looks at the milestone first: afterwards `future` is not polled
@@ -67,12 +67,12 @@ pub struct Milestone {
 impl Milestone {
     fn new(state: State, listener: Option<Listener>) -> Self {
         let lifecycle = Lifecycle::current();
-        let mut states = lifecycle.states();
+        let mut published = lifecycle.published.subscribe();
         Self {
             state,
             inner: Some(Box::pin(async move {
                 // The sender lives as long as the process.
-                let _ = states.wait_for(|now| *now >= state).await;
+                let _ = published.wait_for(|now| now.state >= state).await;
             })),
             _listener: listener,
         }

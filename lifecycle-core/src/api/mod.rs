@@ -6,10 +6,10 @@ mod manifest;
 mod milestone;
 #[cfg(feature = "pictures")]
 mod pictures;
+mod plan;
 mod provide;
 mod readiness;
 mod registration;
-mod registry;
 mod status;
 
 pub use self::{

@@ -78,9 +78,9 @@ impl<T: 'static> Provided<T> {
             if let Err(error) = checked {
                 panic!("provide::<{}>().uses::<{}>(): {error}", type_name::<T>(), type_name::<U>());
             }
-            lifecycle.machine().set_worst_case(plan.worst_case());
         }
         lifecycle.resources.add_uses(uses);
+        lifecycle.registry.plan_changed();
         self
     }
 }

@@ -3,15 +3,15 @@
 use std::{borrow::Cow, time::Duration};
 
 use crate::{
-    Hook, HookResult, PlanError, SourceLocation, State,
+    Hook, HookResult, PlanError, SourceLocation,
     declare::HookId,
     plan::HookSpec,
-    runtime::{Lifecycle, registry::Start},
+    runtime::{Lifecycle, Start},
 };
 
 /// A hook for something that exists only at run time: a connection, a file, a child process. It joins the
-/// plan beside the declared ones when it is registered. Each registration plans anew: it is meant for tens of
-/// hooks, not for thousands.
+/// plan beside the declared ones when it is registered. One that names no other hook costs little to register; one
+/// with `after` or `before` has the whole plan checked.
 ///
 /// ```
 /// # fn main() -> Result<(), lifecycle_core::PlanError> {
@@ -129,13 +129,7 @@ impl HookHandle {
     /// not start.
     #[expect(clippy::must_use_candidate, reason = "most callers only want it gone")]
     pub fn unregister(&self) -> bool {
-        let lifecycle = Lifecycle::current();
-        let removed = lifecycle.registry.remove(self.id);
-        if removed && lifecycle.state() < State::Stopping {
-            let worst_case = lifecycle.plan().worst_case();
-            lifecycle.machine().set_worst_case(worst_case);
-        }
-        removed
+        Lifecycle::current().registry.remove(self.id)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::runtime::Lifecycle;
-use crate::{Events, Reason, SiteStatus, State};
+use crate::{Events, Reason, SiteStatus, State, declare::site::SiteEntry};
 
 /// Asks for a stop, for this reason; a text is a request, [`Reason::failure`] exits 1. The first reason
 /// wins. Returns at once: [`stopped`](crate::stopped) tells when it is done. Asked before `run`, the stop
@@ -22,27 +22,27 @@ pub fn state() -> State {
 /// way or without a grace period.
 #[must_use]
 pub fn time_left() -> Option<Duration> {
-    let lifecycle = Lifecycle::current();
-    lifecycle.machine().time_left(lifecycle.now())
+    Lifecycle::current().time_left()
 }
 
 /// What happens from now on.
 #[must_use]
 pub fn events() -> Events {
-    Lifecycle::current().subscribe()
+    Lifecycle::current().bus.subscribe()
 }
 
 /// Everything that a probe or an operator may ask, at one moment.
 #[must_use]
 pub fn status() -> Status {
     let lifecycle = Lifecycle::current();
-    let machine = lifecycle.machine();
-    let reason = machine.stop().map(|stop| stop.reason.clone());
-    let time_left = machine.time_left(lifecycle.now());
-    drop(machine);
+    let now = lifecycle.now();
+    let published = lifecycle.published.borrow();
+    let (state, reason) = (published.state, published.reason.clone());
+    let time_left = published.deadline.map(|deadline| deadline.since(now));
+    drop(published);
     Status {
-        state: lifecycle.state(),
-        ready: lifecycle.is_ready(),
+        state,
+        ready: state == State::Running && lifecycle.readiness.is_given(),
         reason,
         time_left,
         sites: lifecycle.gate.snapshot(),
@@ -102,6 +102,24 @@ impl Status {
     #[must_use]
     pub fn sites(&self) -> &[SiteStatus] {
         &self.sites
+    }
+
+    /// Every site of a `#[tracked]` function that the program is linked with, and every other one that has calls
+    /// in flight, by name and place: what is in flight there, zero included.
+    #[must_use]
+    pub fn known_sites(&self) -> Vec<SiteStatus> {
+        let mut known = self.sites.clone();
+        let idle = inventory::iter::<SiteEntry>.into_iter().map(|entry| SiteStatus {
+            name: entry.0.name(),
+            location: entry.0.location(),
+            in_flight: 0,
+            oldest: Duration::ZERO,
+        });
+        known.extend(idle);
+        // Stable: what is in flight stands first among equals.
+        known.sort_by_key(|site| (site.name, site.location));
+        known.dedup_by_key(|site| (site.name, site.location));
+        known
     }
 
     /// Who holds readiness: name and place.

@@ -1,15 +1,15 @@
-//! Escalation: the first signal asks for a stop; an interrupt after it ends the delay and the drain; one more
-//! ends the process. Signals within `MERGE` of the last one that counted are that one.
+//! Escalation: the first signal asks for a stop; an interrupt after it ends the delay and the drain; one
+//! more ends the process. Signals within `MERGE` of the last one that counted are that one.
 
 use std::time::Duration;
 
-use super::{Effect, ExitWhy, Machine, exit_code::exit_code_of};
-use crate::{Reason, Signal, SignalSender, machine::Moment, values::SignalAction};
+use super::{Effect, ExitWhy, Machine, Moment, exit_code::exit_code_of, time::Time};
+use crate::{Reason, Signal, SignalSender, values::SignalAction};
 
 /// Signals this close to the last counted one are one with it.
 pub(crate) const MERGE: Duration = Duration::from_millis(500);
 /// How many signals the report tells of.
-const HEARD: usize = 64;
+const KEPT: usize = 64;
 
 /// A signal that was heard.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ impl Machine {
 
     pub(crate) fn signal(
         &mut self,
-        now: Moment,
+        time: Time,
         signal: Signal,
         sender: Option<SignalSender>,
         on_terminal: bool,
@@ -35,7 +35,7 @@ impl Machine {
     ) {
         let escalates =
             signal == Signal::Int || (signal == Signal::Term && self.settings.escalate_on_term);
-        let merged = self.last_counted.is_some_and(|last| now.saturating_sub(last) < MERGE);
+        let merged = self.last_counted.is_some_and(|last| time.at.since(last) < MERGE);
         let action = if merged {
             SignalAction::Merged
         } else if self.finished.is_some() {
@@ -49,15 +49,16 @@ impl Machine {
         } else {
             SignalAction::SkipsDrain
         };
+        if action == SignalAction::Stops {
+            self.begin_stop(time, Reason::Signal { signal, sender }, on_terminal, effects);
+        }
         effects.push(Effect::SignalReceived { signal, sender, action });
-        if self.received.len() < HEARD {
-            self.received.push(Received { signal, at: now, action });
+        if self.received.len() < KEPT {
+            self.received.push(Received { signal, at: time.at, action });
         }
         match action {
             SignalAction::Merged | SignalAction::Repeated => return,
-            SignalAction::Stops => {
-                self.request(now, Reason::Signal { signal, sender }, on_terminal, effects)
-            }
+            SignalAction::Stops => self.enter_first_state(time, effects),
             SignalAction::SkipsDrain => self.drain_skipped = true,
             SignalAction::Exits => {
                 let why = if self.finished.is_some() {
@@ -68,6 +69,6 @@ impl Machine {
                 effects.push(Effect::Exit { code: exit_code_of(signal), why });
             }
         }
-        self.last_counted = Some(now);
+        self.last_counted = Some(time.at);
     }
 }

@@ -1,11 +1,11 @@
 //! The code that the process ends with.
 
 use super::{Machine, MainEnd, Run};
-use crate::{Reason, Signal};
+use crate::{Outcome, Reason, Signal};
 
 impl Machine {
     /// The exit code, by the precedence of the codes: 128 + n by the last step is no report's.
-    pub(crate) fn exit_code(&self, abandoned: bool) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         let reason = self.stop.as_ref().map(|stop| &stop.reason);
         let main_returned = matches!(self.run, Run::Over(MainEnd::Returned));
         if self.settings.job && !main_returned {
@@ -25,32 +25,30 @@ impl Machine {
         if main_failed || reason.is_some_and(Reason::is_failure) {
             return 1;
         }
-        if abandoned || self.has_unclean_hook() { 70 } else { 0 }
-    }
-
-    /// The code that the process ends with when it does not end by itself in time.
-    pub(crate) fn set_final_code(&mut self, code: u8) {
-        if let Some(finished) = &mut self.finished {
-            finished.code = code;
-        }
+        if self.abandoned || self.has_unclean_hook() { 70 } else { 0 }
     }
 
     /// A hook that was skipped is normal where start-up had not come to its end.
-    pub(crate) fn is_unclean(&self, outcome: &crate::Outcome) -> bool {
-        match outcome {
-            crate::Outcome::Completed | crate::Outcome::Unregistered => false,
-            crate::Outcome::Skipped(_) => self.was_running(),
-            _ => true,
-        }
+    pub(crate) fn is_unclean(&self, outcome: &Outcome) -> bool {
+        is_unclean(outcome, self.was_running())
+    }
+
+    /// Whether start-up had come to its end when the stop was asked for.
+    pub(super) fn was_running(&self) -> bool {
+        self.stop.as_ref().is_none_or(|stop| stop.was_running)
     }
 
     fn has_unclean_hook(&self) -> bool {
         let Some(teardown) = &self.teardown else { return false };
         teardown.progress().iter().any(|hook| self.is_unclean(&hook.outcome()))
     }
+}
 
-    fn was_running(&self) -> bool {
-        self.stop.as_ref().is_none_or(|stop| stop.was_running())
+pub(super) const fn is_unclean(outcome: &Outcome, was_running: bool) -> bool {
+    match outcome {
+        Outcome::Completed | Outcome::Unregistered => false,
+        Outcome::Skipped(_) => was_running,
+        _ => true,
     }
 }
 

@@ -1,126 +1,49 @@
 //! What decides: a pure machine. What happened and when goes in, what is to be done comes out; it has no
-//! clock, no signal and no task of its own. The driver around it (`shell.rs`) carries the effects out.
+//! clock, no signal and no task of its own.
 //!
-//! What it knows of a stop, of the drain, of signals and of exit codes stands in files of their own.
+//! Invariants:
+//! 1. `handle` is the only thing that changes it: everything that happens is an [`Input`], everything it
+//!    decides is an [`Effect`].
+//! 2. Each input comes with the moment at which it was posted, and that decides whether it was in time.
+//!    Whoever drives it lets time pass first: a `Tick` for each [`due_before`](Machine::due_before) that
+//!    moment. What begins now (a hook, a cancelling, the drain) begins at what the clock shows.
+//! 3. The deadline is looked at with every input, by what the clock shows.
+//! 4. One call starts at most [`START_BATCH`](teardown) hooks: the next wake-up is then at once.
+//!
+//! `stop` has the request and its budget, `drain` and `teardown` what comes after it; `escalation` says what
+//! signals do, `hook_timeout` when hooks are cancelled, `exit_code` how the process ends.
 
 mod drain;
+mod effect;
 mod escalation;
 mod exit_code;
+mod hook_timeout;
+mod input;
 mod stop;
 mod teardown;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::time::Duration;
 
-use crate::{
-    Plan, Reason, Signal, SignalSender, State, budget::Budget, config::Settings, declare::HookId,
-    values::SignalAction,
-};
+use crate::{Plan, Reason, State, budget::Budget, config::Settings};
 
-pub(crate) use self::teardown::{ABORT_GRACE, End, Moment, Phase, Step, Teardown};
 use self::{
     drain::{Drain, Dropping},
     escalation::Received,
     stop::Stop,
+    time::Time,
+};
+pub(crate) use self::{
+    effect::{Effect, ExitWhy, Step, TeardownHook},
+    hook_timeout::ABORT_GRACE,
+    input::{End, Facts, Input, MainEnd},
+    teardown::{Phase, Teardown},
+    time::Moment,
 };
 
 const READY_EXPECTED: Duration = Duration::from_secs(60);
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub(crate) enum Input {
-    Signal {
-        signal: Signal,
-        sender: Option<SignalSender>,
-        on_terminal: bool,
-    },
-    Request(Reason),
-    /// Main is ready and nobody holds readiness.
-    Ready,
-    /// `run` began; main is about to be polled unless a stop is under way.
-    RunBegan {
-        settings: Box<Settings>,
-        worst_case: Duration,
-        under_main: bool,
-    },
-    MainEnded(MainEnd),
-    RunDropped,
-    GateClosed {
-        listeners: usize,
-    },
-    Planned(Box<Plan>),
-    HookEnded {
-        hook: HookId,
-        end: End,
-    },
-    ResourcesDropped,
-    /// Only time passed, or what is in flight changed.
-    Tick,
-}
-
-/// How main ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum MainEnd {
-    Returned,
-    /// `interrupted`: after a call of its own was refused.
-    Failed {
-        error: String,
-        interrupted: bool,
-    },
-    Panicked(String),
-    Dropped,
-    NotRun,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Effect {
-    Enter(State),
-    SignalReceived {
-        signal: Signal,
-        sender: Option<SignalSender>,
-        action: SignalAction,
-    },
-    /// Refuse fresh work, and say who listened: `Input::GateClosed`.
-    CloseGate,
-    /// The drain is over: what is still in flight is abandoned.
-    EndDrain,
-    /// Drop main, and say so: `Input::MainEnded`.
-    DropMain,
-    /// Put the final plan together: `Input::Planned`.
-    PlanTeardown,
-    Step(Step),
-    /// Drop what no hook took: `Input::ResourcesDropped`.
-    DropResources,
-    /// Say what is in flight.
-    Progress,
-    /// Say that readiness has not come.
-    NotReadyYet,
-    /// The report is final.
-    Finish,
-    /// The deadline passed: say who holds the process, and end it with 124.
-    Breach,
-    /// End the process, as a signal asked for the last step or the exit timeout passed.
-    Exit {
-        code: u8,
-        why: ExitWhy,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExitWhy {
-    LastStep(Signal),
-    AfterRun(Signal),
-    Leaked,
-}
-
-/// What the machine has to be told with every input.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts {
-    pub(crate) now: Moment,
-    pub(crate) in_flight: usize,
-}
 
 pub(crate) struct Machine {
     settings: Settings,
@@ -135,6 +58,8 @@ pub(crate) struct Machine {
     not_ready_at: Option<Moment>,
     drain: Option<Drain>,
     teardown: Option<Teardown>,
+    /// Whether the drain left calls.
+    abandoned: bool,
     resources_until: Option<Moment>,
     finished: Option<Finished>,
     breached: bool,
@@ -169,20 +94,30 @@ impl Machine {
             not_ready_at: None,
             drain: None,
             teardown: None,
+            abandoned: false,
             resources_until: None,
             finished: None,
             breached: false,
         }
     }
 
-    /// Takes in what happened, and says what to do, in this order.
-    pub(crate) fn handle(&mut self, facts: Facts, input: Input) -> Vec<Effect> {
+    /// Takes in what happened, at `at`, and says what to do, in this order.
+    pub(crate) fn handle(&mut self, at: Moment, facts: Facts, input: Input) -> Vec<Effect> {
+        let time = Time { at, now: facts.now.max(at) };
         let mut effects = Vec::new();
         match input {
-            Input::Signal { signal, sender, on_terminal } => {
-                self.signal(facts.now, signal, sender, on_terminal, &mut effects);
+            Input::Prepared { settings, worst_case } => {
+                if self.run == Run::Before && self.stop.is_none() {
+                    self.settings = *settings;
+                    self.worst_case = worst_case;
+                }
             }
-            Input::Request(reason) => self.request(facts.now, reason, false, &mut effects),
+            Input::UnderMain => self.under_main = true,
+            Input::WorstCase(worst_case) => self.worst_case = worst_case,
+            Input::Signal { signal, sender, on_terminal } => {
+                self.signal(time, signal, sender, on_terminal, &mut effects);
+            }
+            Input::Request(reason) => self.request(time, reason, &mut effects),
             Input::Ready => {
                 if self.state == State::Starting && self.stop.is_none() {
                     self.not_ready_at = None;
@@ -190,10 +125,10 @@ impl Machine {
                 }
             }
             Input::RunBegan { settings, worst_case, under_main } => {
-                self.run_began(facts.now, *settings, worst_case, under_main);
+                self.run_began(time, *settings, worst_case, under_main, &mut effects);
             }
-            Input::MainEnded(end) => self.main_ended(facts.now, end, &mut effects),
-            Input::RunDropped => self.run_dropped(facts.now, &mut effects),
+            Input::MainEnded(end) => self.main_ended(time, end, &mut effects),
+            Input::RunDropped => self.run_dropped(time, &mut effects),
             Input::GateClosed { listeners } => {
                 if self.state == State::Draining
                     && let Some(drain) = &mut self.drain
@@ -204,28 +139,35 @@ impl Machine {
                     self.enter(State::Draining, &mut effects);
                 }
             }
+            Input::DrainEnded { abandoned } => self.abandoned |= abandoned,
             Input::Planned(plan) => {
-                let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
                 let drained = self.drain.is_none_or(|drain| !drain.timed_out);
-                let (teardown, steps) = Teardown::begin(*plan, facts.now, deadline, drained);
-                self.teardown = Some(teardown);
-                effects.extend(steps.into_iter().map(Effect::Step));
+                let was_running = self.was_running();
+                self.teardown = Some(Teardown::new(*plan, self.deadline(), drained, was_running));
+            }
+            Input::Extend(plan) => {
+                let verdict = self.extend(*plan);
+                effects.push(Effect::Extended(verdict));
             }
             Input::HookEnded { hook, end } => {
                 if let Some(teardown) = &mut self.teardown {
-                    effects
-                        .extend(teardown.ended(hook, end, facts.now).into_iter().map(Effect::Step));
+                    teardown.ended(hook, end, time, &mut effects);
                 }
             }
             Input::ResourcesDropped => {
                 if self.resources_until.is_some() && self.finished.is_none() {
-                    self.finish(facts.now, &mut effects);
+                    self.finish(time, &mut effects);
                 }
             }
             Input::Tick => {}
         }
-        self.advance(facts, &mut effects);
+        self.advance(time, facts.in_flight, &mut effects);
         effects
+    }
+
+    /// The wake-up that is due before `at`: time passes in its order.
+    pub(crate) fn due_before(&self, at: Moment) -> Option<Moment> {
+        self.next_wake().filter(|wake| *wake < at)
     }
 
     /// When the next `Input::Tick` is due, if nothing happens before.
@@ -253,6 +195,7 @@ impl Machine {
         candidates.into_iter().flatten().min()
     }
 
+    #[cfg(test)]
     pub(crate) const fn state(&self) -> State {
         self.state
     }
@@ -288,13 +231,11 @@ impl Machine {
     }
 
     /// Goes on with a plan that has more hooks, while the teardown runs.
-    pub(crate) fn extend(&mut self, plan: Plan, now: Moment) -> Result<Vec<Effect>, &'static str> {
+    fn extend(&mut self, plan: Plan) -> Result<(), &'static str> {
         if self.finished.is_some() || self.resources_until.is_some() {
             return Err("the teardown is over");
         }
-        // Before the teardown has a plan, the driver still puts it together.
-        let Some(teardown) = &mut self.teardown else { return Ok(Vec::new()) };
-        Ok(teardown.extend(plan, now)?.into_iter().map(Effect::Step).collect())
+        self.teardown.as_mut().map_or(Ok(()), |teardown| teardown.extend(plan))
     }
 
     fn enter(&mut self, state: State, effects: &mut Vec<Effect>) {
@@ -302,35 +243,28 @@ impl Machine {
         effects.push(Effect::Enter(state));
     }
 
-    /// The numbers that count until `run` bwakes its own: a stop may come before.
-    pub(crate) fn prepare(&mut self, settings: &Settings, worst_case: Duration) {
-        if self.run == Run::Before && self.stop.is_none() {
-            self.settings = settings.clone();
-            self.worst_case = worst_case;
-        }
-    }
-
     fn run_began(
         &mut self,
-        now: Moment,
+        time: Time,
         settings: Settings,
         worst_case: Duration,
         under_main: bool,
+        effects: &mut Vec<Effect>,
     ) {
         self.settings = settings;
         self.worst_case = worst_case;
         self.under_main |= under_main;
         self.run = Run::Polling;
         match &mut self.stop {
-            None => self.not_ready_at = Some(now.saturating_add(READY_EXPECTED)),
+            None => self.not_ready_at = Some(time.now.after(READY_EXPECTED)),
             Some(stop) => {
-                // The stop came before the configuration: its numbers count from the request all the same.
+                // The stop came before the configuration, whose numbers count from the request all the same.
                 let grace = self.settings.grace.value;
                 let drain_timeout = self.settings.drain_timeout.value;
                 stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, worst_case);
-                stop.deadline =
-                    stop.budget.deadline.map(|deadline| stop.at.saturating_add(deadline));
-                let until = stop.drain_until(now, drain_timeout);
+                stop.deadline = stop.budget.deadline.map(|deadline| stop.at.after(deadline));
+                effects.push(Effect::DeadlineMoved(stop.deadline));
+                let until = stop.drain_until(time.now, drain_timeout);
                 if let Some(drain) = &mut self.drain {
                     drain.until = until;
                 }
@@ -338,7 +272,7 @@ impl Machine {
         }
     }
 
-    fn main_ended(&mut self, now: Moment, end: MainEnd, effects: &mut Vec<Effect>) {
+    fn main_ended(&mut self, time: Time, end: MainEnd, effects: &mut Vec<Effect>) {
         if matches!(self.run, Run::Over(_)) {
             return;
         }
@@ -349,96 +283,97 @@ impl Machine {
             MainEnd::Panicked(text) => Reason::MainPanicked(text),
             MainEnd::Dropped | MainEnd::NotRun => return,
         };
-        self.request(now, reason, false, effects);
+        self.request(time, reason, effects);
     }
 
-    fn run_dropped(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    fn run_dropped(&mut self, time: Time, effects: &mut Vec<Effect>) {
         if self.finished.is_some() {
             return;
         }
-        self.request(now, Reason::RunDropped, false, effects);
-        self.run = Run::Over(MainEnd::Dropped);
-        if let Some(stop) = &mut self.stop {
-            stop.reason = Reason::RunDropped;
+        match &mut self.stop {
+            Some(stop) => {
+                stop.reason = Reason::RunDropped;
+                effects.push(Effect::ReasonChanged(Reason::RunDropped));
+            }
+            None => self.begin_stop(time, Reason::RunDropped, false, effects),
         }
-        effects.retain(|effect| !matches!(effect, Effect::Enter(_)));
-        effects.push(Effect::CloseGate);
+        self.run = Run::Over(MainEnd::Dropped);
+        let is_open = matches!(self.state, State::Starting | State::Running);
+        if is_open && self.stop.as_ref().is_some_and(|stop| stop.budget.delay.is_zero()) {
+            self.begin_drain(time, effects);
+        } else {
+            effects.push(Effect::CloseGate { main_is_polled: false });
+        }
         self.under_main = false;
-        self.finish(now, effects);
+        self.finish(time, effects);
     }
 
     /// Everything that follows from where things stand.
-    fn advance(&mut self, facts: Facts, effects: &mut Vec<Effect>) {
-        let Facts { now, .. } = facts;
-        if self.finished.is_none() && !self.breached && self.is_past_deadline(now) {
+    fn advance(&mut self, time: Time, in_flight: usize, effects: &mut Vec<Effect>) {
+        if self.finished.is_none()
+            && !self.breached
+            && let Some(after) = self.overrun(time.now)
+        {
             self.breached = true;
-            effects.push(Effect::Breach);
+            effects.push(Effect::Breach { code: self.exit_code(), after });
             return;
         }
-        if self.not_ready_at.is_some_and(|at| at <= now) && self.state == State::Starting {
+        if self.not_ready_at.is_some_and(|at| at <= time.at) && self.state == State::Starting {
             self.not_ready_at = None;
             effects.push(Effect::NotReadyYet);
         }
         if self.state == State::Delaying {
-            let over = self.stop.as_ref().is_some_and(|stop| stop.delay_until <= now);
+            let over = self.stop.as_ref().is_some_and(|stop| stop.delay_until <= time.at);
             if over || self.drain_skipped || matches!(self.run, Run::Over(_)) {
-                self.begin_drain(now, effects);
+                self.begin_drain(time, effects);
             }
         }
         if self.state == State::Draining {
-            self.advance_drain(facts, effects);
+            self.advance_drain(time, in_flight, effects);
         }
         if self.state == State::Stopping && self.finished.is_none() {
-            self.advance_teardown(now, effects);
+            self.advance_teardown(time, effects);
         }
         if let Some(finished) = &mut self.finished
-            && finished.exit_at.is_some_and(|at| at <= now)
+            && finished.exit_at.is_some_and(|at| at <= time.at)
         {
             finished.exit_at = None;
-            effects.push(Effect::Exit { code: finished.code, why: ExitWhy::Leaked });
+            let why = ExitWhy::Leaked { finished: finished.at };
+            effects.push(Effect::Exit { code: finished.code, why });
         }
     }
 
-    fn advance_teardown(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+    fn advance_teardown(&mut self, time: Time, effects: &mut Vec<Effect>) {
         let Some(teardown) = &mut self.teardown else { return };
-        effects.extend(teardown.tick(now).into_iter().map(Effect::Step));
+        teardown.advance(time, effects);
         if !teardown.is_done() {
             return;
         }
         match self.resources_until {
             None => {
                 let timeout = self.settings.hook_timeout.value;
-                let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-                self.resources_until =
-                    Some(deadline.unwrap_or_else(|| now.saturating_add(timeout)));
+                let until = self.deadline().unwrap_or_else(|| time.now.after(timeout));
+                self.resources_until = Some(until);
                 effects.push(Effect::DropResources);
             }
-            Some(until) if until <= now => self.finish(now, effects),
+            Some(until) if until <= time.at => self.finish(time, effects),
             Some(_) => {}
         }
     }
 
-    fn finish(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let deadline = self.stop.as_ref().and_then(|stop| stop.deadline);
-        let exit_at = now.saturating_add(self.settings.exit_timeout.value);
-        let exit_at = deadline.map_or(exit_at, |deadline| exit_at.min(deadline.max(now)));
-        self.finished =
-            Some(Finished { at: now, exit_at: self.is_armed().then_some(exit_at), code: 0 });
+    fn finish(&mut self, time: Time, effects: &mut Vec<Effect>) {
+        let exit_at = time.now.after(self.settings.exit_timeout.value);
+        let exit_at = self.deadline().map_or(exit_at, |end| exit_at.min(end.max(time.now)));
+        self.finished = Some(Finished {
+            at: time.at,
+            exit_at: self.is_armed().then_some(exit_at),
+            code: self.exit_code(),
+        });
         self.enter(State::Stopped, effects);
         effects.push(Effect::Finish);
     }
 
     pub(crate) fn finished_at(&self) -> Option<Moment> {
         self.finished.map(|finished| finished.at)
-    }
-
-    /// The plan has changed.
-    pub(crate) const fn set_worst_case(&mut self, worst_case: Duration) {
-        self.worst_case = worst_case;
-    }
-
-    /// Under `#[lifecycle::main]` the process ends soon after every stop.
-    pub(crate) fn arm(&mut self) {
-        self.under_main = true;
     }
 }

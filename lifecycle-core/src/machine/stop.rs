@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Effect, Machine, Run, drain::END_ROOM};
+use super::{Effect, Machine, Moment, Run, drain::END_ROOM, time::Time};
 use crate::{
     Reason, Signal, State,
     budget::{ASSUMED_DRAIN, Budget},
-    machine::Moment,
 };
 
 /// A stop under way.
@@ -26,21 +25,21 @@ impl Machine {
         self.stop.as_ref()
     }
 
-    /// What is left until the deadline of the stop that is under way.
-    pub(crate) fn time_left(&self, now: Moment) -> Option<Duration> {
-        self.stop.as_ref()?.deadline.map(|deadline| deadline.saturating_sub(now))
+    pub(super) fn request(&mut self, time: Time, reason: Reason, effects: &mut Vec<Effect>) {
+        if self.stop.is_none() && self.finished.is_none() {
+            self.begin_stop(time, reason, false, effects);
+            self.enter_first_state(time, effects);
+        }
     }
 
-    pub(crate) fn request(
+    /// There is no stop yet; from here there is.
+    pub(super) fn begin_stop(
         &mut self,
-        now: Moment,
+        time: Time,
         reason: Reason,
         on_terminal: bool,
         effects: &mut Vec<Effect>,
     ) {
-        if self.stop.is_some() || self.finished.is_some() {
-            return;
-        }
         let interactive =
             on_terminal && matches!(reason, Reason::Signal { signal: Signal::Int, .. });
         let alone = matches!(self.run, Run::Over(_));
@@ -56,27 +55,38 @@ impl Machine {
         };
         let grace = [self.settings.grace.value, limit].into_iter().flatten().min();
         let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, self.worst_case);
-        let delay = budget.delay;
+        let deadline = budget.deadline.map(|deadline| time.at.after(deadline));
         self.not_ready_at = None;
         // A main that returned did not fail to start, ready or not.
         let was_running = self.state != State::Starting || reason == Reason::MainReturned;
+        effects.push(Effect::Requested { reason: reason.clone(), at: time.at, deadline });
         self.stop = Some(Stop {
             reason,
-            at: now,
-            deadline: budget.deadline.map(|deadline| now.saturating_add(deadline)),
-            delay_until: now.saturating_add(delay),
+            at: time.at,
+            deadline,
+            delay_until: time.at.after(budget.delay),
             budget,
             was_running,
         });
-        if delay.is_zero() {
-            self.begin_drain(now, effects);
-        } else {
+    }
+
+    /// The delay, or the drain where there is none.
+    pub(super) fn enter_first_state(&mut self, time: Time, effects: &mut Vec<Effect>) {
+        if self.stop.as_ref().is_some_and(|stop| !stop.budget.delay.is_zero()) {
             self.enter(State::Delaying, effects);
+        } else {
+            self.begin_drain(time, effects);
         }
     }
 
-    pub(crate) fn is_past_deadline(&self, now: Moment) -> bool {
-        self.stop.as_ref().and_then(|stop| stop.deadline).is_some_and(|deadline| deadline <= now)
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.stop.as_ref()?.deadline
+    }
+
+    /// How long after the request the deadline passed, if it has.
+    pub(super) fn overrun(&self, now: Moment) -> Option<Duration> {
+        let stop = self.stop.as_ref().filter(|stop| stop.deadline.is_some_and(|end| end <= now))?;
+        stop.budget.deadline
     }
 }
 
@@ -88,19 +98,15 @@ impl Stop {
         drain_timeout: Option<Duration>,
     ) -> Option<Moment> {
         let latest = self.deadline.map(|deadline| {
-            let room = END_ROOM.min(deadline.saturating_sub(now) / 5);
-            let latest = deadline.saturating_sub(self.budget.teardown.max(room));
+            let room = END_ROOM.min(deadline.since(now) / 5);
+            let latest = deadline.before(self.budget.teardown.max(room));
             // What was proved is granted whole: the room is kept of what goes beyond it.
-            let proven = now.saturating_add(drain_timeout.unwrap_or(ASSUMED_DRAIN));
+            let proven = now.after(drain_timeout.unwrap_or(ASSUMED_DRAIN));
             let fits = self.budget.delay_cut_from.is_none()
-                && proven <= deadline.saturating_sub(self.budget.teardown);
+                && proven <= deadline.before(self.budget.teardown);
             if fits { latest.max(proven) } else { latest }
         });
-        let own = drain_timeout.map(|timeout| now.saturating_add(timeout));
+        let own = drain_timeout.map(|timeout| now.after(timeout));
         [latest, own].into_iter().flatten().min()
-    }
-
-    pub(crate) const fn was_running(&self) -> bool {
-        self.was_running
     }
 }

@@ -1,86 +1,178 @@
-//! The thread of the library's own: it hears signals, keeps the time and drives the machine. It uses
-//! nothing of the application's runtime, so that an application that blocks its runtime is stopped all
-//! the same. While nothing happens it sleeps without a timeout.
+//! The driver: what only the thread has that drives a lifecycle. It takes what was posted, in turn, through
+//! the machine, and carries out what that decides.
+//!
+//! Invariants:
+//! 1. One thread at a time drives a lifecycle, and nothing but `turn` changes the machine: effects are carried
+//!    out in the order in which they were decided.
+//! 2. No code of the application runs on that thread but the wakers of who waits for what is published
+//!    (`effects`, `publication`).
+//! 3. An input is taken at the moment at which it was posted: what was due before is done before. Only when
+//!    nothing is posted does time pass to what the clock shows.
+//! 4. Between any two inputs the signals that came are posted, and the machine looks at the deadline with each.
+//!    A turn takes a bounded number of them.
 
-use std::{
-    io,
-    sync::{Mutex, OnceLock, PoisonError},
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    inbox::{Post, Posted},
+    launch::{Dropping, Running},
+    lifecycle::Lifecycle,
+    run::StartLine,
+    watchdog::Watchdog,
 };
-
-use super::lifecycle::Lifecycle;
 use crate::{
-    Signal,
-    os::{self, Waker},
+    Config, Plan, Report, SourceLocation, State,
+    config::Settings,
+    machine::{Facts, Input, Machine, Moment},
+    report::files::ReportFiles,
 };
 
-/// The thread, and the signals that ring its waker.
-#[derive(Default)]
-pub(crate) struct Driver {
-    waker: OnceLock<&'static Waker>,
-    signals: Mutex<Signals>,
-}
+const INPUTS_PER_TURN: usize = 256;
 
-#[derive(Default)]
-struct Signals {
-    /// Those whose handler is installed; it stays for the life of the process.
-    installed: Vec<Signal>,
-    /// Those that mean something.
-    listened: Vec<Signal>,
+pub(crate) struct Driver {
+    pub(crate) lifecycle: &'static Lifecycle,
+    pub(super) machine: Machine,
+    pub(super) shutdown_id: String,
+    /// The tasks of hooks that have started and not ended.
+    pub(crate) running: Running,
+    pub(super) dropping: Arc<Dropping>,
+    pub(super) watchdog: Watchdog,
+    /// What is said once, until it is.
+    pub(super) start_line: Option<StartLine>,
+    /// Where those asked who listened when the drain began; most of them are gone once they know.
+    pub(super) listeners: Option<Vec<SourceLocation>>,
+    /// The final report, and how long the log may hold it back.
+    pub(super) unpublished: Option<(Moment, Report)>,
+    /// The plan as it was when it was last made, and its version.
+    plan: Option<(u64, Plan)>,
+    /// The version of the plan whose worst case the machine knows.
+    worst_case_of: u64,
 }
 
 impl Driver {
-    /// Wakes the thread, if it has been started.
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
-            waker.wake();
+    pub(crate) fn new(lifecycle: &'static Lifecycle) -> Self {
+        let (settings, _) = Settings::resolve(&Config::new(), &lifecycle.host.environment());
+        Self {
+            lifecycle,
+            machine: Machine::new(settings),
+            shutdown_id: String::new(),
+            running: Running::default(),
+            dropping: Arc::default(),
+            watchdog: Watchdog::default(),
+            start_line: None,
+            listeners: None,
+            unpublished: None,
+            plan: None,
+            worst_case_of: 0,
         }
     }
 
-    /// Whether `signal` means something to this lifecycle.
-    pub(crate) fn listens_for(&self, signal: Signal) -> bool {
-        self.signals.lock().unwrap_or_else(PoisonError::into_inner).listened.contains(&signal)
+    /// Works off what has been posted and what time brings; says when the next turn is due.
+    pub(crate) fn turn(&mut self) -> Option<Moment> {
+        let is_all = self.work_off();
+        let now = self.lifecycle.now();
+        let publication = self.publish_when_due(now);
+        let watchdog = self.check_watchdog(now);
+        let machine = if is_all { self.machine.next_wake() } else { Some(Moment::ZERO) };
+        [machine, publication, watchdog].into_iter().flatten().min()
     }
 
-    /// Starts the thread unless it runs, and makes it hear `signals` and no others.
-    pub(crate) fn start(
-        &self,
-        lifecycle: &'static Lifecycle,
-        signals: &[Signal],
-    ) -> io::Result<()> {
-        let mut known = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        let waker = match self.waker.get() {
-            Some(waker) => *waker,
-            None => {
-                let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
-                std::thread::Builder::new()
-                    .name("lifecycle".to_owned())
-                    .spawn(move || serve(lifecycle, waker))?;
-                self.waker.get_or_init(|| waker)
+    /// Whether nothing is left.
+    fn work_off(&mut self) -> bool {
+        for _ in 0..INPUTS_PER_TURN {
+            self.lifecycle.host.hear_signals(self.lifecycle);
+            match self.lifecycle.next_posted() {
+                Ok(posted) => self.take(posted),
+                Err(now) => {
+                    self.step(now, Input::Tick);
+                    if self.machine.has_run() {
+                        // It knows of `run`, and of every signal before it.
+                        self.lifecycle.main.confirm_begin();
+                    }
+                    return true;
+                }
             }
-        };
-        let new: Vec<_> =
-            signals.iter().copied().filter(|signal| !known.installed.contains(signal)).collect();
-        known.listened = signals.to_vec();
-        known.installed.extend(&new);
-        os::listen(waker, &new)
+        }
+        false
     }
-}
 
-fn serve(lifecycle: &'static Lifecycle, waker: &'static Waker) {
-    loop {
-        let mut wake = lifecycle.turn();
-        if lifecycle.has_begun_unconfirmed() {
-            // A signal from before `run` may not have been read yet.
-            for call in waker.wait(Some(Duration::ZERO)) {
-                lifecycle.call(call);
+    fn take(&mut self, Posted { at, post }: Posted) {
+        while let Some(due) = self.machine.due_before(at) {
+            self.step(due, Input::Tick);
+            if self.machine.due_before(at) == Some(due) && due != Moment::ZERO {
+                break;
             }
-            wake = lifecycle.turn();
-            lifecycle.confirm_begin();
         }
-        let timeout = wake.map(|wake| wake.saturating_sub(lifecycle.now()));
-        for call in waker.wait(timeout) {
-            lifecycle.call(call);
+        match post {
+            Post::Input(input) => {
+                self.learn_worst_case(at, &input);
+                self.step(at, input);
+            }
+            Post::RunBegan { input, plan_version, start_line } => {
+                self.start_line = Some(start_line);
+                self.worst_case_of = plan_version;
+                self.step(at, input);
+            }
+            Post::Register { id, hook, verdict } => {
+                // Who does not wait any more needs no answer.
+                let _ = verdict.send(self.register(at, id, hook));
+            }
         }
+    }
+
+    pub(super) fn step(&mut self, at: Moment, input: Input) {
+        let effects = self.machine.handle(at, self.facts(), input);
+        self.carry_out_all(at, effects);
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        Facts { now: self.lifecycle.now(), in_flight: self.lifecycle.gate.in_flight() }
+    }
+
+    /// The budget of a stop needs the worst case of what is registered by then: found once, when it is needed.
+    fn learn_worst_case(&mut self, at: Moment, input: &Input) {
+        let may_begin_a_stop = matches!(
+            input,
+            Input::Signal { .. } | Input::Request(_) | Input::MainEnded(_) | Input::RunDropped
+        );
+        if !may_begin_a_stop || self.machine.stop().is_some() {
+            return;
+        }
+        let version = self.lifecycle.registry.version();
+        if version != self.worst_case_of {
+            self.worst_case_of = version;
+            let plan = self.plan_now();
+            let worst_case = plan.worst_case();
+            self.plan = Some((version, plan));
+            self.step(at, Input::WorstCase(worst_case));
+        }
+    }
+
+    /// No hook joins the plan after this by itself: it has to ask.
+    pub(super) fn final_plan(&mut self) -> Plan {
+        self.lifecycle.registry.seal();
+        self.plan_now()
+    }
+
+    fn plan_now(&mut self) -> Plan {
+        // The version first: what changes after it makes the plan anew next time.
+        let version = self.lifecycle.registry.version();
+        match self.plan.take() {
+            Some((of, plan)) if of == version => plan,
+            _ => self.lifecycle.plan(),
+        }
+    }
+
+    /// The files that the report is written to.
+    pub(super) fn report_files(&self) -> Option<ReportFiles> {
+        self.lifecycle.host.report_files(self.machine.settings())
+    }
+
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        self.lifecycle.time_left()
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.lifecycle.state()
     }
 }

@@ -9,12 +9,12 @@ use std::{
 use tokio::runtime::Runtime;
 
 use super::{
-    finish::end_process,
+    exit::end_process,
     lifecycle::Lifecycle,
     linked::linked,
     run::{MainResult, Prepared, run_under},
 };
-use crate::{Config, config::Environment, os};
+use crate::{Config, config::Environment, machine::Input, os};
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
 /// with the stop. Answers `LIFECYCLE_PLAN` for the hooks that the program is linked with: prints what it asks
@@ -49,15 +49,16 @@ impl Config {
 }
 
 fn end_if_answered(prepared: &Prepared) {
-    if let Some(report) = prepared.answer_of_process() {
+    if let Some(report) = prepared.answer(Lifecycle::process().host) {
         end_process(report.exit_code());
     }
 }
 
 fn hear(prepared: &Prepared) {
     let lifecycle = Lifecycle::process();
-    lifecycle.machine().prepare(&prepared.settings, prepared.plan.worst_case());
-    if let Err(error) = lifecycle.driver.start(lifecycle, &prepared.settings.signals) {
+    let settings = Box::new(prepared.settings.clone());
+    lifecycle.post(Input::Prepared { settings, worst_case: prepared.plan.worst_case() });
+    if let Err(error) = lifecycle.host.start(lifecycle, &prepared.settings.signals) {
         panic!("lifecycle: signals cannot be heard: {error}");
     }
 }
@@ -71,12 +72,12 @@ where
     M: Future<Output: MainResult>,
 {
     let prepared = Prepared::new(&config, &Environment::of_process(linked()));
-    if let Some(report) = prepared.answer_of_process() {
+    if let Some(report) = prepared.answer(Lifecycle::process().host) {
         return MainExit(report.exit_code());
     }
     hear(&prepared);
     let lifecycle = Lifecycle::process();
-    lifecycle.machine().arm();
+    lifecycle.post(Input::UnderMain);
     let runtime = match build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -85,11 +86,11 @@ where
         }
     };
     let report = runtime.block_on(async { run_under(config, main(), true).await });
-    let left = lifecycle.machine().time_left(lifecycle.now()).unwrap_or(Duration::MAX);
+    let left = lifecycle.time_left().unwrap_or(Duration::MAX);
     let timeout = prepared.settings.exit_timeout.value.min(left) / 2;
     let began = lifecycle.now();
     runtime.shutdown_timeout(timeout);
-    if lifecycle.now().saturating_sub(began) >= timeout {
+    if lifecycle.now().since(began) >= timeout {
         lifecycle.eprint(&format!(
             "the runtime did not end within {timeout:.1?} and is left behind; threads still there: {}",
             os::thread_names().join(", ")

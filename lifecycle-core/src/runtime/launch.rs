@@ -2,132 +2,191 @@
 //! is told how it ended, exactly once.
 
 use std::{
-    any::Any,
+    any::{Any, TypeId},
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
+use tokio::task::AbortHandle;
 use tracing::Instrument;
 
-use super::{lifecycle::Lifecycle, registry::Action, watchdog::PollTimer};
-use crate::machine::{End, Input};
+use super::{
+    driver::Driver,
+    lifecycle::Lifecycle,
+    registry::{Action, HookFuture},
+    watchdog::PollTimer,
+};
 use crate::{
     ShutdownContext,
     admission::context,
-    declare::HookId,
     declare::hook::{Body, HookDecl, HookEnd},
+    machine::{End, Input, Moment, TeardownHook},
     plan::PlannedHook,
     resource::Binder,
     text::redact::redact,
+    values::HookId,
 };
 
-pub(crate) type HookFuture = Pin<Box<dyn Future<Output = HookEnd> + Send>>;
+/// The tasks of hooks that have started and not ended, stuck ones among them.
+#[derive(Default)]
+pub(crate) struct Running(HashMap<HookId, RunningHook>);
 
-impl Lifecycle {
-    /// Starts `hook`, which will be cancelled after `timeout`.
-    pub(crate) fn launch(&'static self, hook: &PlannedHook, timeout: Duration) {
-        let id = hook.id();
-        if let Some(fault) = self.harness.as_ref().and_then(|harness| harness.fault_of(id)) {
-            self.launch_fault(hook, fault);
-            return;
+struct RunningHook {
+    hook: TeardownHook,
+    /// `None`: nothing stops it.
+    task: Option<AbortHandle>,
+    poll_timer: Arc<PollTimer>,
+}
+
+impl Running {
+    pub(super) fn abort(&self, hook: HookId) {
+        if let Some(task) = self.0.get(&hook).and_then(|running| running.task.as_ref()) {
+            task.abort();
         }
-        self.resources.began(id);
-        let missing = self.resources.missing(hook.needs());
+    }
+
+    pub(super) fn ended(&mut self, hook: HookId) {
+        self.0.remove(&hook);
+    }
+
+    /// Nothing stops this one.
+    #[cfg(feature = "testing")]
+    pub(crate) fn never_abort(&mut self, hook: HookId) {
+        if let Some(running) = self.0.get_mut(&hook) {
+            running.task = None;
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn abort_all(&self) {
+        self.0.values().filter_map(|running| running.task.as_ref()).for_each(AbortHandle::abort);
+    }
+
+    /// Whether the hook is a task that no worker has polled yet.
+    pub(super) fn waits_for_a_worker(&self, hook: HookId) -> bool {
+        self.0.get(&hook).is_some_and(|running| !running.poll_timer.has_begun())
+    }
+
+    pub(super) fn poll_timers(&self) -> impl Iterator<Item = (&TeardownHook, &PollTimer)> {
+        self.0.values().map(|running| (&running.hook, &*running.poll_timer))
+    }
+}
+
+/// The resource whose destructor runs, and since when.
+#[derive(Default)]
+pub(super) struct Dropping(Mutex<Option<(String, Moment)>>);
+
+impl Dropping {
+    fn set(&self, what: Option<(String, Moment)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    pub(super) fn culprit(&self, now: Moment) -> Option<String> {
+        let dropping = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (resource, since) = dropping.as_ref()?;
+        let elapsed = now.since(*since);
+        Some(format!("the destructor of {resource}, has been running for {elapsed:.1?}"))
+    }
+}
+
+impl Driver {
+    /// Starts the hook's own work, which will be cancelled after `timeout`.
+    pub(crate) fn launch(&mut self, hook: &TeardownHook, timeout: Duration) {
+        let lifecycle = self.lifecycle;
+        let id = hook.id();
+        lifecycle.resources.began(id);
+        let missing = lifecycle.resources.missing(hook.needs());
         if !missing.is_empty() {
             let why: Vec<_> = missing.iter().map(ToString::to_string).collect();
-            self.hook_ended(id, End::Skipped(why.join("; ")));
+            lifecycle.hook_ended(id, End::Skipped(why.join("; ")));
             return;
         }
-        let name = hook.name().to_owned();
-        match self.registry.action(id) {
+        match lifecycle.registry.action(id) {
             Some(Action::Declared(decl)) if decl.blocking => {
-                self.launch_thread(id, name, decl, timeout)
+                self.launch_thread(hook, decl, timeout)
             }
             Some(Action::Declared(decl)) => {
-                let context = self.context(timeout);
-                let bind = move || match self.bind(id, decl, &name, context) {
-                    Ok(Body::Async(future)) => Ok(self.standing_by(id, future)),
+                let context = self.context(hook, timeout);
+                let name = hook.name().to_owned();
+                let bind = move || match lifecycle.bind(id, decl, &name, context) {
+                    Ok(Body::Async(future)) => Ok(lifecycle.host.wrap(id, future)),
                     Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
                     Err(why) => Err(why),
                 };
-                self.launch_task(id, hook.name(), bind);
+                self.launch_task(hook, hook.name(), bind);
             }
             Some(Action::Registered(start)) => {
-                self.launch_task(id, hook.name(), move || Ok(start()))
+                self.launch_task(hook, hook.name(), move || Ok(start()))
             }
-            None => self.hook_ended(id, End::Unregistered),
+            None => lifecycle.hook_ended(id, End::Unregistered),
         }
     }
 
     /// Starts the second step of a hook that timed out.
-    pub(crate) fn launch_fallback(&'static self, id: HookId) {
-        match self.registry.second_step(id) {
-            Some(start) => self.launch_task(id, "on_timeout", move || Ok(start())),
-            None => self.hook_ended(id, End::Completed),
+    pub(super) fn launch_fallback(&mut self, hook: &TeardownHook) {
+        match self.lifecycle.registry.second_step(hook.id()) {
+            Some(start) => self.launch_task(hook, "on_timeout", move || Ok(start())),
+            None => self.lifecycle.hook_ended(hook.id(), End::Completed),
         }
     }
 
+    /// Runs what `start` makes as the work of the hook, until it ends or is cancelled.
     pub(crate) fn launch_task(
-        &'static self,
-        id: HookId,
+        &mut self,
+        hook: &TeardownHook,
         name: &str,
         start: impl FnOnce() -> Result<HookFuture, String> + Send + 'static,
     ) {
-        let Some(runtime) = self.runtime.get() else {
-            self.hook_ended(id, End::Skipped("there is no runtime to run it on".to_owned()));
+        let lifecycle = self.lifecycle;
+        let id = hook.id();
+        let Some(runtime) = lifecycle.runtime() else {
+            let why = "there is no runtime to run it on".to_owned();
+            lifecycle.hook_ended(id, End::Skipped(why));
             return;
         };
-        let announce = Announce { lifecycle: self, id, end: None };
-        let span_name = name.to_owned();
-        let admission = self.gate.hook_admission();
-        let poll_timer = self.watchdog.of_hook(id);
+        let announce = Announce { lifecycle, id, end: None };
+        let name = name.to_owned();
+        let admission = lifecycle.gate.hook_admission();
+        let poll_timer = Arc::new(PollTimer::default());
+        let timer = Arc::clone(&poll_timer);
         let task = runtime.spawn(async move {
             // Dropped after everything below, also when the task is aborted.
             let announce = announce;
-            let span = self.log.hook_span(&span_name);
+            let span = lifecycle.log.hook_span(&name);
             let start =
                 || span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
-            let started = poll_timer.during(self.now(), start);
-            let end = match started {
+            let end = match timer.during(lifecycle.now(), start) {
                 Ok(Ok(future)) => {
-                    let caught =
-                        Caught { lifecycle: self, poll_timer, future: admission.scope(future) };
-                    caught.instrument(span).await
+                    let future = admission.scope(future);
+                    Caught { lifecycle, poll_timer: timer, future }.instrument(span).await
                 }
                 Ok(Err(why)) => End::Skipped(why),
                 Err(panic) => End::Panicked(panic_text(&*panic)),
             };
             announce.end(end);
         });
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(id, task.abort_handle());
+        let task = Some(task.abort_handle());
+        self.running.0.insert(id, RunningHook { hook: hook.clone(), task, poll_timer });
     }
 
-    fn launch_thread(
-        &'static self,
-        id: HookId,
-        name: String,
-        decl: &'static HookDecl,
-        timeout: Duration,
-    ) {
-        let context = self.context(timeout);
-        let admission = self.gate.hook_admission();
-        let runtime = self.runtime.get().cloned();
-        let announce = Announce { lifecycle: self, id, end: None };
-        let stand_by = self.stand_by();
-        let thread = std::thread::Builder::new().name(thread_name(&name)).spawn(move || {
-            let _stand_by = stand_by;
-            let _gate = context::use_gate(Arc::clone(&self.gate));
-            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+    fn launch_thread(&mut self, hook: &TeardownHook, decl: &'static HookDecl, timeout: Duration) {
+        let lifecycle = self.lifecycle;
+        let (id, name) = (hook.id(), hook.name().to_owned());
+        let context = self.context(hook, timeout);
+        let admission = lifecycle.gate.hook_admission();
+        let announce = Announce { lifecycle, id, end: None };
+        let thread = lifecycle.spawn_thread(thread_name(&name), move || {
             let work = || {
-                Ok(match self.bind(id, decl, &name, context)? {
+                Ok(match lifecycle.bind(id, decl, &name, context)? {
                     Body::Sync(call) => call(),
                     Body::Async(_) => Err("declared as blocking, and is async".to_owned()),
                 })
             };
-            let span = self.log.hook_span(&name);
+            let span = lifecycle.log.hook_span(&name);
             let ended = span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(work))));
             announce.end(match ended {
                 Ok(Ok(end)) => end_of(end),
@@ -137,8 +196,62 @@ impl Lifecycle {
         });
         // Without a thread the closure was dropped, and said that the hook was cancelled.
         if let Err(error) = thread {
-            self.eprint(&format!("no thread could be had for a hook: {error}"));
+            lifecycle.eprint(&format!("no thread could be had for a hook: {error}"));
         }
+    }
+
+    fn context(&self, hook: &PlannedHook, timeout: Duration) -> ShutdownContext {
+        let now = Instant::now();
+        let is_wanted = hook.needs().iter().any(|need| need.id == TypeId::of::<ShutdownContext>());
+        let mut abandoned = if is_wanted { self.lifecycle.gate.report() } else { Vec::new() };
+        abandoned.retain(|site| site.abandoned() > 0);
+        ShutdownContext {
+            reason: self.lifecycle.reason().unwrap_or(crate::Reason::MainReturned),
+            shutdown_id: self.shutdown_id.clone(),
+            deadline: later(now, timeout),
+            stop_deadline: self.time_left().map(|left| later(now, left)),
+            abandoned,
+        }
+    }
+
+    /// Drops what no hook took, last provided first, on a thread of its own.
+    pub(super) fn drop_resources(&self) {
+        let lifecycle = self.lifecycle;
+        let dropping = Arc::clone(&self.dropping);
+        let thread = lifecycle.spawn_thread("lifecycle-drop".to_owned(), move || {
+            for unclaimed in lifecycle.resources.unclaimed() {
+                let what = format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
+                dropping.set(Some((what.clone(), lifecycle.now())));
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unclaimed.drop_value())) {
+                    let text = panic_text(&*panic);
+                    lifecycle.eprint(&format!("the destructor of {what} panicked: {text}"));
+                }
+            }
+            dropping.set(None);
+            lifecycle.post(Input::ResourcesDropped);
+        });
+        if thread.is_err() {
+            lifecycle.post(Input::ResourcesDropped);
+        }
+    }
+}
+
+impl Lifecycle {
+    /// A thread for code of the application: it belongs to this lifecycle, and the runtime is entered.
+    fn spawn_thread(
+        &'static self,
+        name: String,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        let runtime = self.runtime().cloned();
+        let clock = self.host.hold_clock(runtime.as_ref());
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let _clock = clock;
+            let _gate = context::use_gate(Arc::clone(&self.gate));
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            work();
+        });
+        thread.map(|_| ())
     }
 
     fn bind(
@@ -157,57 +270,9 @@ impl Lifecycle {
         }
     }
 
-    fn context(&self, timeout: Duration) -> ShutdownContext {
-        let now = Instant::now();
-        let machine = self.machine();
-        let left = machine.time_left(self.now());
-        let reason = machine.stop().map(|stop| stop.reason.clone());
-        drop(machine);
-        ShutdownContext {
-            reason: reason.unwrap_or(crate::Reason::MainReturned),
-            shutdown_id: self.shutdown_id.get().cloned().unwrap_or_default(),
-            deadline: later(now, timeout),
-            stop_deadline: left.map(|left| later(now, left)),
-            abandoned: self.gate.report().into_iter().filter(|site| site.abandoned() > 0).collect(),
-        }
-    }
-
     fn hook_ended(&self, hook: HookId, end: End) {
         self.resources.ended(hook);
         self.post(Input::HookEnded { hook, end });
-    }
-
-    /// Drops what no hook took, last provided first, on a thread of its own.
-    pub(crate) fn drop_resources(&'static self) {
-        let runtime = self.runtime.get().cloned();
-        let stand_by = self.stand_by();
-        let thread =
-            std::thread::Builder::new().name("lifecycle-drop".to_owned()).spawn(move || {
-                let _stand_by = stand_by;
-                let _gate = context::use_gate(Arc::clone(&self.gate));
-                let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
-                for unclaimed in self.resources.unclaimed() {
-                    let what =
-                        format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
-                    self.set_dropping(Some(what.clone()));
-                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unclaimed.drop_value())) {
-                        self.eprint(&format!(
-                            "the destructor of {what} panicked: {}",
-                            panic_text(&*panic)
-                        ));
-                    }
-                }
-                self.set_dropping(None);
-                self.post(Input::ResourcesDropped);
-            });
-        if thread.is_err() {
-            self.post(Input::ResourcesDropped);
-        }
-    }
-
-    fn set_dropping(&self, what: Option<String>) {
-        *self.dropping.lock().unwrap_or_else(PoisonError::into_inner) =
-            what.map(|what| (what, self.now()));
     }
 }
 

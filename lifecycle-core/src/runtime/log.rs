@@ -42,9 +42,14 @@ struct Queue {
 type Job = Box<dyn FnOnce(&Log) + Send>;
 
 impl Log {
-    /// With `inline`, lines are written by the thread that has something to say.
-    pub(crate) fn new(inline: bool) -> Self {
-        Self { shared: Arc::new(Shared { inline, ..Shared::default() }) }
+    pub(crate) fn on_a_thread() -> Self {
+        Self { shared: Arc::default() }
+    }
+
+    /// Lines are written by the thread that has something to say.
+    #[cfg(feature = "testing")]
+    pub(crate) fn inline() -> Self {
+        Self { shared: Arc::new(Shared { inline: true, ..Shared::default() }) }
     }
 
     /// Lines go to the subscriber of the calling thread from here, if it has one; else to the global one,

@@ -1,29 +1,37 @@
-//! What runs: the thread that drives the pure machine, and what carries its decisions out.
+//! What runs. `lifecycle` is what everybody may touch, `driver` what only the thread has that drives it: the
+//! pure machine and what carries its decisions out. `inbox` is the one way from the first to the second,
+//! `host` what both need of the world: the process, or the scenario of a test.
 
-mod clock;
-#[cfg_attr(
-    not(feature = "testing"),
-    allow(dead_code, reason = "only a test moves a clock by hand")
-)]
-mod clock_guard;
+mod announce;
+mod deadline;
 mod driver;
 mod effects;
 mod entry;
-mod finish;
-pub(crate) mod harness;
-pub(crate) mod launch;
-pub(crate) mod lifecycle;
+mod exit;
+mod host;
+mod inbox;
+mod launch;
+mod lifecycle;
 mod linked;
 mod log;
-pub(crate) mod readiness;
-pub(crate) mod registry;
+mod process;
+mod publication;
+mod readiness;
+mod registry;
+mod report;
 mod run;
-pub(crate) mod watchdog;
+mod watchdog;
 
 #[cfg(feature = "testing")]
-pub(crate) use self::{clock::Clock, run::run_under};
+pub(crate) use self::{
+    driver::Driver,
+    host::{Host, ProcessEnd},
+    launch::panic_text,
+    log::Log,
+    registry::HookFuture,
+};
 pub use self::{
     entry::{MainExit, install, main},
     run::{MainResult, run},
 };
-pub(crate) use self::{lifecycle::Lifecycle, linked::linked};
+pub(crate) use self::{lifecycle::Lifecycle, linked::linked, registry::Start, run::run_under};

@@ -44,7 +44,7 @@ impl Readiness {
         self.lock().holds.retain(|(held, _, _)| *held != id);
     }
 
-    fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         let inner = self.lock();
         inner.asked && inner.holds.is_empty()
     }
@@ -60,10 +60,5 @@ impl Lifecycle {
         if self.is_running() && self.state() == State::Starting && self.readiness.is_given() {
             self.post(Input::Ready);
         }
-    }
-
-    /// Whether traffic may come.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.state() == State::Running && self.readiness.is_given()
     }
 }

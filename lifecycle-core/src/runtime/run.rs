@@ -4,23 +4,30 @@ use std::{
     fmt::{Debug, Display},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Mutex, PoisonError},
     task::Poll,
 };
 
+use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{launch::panic_text, lifecycle::Lifecycle, log::Log};
+use super::{
+    host::Host,
+    inbox::Post,
+    launch::panic_text,
+    lifecycle::{Lifecycle, RunContext},
+    log::Log,
+    watchdog::PollTimer,
+};
 use crate::machine::{Input, MainEnd};
 use crate::{
-    Config, FitError, Fits, Plan, Report, State,
+    Config, FitError, Fits, Plan, Report,
     admission::context,
     budget::{Constraints, Manifest},
     config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
-    declare::hook::Returns,
+    declare::{hook::Returns, site::SiteEntry},
     os,
     plan::PlanError,
-    report::{Problem, files::ReportFiles},
+    report::Problem,
     text::redact::redact,
     text::terminal,
     values::duration,
@@ -100,10 +107,8 @@ where
     M: Future<Output: MainResult>,
 {
     let lifecycle = Lifecycle::current();
-    let prepared = Prepared::new(&config, &lifecycle.environment());
-    let answer =
-        if lifecycle.harness.is_none() { prepared.answer_of_process() } else { prepared.answer() };
-    if let Some(report) = answer {
+    let prepared = Prepared::new(&config, &lifecycle.host.environment());
+    if let Some(report) = prepared.answer(lifecycle.host) {
         return report;
     }
     if let Err(why) = lifecycle.begin(prepared, under_main) {
@@ -112,7 +117,7 @@ where
     let mut guard = RunGuard { lifecycle, finished: false };
     let end = lifecycle.poll_main(main).await;
     lifecycle.post(Input::MainEnded(end));
-    let report = lifecycle.publication.published().await;
+    let report = lifecycle.report.published().await;
     guard.finished = true;
     report
 }
@@ -154,8 +159,20 @@ impl Prepared {
         self.plan.fits(Constraints::from(&self.settings))
     }
 
-    /// What is to be said instead of running: the plan, where it was asked for, or what is wrong.
-    pub(crate) fn answer(&self) -> Option<Report> {
+    /// What is to be said instead of running: the plan, where it was asked for, or what is wrong. A refusal to
+    /// start is left where a stop leaves its report.
+    pub(crate) fn answer(&self, host: &dyn Host) -> Option<Report> {
+        let report = self.said_instead()?;
+        if self.settings.plan_answer.is_none()
+            && let Some(files) = host.report_files(&self.settings)
+            && let Err(wrong) = files.write(&report)
+        {
+            host.eprint(&format!("lifecycle: {wrong}\n"));
+        }
+        Some(report)
+    }
+
+    fn said_instead(&self) -> Option<Report> {
         let errors = self.diagnostics.iter().filter(|found| found.is_error()).cloned();
         let errors = errors.map(Problem::from);
         let errors: Vec<_> = errors.chain(self.invalid_plan.clone().map(Problem::from)).collect();
@@ -176,18 +193,6 @@ impl Prepared {
         }
         Some(Report::answered())
     }
-
-    /// The same, and where it is no answer but a refusal to start, it is left where a stop leaves its report.
-    pub(crate) fn answer_of_process(&self) -> Option<Report> {
-        let report = self.answer()?;
-        if self.settings.plan_answer.is_none()
-            && let Some(Err(wrong)) = ReportFiles::wanted_by(&self.settings)
-                .map(|report_files| report_files.write(&report))
-        {
-            os::write_stderr(&format!("lifecycle: {wrong}\n"));
-        }
-        Some(report)
-    }
 }
 
 impl Lifecycle {
@@ -203,19 +208,18 @@ impl Lifecycle {
             return Err(Problem::RunTwice);
         }
         self.log.adopt_subscriber();
-        let _ = self.runtime.set(runtime);
-        let _ = self.base_plan.set(plan);
-        let _ = self.hook_timeouts.set(hook_timeouts);
+        self.set_run(RunContext { runtime, plan, hook_timeouts });
+        // The version first: what is registered from here on may be in the plan, and changes it all the same.
+        let plan_version = self.registry.plan_changed();
         let plan = self.plan();
         plan.check()?;
-        if self.harness.is_none() {
-            self.driver
-                .start(self, &settings.signals)
-                .map_err(|error| Problem::NoSignals(error.to_string()))?;
-        }
-        self.start_line.set(start_line(&settings, &diagnostics, &plan));
+        self.host
+            .start(self, &settings.signals)
+            .map_err(|error| Problem::NoSignals(error.to_string()))?;
+        let start_line = StartLine::new(&settings, &diagnostics, &plan);
         let worst_case = plan.worst_case();
-        self.post(Input::RunBegan { settings: Box::new(settings), worst_case, under_main });
+        let input = Input::RunBegan { settings: Box::new(settings), worst_case, under_main };
+        self.send(Post::RunBegan { input, plan_version, start_line });
         self.check_ready();
         Ok(())
     }
@@ -225,11 +229,11 @@ impl Lifecycle {
     where
         M: Future<Output: MainResult>,
     {
-        self.begin_is_confirmed().await;
-        if self.is_stop_under_way() {
+        self.main.begin_is_confirmed().await;
+        if self.is_stop_asked_for() {
             return MainEnd::NotRun;
         }
-        let mut to_be_dropped = self.main_is_to_be_dropped();
+        let mut to_be_dropped = self.main.to_be_dropped.subscribe();
         let mut to_be_dropped = pin!(to_be_dropped.wait_for(|drop| *drop));
         let mut main = Some(Box::pin(main));
         std::future::poll_fn(|cx| {
@@ -243,7 +247,7 @@ impl Lifecycle {
             let Some(running) = &mut main else { return Poll::Pending };
             let poll = || context::poll_as_main(|| running.as_mut().poll(cx));
             let polled =
-                catch_unwind(AssertUnwindSafe(|| self.watchdog.main.during(self.now(), poll)));
+                catch_unwind(AssertUnwindSafe(|| self.main.poll_timer.during(self.now(), poll)));
             let end = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(result)) => match result.into_result() {
@@ -263,12 +267,31 @@ impl Lifecycle {
         })
         .await
     }
+}
 
-    /// Whether a stop was asked for before main was polled; what was posted may not have been handled yet.
-    fn is_stop_under_way(&self) -> bool {
-        self.state() > State::Running
-            || self.machine().stop().is_some()
-            || self.has_request_waiting()
+/// What the driver and the task that polls main have to say to each other.
+#[derive(Default)]
+pub(crate) struct MainTask {
+    /// Whether the machine has heard of `run`, and of every signal before it.
+    has_begun: watch::Sender<bool>,
+    to_be_dropped: watch::Sender<bool>,
+    pub(super) poll_timer: PollTimer,
+}
+
+impl MainTask {
+    pub(super) fn confirm_begin(&self) {
+        self.has_begun.send_if_modified(|begun| !std::mem::replace(begun, true));
+    }
+
+    /// Drops main: at once, or when it lets go of its thread.
+    pub(crate) fn drop_it(&self) {
+        self.to_be_dropped.send_replace(true);
+    }
+
+    /// Waits until the machine knows of `run` and of every signal that came before it.
+    async fn begin_is_confirmed(&self) {
+        // The sender lives as long as the process.
+        let _ = self.has_begun.subscribe().wait_for(|begun| *begun).await;
     }
 }
 
@@ -288,7 +311,8 @@ impl Drop for RunGuard {
 
 fn invalid(problems: Vec<Problem>) -> Report {
     for problem in &problems {
-        os::write_stderr(&format!("lifecycle: {}\n", terminal::plain_lines(&problem.to_string())));
+        let line = terminal::plain_lines(&problem.to_string());
+        os::write_stderr(&format!("lifecycle: {line}\n"));
     }
     Report::invalid(problems)
 }
@@ -301,52 +325,49 @@ fn print(answer: &dyn Display) {
 }
 
 /// What is said once at the start: every number with its source, and what looks wrong.
-#[derive(Default)]
 pub(crate) struct StartLine {
-    said: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    numbers: String,
+    hooks: usize,
+    tracked_sites: usize,
+    worst_case: String,
+    warnings: Vec<String>,
 }
 
 impl StartLine {
-    fn set(&self, say: impl FnOnce() + Send + 'static) {
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(say));
-    }
-
-    /// Says it when main is ready or the stop begins: main may be what installs the subscriber.
-    pub(crate) fn log(&self, log: &Log) {
-        let say = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(say) = say {
-            log.run(move |_| say());
+    fn new(settings: &Settings, diagnostics: &[Diagnostic], plan: &Plan) -> Self {
+        let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
+            settings;
+        let numbers = format!(
+            "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
+             timeout {hook_timeout}; exit timeout {exit_timeout}"
+        );
+        let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
+        let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
+        let unfit = plan.fits(Constraints::from(settings)).err();
+        warnings.extend(unfit.map(|error| error.to_string()));
+        warnings.extend(os::shell_as_pid_1().map(|shell| {
+            format!(
+                "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; \
+                 start the service with `exec` in the entry point"
+            )
+        }));
+        Self {
+            numbers,
+            hooks: plan.hooks().len(),
+            tracked_sites: inventory::iter::<SiteEntry>.into_iter().count(),
+            worst_case: duration::display(plan.worst_case()).to_string(),
+            warnings,
         }
     }
-}
 
-fn start_line(
-    settings: &Settings,
-    diagnostics: &[Diagnostic],
-    plan: &Plan,
-) -> impl FnOnce() + Send + 'static {
-    let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
-        settings;
-    let numbers = format!(
-        "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
-         timeout {hook_timeout}; exit timeout {exit_timeout}"
-    );
-    let (hooks, worst_case) =
-        (plan.hooks().len(), duration::display(plan.worst_case()).to_string());
-    let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
-    let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
-    warnings.extend(plan.fits(Constraints::from(settings)).err().map(|error| error.to_string()));
-    warnings.extend(os::shell_as_pid_1().map(|shell| {
-        format!(
-            "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; start \
-             the service with `exec` in the entry point"
-        )
-    }));
-    move || {
-        let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
-        info!(target: "lifecycle", pid, version, hooks, worst_case, "{numbers}");
-        for warning in warnings {
-            warn!(target: "lifecycle", "{warning}");
-        }
+    pub(super) fn log(self, log: &Log) {
+        let Self { numbers, hooks, tracked_sites, worst_case, warnings } = self;
+        log.run(move |_| {
+            let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
+            info!(target: "lifecycle", pid, version, hooks, tracked_sites, worst_case, "{numbers}");
+            for warning in warnings {
+                warn!(target: "lifecycle", "{warning}");
+            }
+        });
     }
 }

@@ -2,17 +2,17 @@
 //! runs tasks, and which hook, or main, has been holding its thread without yielding.
 
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use super::lifecycle::Lifecycle;
-use crate::machine::Moment;
-use crate::{State, declare::HookId};
+use tokio::runtime::Handle;
+
+use super::driver::Driver;
+use crate::{State, machine::Moment};
 
 const EVERY: Duration = Duration::from_millis(250);
 /// Holding a thread for longer than this is said.
@@ -20,17 +20,9 @@ const BLOCKED_AFTER: Duration = Duration::from_secs(1);
 /// A runtime that ran no task for so long is named where something has gone wrong.
 pub(crate) const SILENCE: Duration = Duration::from_millis(500);
 
-/// What is known of who holds a thread.
+/// What the watchdog remembers between two looks.
 #[derive(Default)]
-pub(crate) struct Watchdog {
-    /// Of main's polls.
-    pub(crate) main: Arc<PollTimer>,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    hooks: HashMap<HookId, Arc<PollTimer>>,
+pub(super) struct Watchdog {
     next: Moment,
     heartbeat: Option<Heartbeat>,
 }
@@ -43,6 +35,9 @@ struct Heartbeat {
 }
 
 /// When the poll that is under way began.
+///
+/// All of it is relaxed: each word is read for itself, and one that is seen a little late is seen at the next
+/// look, a quarter of a second later. A complaint about a poll that has just ended is one that was true.
 #[derive(Debug, Default)]
 pub(crate) struct PollTimer {
     /// Milliseconds of the lifecycle's clock, plus one; zero: no poll is under way.
@@ -54,17 +49,22 @@ pub(crate) struct PollTimer {
 impl PollTimer {
     /// Notes that `work` holds its thread while it runs.
     pub(crate) fn during<R>(&self, now: Moment, work: impl FnOnce() -> R) -> R {
-        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX - 1);
+        let millis = u64::try_from(now.reading().as_millis()).unwrap_or(u64::MAX - 1);
         self.since.store(millis + 1, Ordering::Relaxed);
         self.began.store(true, Ordering::Relaxed);
         let _over = Over(self);
         work()
     }
 
+    /// Whether there was a poll at all.
+    pub(super) fn has_begun(&self) -> bool {
+        self.began.load(Ordering::Relaxed)
+    }
+
     /// How long the poll has been going on, where that is too long and was not said before.
     fn complaint(&self, now: Moment) -> Option<Duration> {
         let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
-        let held = now.saturating_sub(Duration::from_millis(since));
+        let held = now.since(Moment::new(Duration::from_millis(since)));
         (held > BLOCKED_AFTER && !self.logged.swap(true, Ordering::Relaxed)).then_some(held)
     }
 }
@@ -79,93 +79,71 @@ impl Drop for Over<'_> {
 }
 
 impl Watchdog {
-    /// The hold of a hook that starts.
-    pub(crate) fn of_hook(&self, hook: HookId) -> Arc<PollTimer> {
-        Arc::clone(self.lock().hooks.entry(hook).or_default())
-    }
-
-    /// Whether the hook is a task that no worker has polled yet.
-    pub(crate) fn waits_for_a_worker(&self, hook: HookId) -> bool {
-        self.lock().hooks.get(&hook).is_some_and(|timer| !timer.began.load(Ordering::Relaxed))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lifecycle {
-    /// Looks at who holds a thread, when it is time; says when it is time again.
-    pub(crate) fn check_watchdog(&self, now: Moment) -> Option<Moment> {
-        if !(State::Delaying..=State::Stopping).contains(&self.state()) {
-            return None;
-        }
-        let mut inner = self.watchdog.lock();
-        if now < inner.next {
-            return Some(inner.next);
-        }
-        inner.next = now + EVERY;
-        let mut complaints = Vec::new();
-        for (hook, timer) in &inner.hooks {
-            if let Some(held) = timer.complaint(now) {
-                complaints.push((Some(*hook), held));
-            }
-        }
-        if let Some(held) = self.watchdog.main.complaint(now) {
-            complaints.push((None, held));
-        }
-        let runtime_is_held = self.heartbeat(&mut inner.heartbeat, now);
-        drop(inner);
-        for (hook, held) in complaints {
-            let who = match hook.and_then(|hook| self.planned(hook)) {
-                Some(hook) => format!("hook `{}` ({})", hook.name(), hook.location()),
-                None => "main".to_owned(),
-            };
-            self.complain(&format!(
-                "{who} has been blocking its thread for {held:.1?}: it does not yield"
-            ));
-        }
-        if let Some(held) = runtime_is_held {
-            self.complain(&held_line(held));
-        }
-        Some(now + EVERY)
-    }
-
-    /// Sends a task through the runtime, or looks after the one that was sent.
-    fn heartbeat(&self, heartbeat: &mut Option<Heartbeat>, now: Moment) -> Option<Duration> {
-        if let Some(sent) = heartbeat
-            && !sent.answered.load(Ordering::Relaxed)
-        {
-            let held = now.saturating_sub(sent.sent);
-            let complain = held > BLOCKED_AFTER && !sent.logged;
-            sent.logged |= complain;
-            return complain.then_some(held);
-        }
-        let runtime = self.runtime.get()?;
-        let answered = Arc::new(AtomicBool::new(false));
-        let answer = Arc::clone(&answered);
-        runtime.spawn(async move { answer.store(true, Ordering::Relaxed) });
-        *heartbeat = Some(Heartbeat { sent: now, answered, logged: false });
-        None
-    }
-
     /// What is to be said at the end of a runtime that runs no tasks: for longer than `timeout`, or since
     /// it was last complained of.
-    pub(crate) fn held_runtime(&self, now: Moment, timeout: Duration) -> Option<String> {
-        let mut inner = self.watchdog.lock();
-        let heartbeat = inner
-            .heartbeat
-            .as_mut()
-            .filter(|heartbeat| !heartbeat.answered.load(Ordering::Relaxed))?;
-        let held = now.saturating_sub(heartbeat.sent);
+    pub(super) fn held_runtime(&mut self, now: Moment, timeout: Duration) -> Option<String> {
+        let heartbeat = self.heartbeat.as_mut().filter(|heartbeat| !heartbeat.was_answered())?;
+        let held = now.since(heartbeat.sent);
         heartbeat.logged |= held > timeout;
         heartbeat.logged.then(|| held_line(held))
     }
 
-    fn complain(&self, text: &str) {
-        self.eprint(text);
-        self.warn(text);
+    /// Sends a task through the runtime, or looks after the one that was sent.
+    fn heartbeat(&mut self, runtime: Option<&Handle>, now: Moment) -> Option<Duration> {
+        if let Some(sent) = &mut self.heartbeat
+            && !sent.was_answered()
+        {
+            let held = now.since(sent.sent);
+            let complain = held > BLOCKED_AFTER && !sent.logged;
+            sent.logged |= complain;
+            return complain.then_some(held);
+        }
+        let answered = Arc::new(AtomicBool::new(false));
+        let answer = Arc::clone(&answered);
+        // Relaxed: it says that a task ran, and nothing that the task wrote is read.
+        runtime?.spawn(async move { answer.store(true, Ordering::Relaxed) });
+        self.heartbeat = Some(Heartbeat { sent: now, answered, logged: false });
+        None
     }
+}
+
+impl Heartbeat {
+    fn was_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+impl Driver {
+    /// Looks at who holds a thread, when it is time; says when it is time again.
+    pub(super) fn check_watchdog(&mut self, now: Moment) -> Option<Moment> {
+        if !(State::Delaying..=State::Stopping).contains(&self.state()) {
+            return None;
+        }
+        if now < self.watchdog.next {
+            return Some(self.watchdog.next);
+        }
+        self.watchdog.next = now.after(EVERY);
+        let mut complaints = Vec::new();
+        for (hook, timer) in self.running.poll_timers() {
+            if let Some(held) = timer.complaint(now) {
+                complaints
+                    .push(held_by(&format!("hook `{}` ({})", hook.name(), hook.location()), held));
+            }
+        }
+        let main = self.lifecycle.main.poll_timer.complaint(now);
+        complaints.extend(main.map(|held| held_by("main", held)));
+        let runtime = self.watchdog.heartbeat(self.lifecycle.runtime(), now);
+        complaints.extend(runtime.map(held_line));
+        for complaint in complaints {
+            self.lifecycle.eprint(&complaint);
+            self.lifecycle.warn(&complaint);
+        }
+        Some(self.watchdog.next)
+    }
+}
+
+fn held_by(who: &str, held: Duration) -> String {
+    format!("{who} has been blocking its thread for {held:.1?}: it does not yield")
 }
 
 fn held_line(held: Duration) -> String {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio::runtime::Handle;
 
-use crate::runtime::harness::RealTimeHold;
+use super::harness::RealTimeHold;
 
 /// Holds the paused clock of a test until what it returns is dropped, for 10 s of real time at most.
 ///

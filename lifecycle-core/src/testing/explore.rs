@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Invariant, Scenario, invariants::Invariants, rng::Rng};
+use super::{Invariant, Scenario, harness::Fault, invariants::Invariants, rng::Rng};
 use crate::{
     Config, Plan, Reason, Report, Signal, Site,
     config::{Environment, Settings},
     plan::PlannedHook,
-    runtime::{harness::Fault, launch::panic_text},
+    runtime::panic_text,
 };
 
 /// Which seed is run alone.
@@ -78,7 +78,7 @@ impl Scenario {
     pub fn explore(self, seeds: u64) -> Explored {
         let Self { config, plan, main, script, ready, invariants, env_guard } = self;
         assert!(
-            main.is_none() && script.is_empty() && ready && !env_guard.lifecycle.has_faults(),
+            main.is_none() && script.is_empty() && ready && !env_guard.harness.has_faults(),
             "an exploration has a main, signals, calls and parts of its own: leave out what says otherwise"
         );
         drop(env_guard);
@@ -149,7 +149,7 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
         let mut rng = Rng::new(seed);
         let mut scenario = Scenario::new().config(config.clone()).plan(plan.clone());
         for hook in plan.hooks() {
-            scenario.env_guard.lifecycle.inject_fault(hook.id(), fault(hook, &mut rng));
+            scenario.env_guard.harness.inject_fault(hook.id(), fault(hook, &mut rng));
         }
         let start = rng.up_to(Duration::from_secs(2));
         for _ in 0..rng.below(4) {

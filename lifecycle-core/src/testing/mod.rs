@@ -16,9 +16,11 @@
 //! ```
 
 mod clock;
+mod clock_guard;
 mod env_guard;
 mod explore;
 mod golden;
+mod harness;
 mod invariants;
 mod rng;
 #[doc(hidden)]
@@ -37,18 +39,18 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use self::env_guard::EnvGuard;
 pub use self::{
     clock::{ClockHold, hold_clock},
     explore::Explored,
     golden::assert_golden,
 };
+use self::{env_guard::EnvGuard, harness::Fault};
 use crate::{
     Config, Hook, HookResult, HookSet, Plan, Platform, Reason, Report, Signal, Site, State,
     declare::HookId,
     declare::hook::HookEnd,
     machine::Input,
-    runtime::{MainResult, harness::Fault, run_under},
+    runtime::{MainResult, run_under},
 };
 
 /// A lifecycle of its own for one test thread: its resources, its counts, its clock. From its making to
@@ -175,7 +177,7 @@ impl Scenario {
     /// socket, a thread. It takes no virtual time, and the clock stands still for it, for 10 s of real time
     /// at most. Without this a paused clock takes the runtime for idle and jumps, so that the hook times out.
     pub fn outside<S: HookSet>(self) -> Self {
-        self.env_guard.lifecycle.wait_outside(S::markers());
+        self.env_guard.harness.wait_outside(S::markers());
         self
     }
 
@@ -237,7 +239,7 @@ impl Scenario {
     async fn perform(self, reason: Option<Reason>) -> Report {
         let Self { config, plan, main, script, ready, env_guard, .. } = self;
         let lifecycle = env_guard.lifecycle;
-        tokio::spawn(lifecycle.drive());
+        tokio::spawn(env_guard.harness.drive(lifecycle));
         if ready {
             crate::ready();
         }
@@ -247,11 +249,7 @@ impl Scenario {
                 tokio::time::sleep(at).await;
                 match act {
                     Act::Signal(signal) => {
-                        lifecycle.perform(Input::Signal {
-                            signal,
-                            sender: None,
-                            on_terminal: false,
-                        });
+                        lifecycle.post(Input::Signal { signal, sender: None, on_terminal: false });
                     }
                     Act::Task(task) => task.await,
                 }
@@ -259,14 +257,14 @@ impl Scenario {
         }
         let (polled, was_polled) = tokio::sync::oneshot::channel();
         if let Some(reason) = reason {
-            let mut states = lifecycle.states();
+            let mut published = lifecycle.published.subscribe();
             tokio::spawn(async move {
                 let _ = was_polled.await;
                 if ready {
                     // The sender lives as long as the process.
-                    let _ = states.wait_for(|state| *state >= State::Running).await;
+                    let _ = published.wait_for(|now| now.state >= State::Running).await;
                 }
-                lifecycle.perform(Input::Request(reason));
+                lifecycle.post(Input::Request(reason));
             });
         }
         let main = main.unwrap_or_else(|| default_main(ready));
@@ -288,7 +286,7 @@ impl Scenario {
     }
 
     fn inject_fault<H: Hook>(self, fault: Fault) -> Self {
-        self.env_guard.lifecycle.inject_fault(HookId::of::<H>(), fault);
+        self.env_guard.harness.inject_fault(HookId::of::<H>(), fault);
         self
     }
 }

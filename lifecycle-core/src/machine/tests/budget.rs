@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::{collection::vec, prop_assert, proptest};
 
 use super::{
-    super::{Input, MainEnd, teardown::Moment},
+    super::{Input, MainEnd, Moment},
     PLATFORMS, ROOM, Simulator, ms,
     plans::{chain, hook, id, plan},
     simulator::{Does, Main},
@@ -14,7 +14,7 @@ use crate::{Config, Plan, Platform, Reason, Signal, State, plan::HookSpec};
 
 /// What the drain keeps for the end, where the plan takes less.
 const END_ROOM: Duration = ms(250);
-const REQUESTED: Moment = ms(1_000);
+const REQUESTED: Duration = ms(1_000);
 
 /// One hook, chains, and a diamond beside a chain.
 fn plans() -> Vec<Plan> {
@@ -74,8 +74,13 @@ fn worst(config: &Config, plan: &Plan, calls: Option<Duration>, does: Does) -> S
     simulator
 }
 
-fn deadline(simulator: &Simulator) -> Moment {
-    simulator.machine.stop().and_then(|stop| stop.deadline).expect("there is a grace period")
+fn deadline(simulator: &Simulator) -> Duration {
+    simulator
+        .machine
+        .stop()
+        .and_then(|stop| stop.deadline)
+        .map(Moment::reading)
+        .expect("there is a grace period")
 }
 
 const HANGS: Does = Does::Hangs { goes: Duration::ZERO };
@@ -139,7 +144,7 @@ fn a_plan_that_fits_is_over_before_the_deadline_and_one_that_does_not_is_cut_sho
             let said = format!("{config:?}\n{plan}{:?}", plan.fits(&config));
             let budget = &simulator.machine.stop().expect("it stops").budget;
             let drained = simulator.machine.drain().map_or(Duration::ZERO, |drain| {
-                drain.ended.unwrap_or(simulator.now).saturating_sub(drain.began)
+                drain.ended.unwrap_or(Moment::new(simulator.now)).since(drain.began)
             });
             let cut: Vec<Duration> = plan
                 .hooks()
@@ -210,7 +215,7 @@ fn without_hooks_calls_that_do_not_end_are_abandoned_before_the_deadline() {
         let config = Config::new().grace_period(ms(grace));
         let mut simulator = worst(&config, &chain(&[]), None, HANGS);
         assert!(simulator.finished().is_some_and(|end| end < deadline(&simulator)), "{grace}");
-        assert_eq!(simulator.machine.exit_code(true), 70);
+        assert_eq!(simulator.machine.exit_code(), 70);
 
         simulator = Simulator::running(&config, chain(&[]));
         simulator.main = Main { drop_takes: None, ..Main::SLOW };

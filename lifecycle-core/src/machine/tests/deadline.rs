@@ -25,7 +25,7 @@ fn the_deadline_holds_before_run_is_reached() {
     // Before the configuration is known, it is that of an unknown platform: 30 s.
     assert_eq!(simulator.breached(), Some(ms(1_000) + DEADLINE));
     assert_eq!(simulator.machine.state(), State::Draining);
-    assert_eq!(simulator.machine.exit_code(false), 124);
+    assert_eq!(simulator.machine.exit_code(), 124);
 }
 
 /// Hooks end or are left behind in time; destructors cannot be.
@@ -38,7 +38,7 @@ fn the_deadline_holds_while_destructors_run() {
     assert_eq!(simulator.breached(), Some(ms(1_000) + DEADLINE));
     assert_eq!(simulator.machine.state(), State::Stopping);
     assert_eq!(simulator.finished(), None);
-    assert_eq!(simulator.machine.exit_code(false), 124);
+    assert_eq!(simulator.machine.exit_code(), 124);
 }
 
 /// A hundred hooks in a row, each of which costs a tenth of a second to leave behind.
@@ -95,7 +95,7 @@ fn there_is_one_breach_and_none_after_the_report() {
     simulator.run();
     simulator.now = DEADLINE + ms(1);
     simulator.handle(Input::Tick);
-    assert_eq!(simulator.count(|effect| *effect == Effect::Breach), 1);
+    assert_eq!(simulator.count(|effect| matches!(effect, Effect::Breach { .. })), 1);
 
     let mut simulator = Simulator::running(&config(), chain(&[ms(1_000)]));
     simulator.request("over");
@@ -104,7 +104,7 @@ fn there_is_one_breach_and_none_after_the_report() {
     simulator.now = DEADLINE;
     simulator.handle(Input::Tick);
     assert_eq!((simulator.breached(), simulator.exited()), (None, None));
-    assert_eq!(simulator.machine.exit_code(false), 0);
+    assert_eq!(simulator.machine.exit_code(), 0);
 }
 
 #[test]
@@ -164,18 +164,19 @@ fn the_exit_timeout_is_armed_where_the_process_has_to_end() {
                 simulator.handle(input.clone());
                 simulator.run_until(ms(takes));
                 assert_eq!(simulator.finished(), Some(ms(takes)));
-                simulator.machine.set_final_code(42);
+                let code = simulator.machine.exit_code();
                 simulator.run();
                 let expected = (armed_alone || under_main).then_some(ms(exit));
                 let said = format!("{input:?} under main: {under_main}, {takes} {exit_timeout:?}");
                 if exit_timeout != Some(0) {
-                    let expected = expected.map(|at| (at, 42));
+                    let expected = expected.map(|at| (at, code));
                     assert_eq!(simulator.exited(), expected, "{said}");
                 } else {
                     assert_eq!(simulator.exited().map(|(at, _)| at), expected, "{said}");
                 }
-                let leaked =
-                    |effect: &Effect| matches!(effect, Effect::Exit { why: ExitWhy::Leaked, .. });
+                let leaked = |effect: &Effect| {
+                    matches!(effect, Effect::Exit { why: ExitWhy::Leaked { .. }, .. })
+                };
                 assert_eq!(simulator.count(leaked), usize::from(expected.is_some()), "{said}");
                 assert_eq!(simulator.breached(), None);
             }
@@ -186,7 +187,7 @@ fn the_exit_timeout_is_armed_where_the_process_has_to_end() {
 #[test]
 fn arming_later_counts_as_well() {
     let mut simulator = Simulator::before_run(chain(&[]));
-    simulator.machine.arm();
+    simulator.handle(Input::UnderMain);
     simulator.begin_run(&config());
     simulator.request("over");
     simulator.run();

@@ -60,7 +60,7 @@ fn the_first_signal_stops_whatever_it_is_and_whatever_the_state() {
         before_run.run();
         assert_eq!(before_run.finished(), Some(ms(7_000)));
         assert_eq!(before_run.machine.main_end(), Some(&MainEnd::NotRun));
-        assert_eq!(before_run.machine.stop().map(|stop| stop.at), Some(ms(0)));
+        assert_eq!(before_run.machine.stop().map(|stop| stop.at.reading()), Some(ms(0)));
     }
 }
 
@@ -250,7 +250,7 @@ fn a_dropped_run_is_a_stop_without_hooks_and_the_next_signal_exits() {
             simulator.machine.stop().map(|stop| stop.reason.clone()),
             Some(Reason::RunDropped)
         );
-        assert!(simulator.when(|effect| *effect == Effect::CloseGate).is_some());
+        assert!(simulator.when(|effect| matches!(effect, Effect::CloseGate { .. })).is_some());
         let started = simulator.when(|effect| matches!(effect, Effect::Step(_)));
         assert_eq!(started.is_some(), dropped == 9_000);
         assert_eq!((simulator.exited(), simulator.breached()), (None, None), "nothing is armed");

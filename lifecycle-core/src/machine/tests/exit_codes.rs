@@ -76,7 +76,7 @@ fn the_strongest_code_wins() {
                         breach: bits & 4 > 0,
                     };
                     let simulator = stop(job, cause.as_ref(), end, unclean);
-                    let code = simulator.machine.exit_code(unclean.abandoned);
+                    let code = simulator.machine.exit_code();
                     let said = format!("job: {job}, {cause:?}, {end:?}, {unclean:?}");
                     assert_eq!(code, expected(job, cause.as_ref(), end, unclean), "{said}");
                     assert_eq!(simulator.breached().is_some(), unclean.breach, "{said}");
@@ -92,6 +92,7 @@ fn stop(job: bool, cause: Option<&Input>, end: &MainEnd, unclean: Unclean) -> Si
     let config = Config::new().grace_period(ms(30_000)).job(job);
     let mut simulator = Simulator::running(&config, chain(&[ms(1_000)]));
     simulator.main = Main { listeners: 1, returns: None, drop_takes: Some(ms(0)) };
+    simulator.abandons = unclean.abandoned;
     if unclean.hook {
         simulator.does.insert(id(0), Does::Fails(ms(1)));
     }
@@ -131,7 +132,7 @@ fn each_unclean_hook_counts() {
         simulator.request("over");
         simulator.run();
         assert!(simulator.finished().is_some());
-        assert_eq!(simulator.machine.exit_code(false), code, "{does:?}");
+        assert_eq!(simulator.machine.exit_code(), code, "{does:?}");
     }
 }
 
@@ -148,7 +149,7 @@ fn a_skipped_hook_counts_once_the_service_was_ready() {
         }
         simulator.signal(Signal::Term);
         simulator.run();
-        assert_eq!(simulator.machine.exit_code(false), code);
+        assert_eq!(simulator.machine.exit_code(), code);
     }
 }
 

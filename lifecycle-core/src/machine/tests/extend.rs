@@ -9,7 +9,7 @@ use proptest::{
 };
 
 use super::{
-    super::Phase,
+    super::{Effect, Input, Phase},
     Simulator, ms,
     ordering::seen,
     plans::{Overrides, chain, given, hook, id, plan, predecessors},
@@ -29,6 +29,16 @@ fn start(given: &Overrides) -> Simulator {
     }
     simulator.signal(Signal::Term);
     simulator
+}
+
+/// The verdict, and what follows from it.
+fn extend(simulator: &mut Simulator, plan: Plan) -> (Result<(), &'static str>, Vec<Effect>) {
+    let effects = simulator.decide(Input::Extend(Box::new(plan)));
+    let verdict = effects.iter().find_map(|effect| match effect {
+        Effect::Extended(verdict) => Some(*verdict),
+        _ => None,
+    });
+    (verdict.expect("a verdict"), effects)
 }
 
 fn phase(simulator: &Simulator, hook: HookId) -> Phase {
@@ -80,10 +90,10 @@ proptest! {
             before[hook].iter().all(|before| *before != new && is_over(&simulator, *before))
         });
         let now = simulator.now;
-        let answer = simulator.machine.extend(plan.clone(), now);
+        let (answer, effects) = extend(&mut simulator, plan.clone());
         prop_assert_eq!(answer.is_ok(), allowed, "{:?}", answer);
         let hooks = match answer {
-            Ok(effects) => {
+            Ok(()) => {
                 simulator.plan = plan.clone();
                 simulator.does.insert(new, Does::Completes(ms(takes)));
                 simulator.carry_out(effects);
@@ -120,7 +130,7 @@ fn a_refused_hook_changes_nothing() {
     first.before = vec![id(0)];
     let mut specs: Vec<HookSpec> = vec![hook(0, ms(1_000)), hook(1, ms(1_000)), first];
     specs[1].after = vec![id(0)];
-    let refused = simulator.machine.extend(plan(specs), ms(700));
+    let (refused, _) = extend(&mut simulator, plan(specs));
     assert!(refused.is_err_and(|why| why.contains("have started")));
     simulator.run();
     assert_eq!(simulator.finished(), Some(ms(1_000)));
@@ -134,8 +144,7 @@ fn no_hook_joins_a_teardown_that_is_over() {
     simulator.signal(Signal::Term);
     simulator.run_until(ms(1_000));
     for _ in 0..2 {
-        let now = simulator.now;
-        let refused = simulator.machine.extend(plan(vec![hook(0, ms(1)), hook(1, ms(1))]), now);
+        let (refused, _) = extend(&mut simulator, plan(vec![hook(0, ms(1)), hook(1, ms(1))]));
         assert!(refused.is_err_and(|why| why.contains("is over")));
         simulator.run();
     }

@@ -1,7 +1,10 @@
 //! A machine, and around it what the driver does, without threads, tasks or time of its own: the clock
 //! jumps to whatever is due next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use super::{
     super::{Effect, End, Facts, Input, Machine, MainEnd, Moment, Step, teardown::Progress},
@@ -17,19 +20,19 @@ use crate::{
 /// What a hook does once it has started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Does {
-    Completes(Moment),
-    Fails(Moment),
-    Panics(Moment),
+    Completes(Duration),
+    Fails(Duration),
+    Panics(Duration),
     /// Waits for ever, and needs this long to go when it is cancelled.
     Hangs {
-        goes: Moment,
+        goes: Duration,
     },
     /// Cannot be cancelled; ends by itself after this time, if ever.
-    Blocks(Option<Moment>),
+    Blocks(Option<Duration>),
 }
 
 impl Does {
-    fn ends_after(self) -> Option<(Moment, End)> {
+    fn ends_after(self) -> Option<(Duration, End)> {
         match self {
             Self::Completes(after) => Some((after, End::Completed)),
             Self::Fails(after) => Some((after, End::Failed("no".to_owned()))),
@@ -40,11 +43,11 @@ impl Does {
     }
 
     /// How long it needs to go when it is cancelled; `None`: it does not.
-    const fn goes(self) -> Option<Moment> {
+    const fn goes(self) -> Option<Duration> {
         match self {
             Self::Hangs { goes } => Some(goes),
             Self::Blocks(_) => None,
-            _ => Some(Moment::ZERO),
+            _ => Some(Duration::ZERO),
         }
     }
 }
@@ -55,21 +58,21 @@ pub(super) struct Main {
     /// How many ask for `draining()`.
     pub(super) listeners: usize,
     /// When it returns, from the beginning of the drain.
-    pub(super) returns: Option<Moment>,
+    pub(super) returns: Option<Duration>,
     /// How long dropping it takes; `None`: it blocks.
-    pub(super) drop_takes: Option<Moment>,
+    pub(super) drop_takes: Option<Duration>,
 }
 
 impl Main {
     /// Returns as soon as the drain begins.
     pub(super) const PROMPT: Self =
-        Self { listeners: 1, returns: Some(Moment::ZERO), drop_takes: Some(Moment::ZERO) };
+        Self { listeners: 1, returns: Some(Duration::ZERO), drop_takes: Some(Duration::ZERO) };
     /// Knows nothing of the drain.
     pub(super) const DEAF: Self =
-        Self { listeners: 0, returns: None, drop_takes: Some(Moment::ZERO) };
+        Self { listeners: 0, returns: None, drop_takes: Some(Duration::ZERO) };
     /// Asked for `draining()` and does not return.
     pub(super) const SLOW: Self =
-        Self { listeners: 1, returns: None, drop_takes: Some(Moment::ZERO) };
+        Self { listeners: 1, returns: None, drop_takes: Some(Duration::ZERO) };
 }
 
 /// What happens by itself.
@@ -82,9 +85,9 @@ enum Due {
 
 pub(super) struct Simulator {
     pub(super) machine: Machine,
-    pub(super) now: Moment,
+    pub(super) now: Duration,
     pub(super) in_flight: usize,
-    pub(super) trace: Vec<(Moment, Effect)>,
+    pub(super) trace: Vec<(Duration, Effect)>,
     pub(super) main: Main,
     pub(super) plan: Plan,
     /// What hooks do; those that are not here complete at once.
@@ -92,9 +95,11 @@ pub(super) struct Simulator {
     /// What second steps do.
     pub(super) does_second: HashMap<HookId, Does>,
     pub(super) store: Store,
+    /// Whether the drain leaves calls, whatever is in flight here.
+    pub(super) abandons: bool,
     /// How long destructors take; `None`: for ever.
-    pub(super) dropping_takes: Option<Moment>,
-    due: BTreeMap<(Moment, u64), Due>,
+    pub(super) dropping_takes: Option<Duration>,
+    due: BTreeMap<(Duration, u64), Due>,
     next: u64,
     /// The current run of each hook: what an earlier one was to do is void.
     runs: HashMap<HookId, (usize, Does)>,
@@ -109,7 +114,7 @@ impl Simulator {
     pub(super) fn before_run(plan: Plan) -> Self {
         Self {
             machine: Machine::new(settings(&Config::new())),
-            now: Moment::ZERO,
+            now: Duration::ZERO,
             in_flight: 0,
             trace: Vec::new(),
             main: Main::PROMPT,
@@ -117,7 +122,8 @@ impl Simulator {
             does: HashMap::new(),
             does_second: HashMap::new(),
             store: Store::new(&Supply::Everything),
-            dropping_takes: Some(Moment::ZERO),
+            abandons: false,
+            dropping_takes: Some(Duration::ZERO),
             due: BTreeMap::new(),
             next: 0,
             runs: HashMap::new(),
@@ -151,16 +157,16 @@ impl Simulator {
         }
     }
 
-    pub(super) fn at(&mut self, moment: Moment, input: Input) {
+    pub(super) fn at(&mut self, moment: Duration, input: Input) {
         self.schedule(moment, Due::Input(input));
     }
 
-    pub(super) fn signal_at(&mut self, moment: Moment, signal: Signal) {
+    pub(super) fn signal_at(&mut self, moment: Duration, signal: Signal) {
         self.at(moment, Input::Signal { signal, sender: None, on_terminal: false });
     }
 
     /// A call is in flight until then.
-    pub(super) fn call_until(&mut self, moment: Moment) {
+    pub(super) fn call_until(&mut self, moment: Duration) {
         self.in_flight += 1;
         self.schedule(moment, Due::CallEnds);
     }
@@ -175,14 +181,14 @@ impl Simulator {
 
     /// Lets time pass until nothing is due any more, or the process would have ended.
     pub(super) fn run(&mut self) {
-        self.run_until(Moment::MAX);
+        self.run_until(Duration::MAX);
     }
 
     /// Lets time pass; what is due at `limit` is done.
-    pub(super) fn run_until(&mut self, limit: Moment) {
+    pub(super) fn run_until(&mut self, limit: Duration) {
         while !self.has_ended() {
             let scripted = self.due.first_key_value().map(|((moment, _), _)| *moment);
-            let wake = self.machine.next_wake();
+            let wake = self.next_wake();
             let Some(next) =
                 [scripted, wake].into_iter().flatten().min().filter(|next| *next <= limit)
             else {
@@ -197,7 +203,7 @@ impl Simulator {
                 self.handle(Input::Tick);
             }
         }
-        if limit != Moment::MAX {
+        if limit != Duration::MAX {
             self.now = self.now.max(limit);
         }
     }
@@ -205,10 +211,9 @@ impl Simulator {
     /// As the driver does it: the answer to an effect is handled before the effect after it.
     pub(super) fn handle(&mut self, input: Input) {
         let tick = matches!(input, Input::Tick);
-        let facts = Facts { now: self.now, in_flight: self.in_flight };
-        let effects = self.machine.handle(facts, input);
+        let effects = self.decide(input);
         if tick && effects.is_empty() {
-            let wake = self.machine.next_wake();
+            let wake = self.next_wake();
             assert!(
                 wake.is_none_or(|wake| wake > self.now),
                 "at {:?} in {:?} it wants to be woken at {wake:?}, and has nothing to do",
@@ -217,6 +222,16 @@ impl Simulator {
             );
         }
         self.carry_out(effects);
+    }
+
+    /// What the machine makes of `input`, not carried out.
+    pub(super) fn decide(&mut self, input: Input) -> Vec<Effect> {
+        let now = Moment::new(self.now);
+        self.machine.handle(now, Facts { now, in_flight: self.in_flight }, input)
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Duration> {
+        self.machine.next_wake().map(Moment::reading)
     }
 
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -229,7 +244,7 @@ impl Simulator {
             }
             self.trace.push((self.now, effect.clone()));
             match effect {
-                Effect::CloseGate => {
+                Effect::CloseGate { .. } => {
                     self.handle(Input::GateClosed { listeners: self.main.listeners });
                 }
                 Effect::Enter(State::Draining) => {
@@ -239,6 +254,10 @@ impl Simulator {
                     {
                         self.at(self.now + after, Input::MainEnded(MainEnd::Returned));
                     }
+                }
+                Effect::EndDrain => {
+                    let abandoned = self.abandons || self.in_flight > 0;
+                    self.handle(Input::DrainEnded { abandoned });
                 }
                 Effect::DropMain => {
                     if let Some(takes) = self.main.drop_takes {
@@ -259,11 +278,10 @@ impl Simulator {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Start { hook, .. } => {
-                let does = self.does.get(hook).copied().unwrap_or(Does::Completes(Moment::ZERO));
-                let planned = self.plan.hooks().iter().find(|planned| planned.id() == *hook);
-                let bound = planned.map_or(Ok(()), |planned| self.store.start(planned));
-                match bound {
+            Step::Start { hook: planned, .. } => {
+                let hook = &planned.id();
+                let does = self.does.get(hook).copied().unwrap_or(Does::Completes(Duration::ZERO));
+                match self.store.start(planned) {
                     Ok(()) => self.start(*hook, does),
                     Err(why) => {
                         let run = self.begin(*hook, does);
@@ -275,11 +293,13 @@ impl Simulator {
                 }
             }
             Step::Fallback { hook, .. } => {
+                let hook = &hook.id();
                 let does =
-                    self.does_second.get(hook).copied().unwrap_or(Does::Completes(Moment::ZERO));
+                    self.does_second.get(hook).copied().unwrap_or(Does::Completes(Duration::ZERO));
                 self.start(*hook, does);
             }
             Step::Abort { hook } => {
+                let hook = &hook.id();
                 let Some((_, does)) = self.runs.get(hook).copied() else { return };
                 if let Some(goes) = does.goes() {
                     let run = self.begin(*hook, does);
@@ -322,18 +342,18 @@ impl Simulator {
         }
     }
 
-    fn schedule(&mut self, moment: Moment, due: Due) {
+    fn schedule(&mut self, moment: Duration, due: Due) {
         self.next += 1;
         self.due.insert((moment.max(self.now), self.next), due);
     }
 
     /// Whether the process would be gone.
     pub(super) fn has_ended(&self) -> bool {
-        matches!(self.trace.last(), Some((_, Effect::Breach | Effect::Exit { .. })))
+        matches!(self.trace.last(), Some((_, Effect::Breach { .. } | Effect::Exit { .. })))
     }
 
     /// When the effect was carried out first.
-    pub(super) fn when(&self, wanted: impl Fn(&Effect) -> bool) -> Option<Moment> {
+    pub(super) fn when(&self, wanted: impl Fn(&Effect) -> bool) -> Option<Duration> {
         self.trace.iter().find(|(_, effect)| wanted(effect)).map(|(moment, _)| *moment)
     }
 
@@ -341,28 +361,28 @@ impl Simulator {
         self.trace.iter().filter(|(_, effect)| wanted(effect)).count()
     }
 
-    pub(super) fn entered(&self, state: State) -> Option<Moment> {
+    pub(super) fn entered(&self, state: State) -> Option<Duration> {
         self.when(|effect| *effect == Effect::Enter(state))
     }
 
     /// The states in the order in which everybody was told of them.
     pub(super) fn states(&self) -> Vec<State> {
-        let state = |(_, effect): &(Moment, Effect)| match effect {
+        let state = |(_, effect): &(Duration, Effect)| match effect {
             Effect::Enter(state) => Some(*state),
             _ => None,
         };
         self.trace.iter().filter_map(state).collect()
     }
 
-    pub(super) fn finished(&self) -> Option<Moment> {
+    pub(super) fn finished(&self) -> Option<Duration> {
         self.when(|effect| *effect == Effect::Finish)
     }
 
-    pub(super) fn breached(&self) -> Option<Moment> {
-        self.when(|effect| *effect == Effect::Breach)
+    pub(super) fn breached(&self) -> Option<Duration> {
+        self.when(|effect| matches!(effect, Effect::Breach { .. }))
     }
 
-    pub(super) fn exited(&self) -> Option<(Moment, u8)> {
+    pub(super) fn exited(&self) -> Option<(Duration, u8)> {
         self.trace.iter().find_map(|(moment, effect)| match effect {
             Effect::Exit { code, .. } => Some((*moment, *code)),
             _ => None,

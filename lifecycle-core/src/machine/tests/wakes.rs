@@ -13,7 +13,7 @@ use crate::{Config, Signal, State};
 fn a_ready_service_sleeps() {
     let mut simulator = Simulator::running(&Config::new(), no_hooks());
     simulator.run_until(ms(3_600_000));
-    assert_eq!(simulator.machine.next_wake(), None);
+    assert_eq!(simulator.next_wake(), None);
     assert_eq!(simulator.states(), [State::Running]);
 }
 
@@ -23,7 +23,7 @@ fn a_service_that_does_not_become_ready_is_named_once() {
     simulator.run_until(ms(3_600_000));
     assert_eq!(simulator.when(|effect| *effect == Effect::NotReadyYet), Some(ms(60_000)));
     assert_eq!(simulator.count(|effect| *effect == Effect::NotReadyYet), 1);
-    assert_eq!(simulator.machine.next_wake(), None);
+    assert_eq!(simulator.next_wake(), None);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_service_that_waits_for_its_run_says_so_every_second() {
     simulator.in_flight = 1;
     simulator.signal(Signal::Term);
     simulator.run_until(ms(10_500));
-    assert_eq!(simulator.count(|effect| *effect == Effect::Progress), 10);
+    assert_eq!(simulator.count(|effect| matches!(effect, Effect::Progress { .. })), 10);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn main_that_cannot_be_dropped_is_waited_for_once_the_drain_is_over() {
     simulator.run();
     assert_eq!(simulator.when(|effect| *effect == Effect::DropMain), Some(ms(3_500)));
     assert_eq!(simulator.entered(State::Stopping), Some(ms(3_600)));
-    assert_eq!(simulator.count(|effect| *effect == Effect::Progress), 3);
+    assert_eq!(simulator.count(|effect| matches!(effect, Effect::Progress { .. })), 3);
 }
 
 /// Calls of a site that is never refused may begin after main was told to go.

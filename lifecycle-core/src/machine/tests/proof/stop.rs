@@ -3,10 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::super::{
-    super::{
-        Effect,
-        teardown::{Moment, Step},
-    },
+    super::{Effect, Moment, Step},
     Simulator, ms,
     simulator::{Does, Main},
 };
@@ -17,7 +14,7 @@ pub(super) const NEARLY: Duration = Duration::from_nanos(1);
 /// Until it is cancelled, and no longer.
 pub(super) const HANGS: Does = Does::Hangs { goes: Duration::ZERO };
 
-const REQUESTED: Moment = ms(1_000);
+const REQUESTED: Duration = ms(1_000);
 
 /// What became of a stop.
 pub(super) struct Stop {
@@ -51,9 +48,9 @@ impl Stop {
         let (mut given, mut given_second) = (HashMap::new(), HashMap::new());
         for (_, effect) in &simulator.trace {
             match effect {
-                Effect::Step(Step::Start { hook, timeout }) => given.insert(*hook, *timeout),
+                Effect::Step(Step::Start { hook, timeout }) => given.insert(hook.id(), *timeout),
                 Effect::Step(Step::Fallback { hook, timeout }) => {
-                    given_second.insert(*hook, *timeout)
+                    given_second.insert(hook.id(), *timeout)
                 }
                 _ => None,
             };
@@ -80,7 +77,8 @@ impl Stop {
 
     /// Whether it was over before the deadline.
     pub(super) fn is_in_time(&self) -> bool {
-        let deadline = self.simulator.machine.stop().and_then(|stop| stop.deadline);
+        let deadline =
+            self.simulator.machine.stop().and_then(|stop| stop.deadline).map(Moment::reading);
         let ended = self.simulator.finished();
         self.simulator.breached().is_none()
             && ended.is_some_and(|ended| deadline.is_none_or(|deadline| ended < deadline))
@@ -88,7 +86,8 @@ impl Stop {
 
     /// Whether it was over before the deadline, or was ended by it.
     pub(super) fn is_over_by_the_deadline(&self) -> bool {
-        let deadline = self.simulator.machine.stop().and_then(|stop| stop.deadline);
+        let deadline =
+            self.simulator.machine.stop().and_then(|stop| stop.deadline).map(Moment::reading);
         self.is_in_time() || self.simulator.breached().is_some_and(|at| Some(at) == deadline)
     }
 
@@ -115,7 +114,7 @@ impl Stop {
         })
     }
 
-    fn began_teardown(&self) -> Moment {
+    fn began_teardown(&self) -> Duration {
         self.simulator.entered(State::Stopping).unwrap_or(self.simulator.now)
     }
 }

@@ -67,17 +67,11 @@ impl ClockGuard {
     }
 }
 
-#[cfg(feature = "testing")]
 async fn step(step: Duration) {
     tokio::time::advance(step).await;
 }
 
-#[cfg(not(feature = "testing"))]
-async fn step(step: Duration) {
-    tokio::time::sleep(step).await;
-}
-
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

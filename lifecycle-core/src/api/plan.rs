@@ -1,3 +1,5 @@
+//! The plan that the program is linked with.
+
 use crate::runtime::Lifecycle;
 use crate::{
     Plan, PlanError,

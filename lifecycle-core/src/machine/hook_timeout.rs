@@ -1,0 +1,114 @@
+//! A hook's timeout: how much of it a hook is given, and what is done when it is over. First the hook is
+//! cancelled; then its second step runs, where it has one; what does not go `ABORT_GRACE` after it was
+//! cancelled is stuck.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    Effect, Moment, Step,
+    teardown::{Phase, Progress, Teardown},
+    time::Time,
+};
+use crate::{Outcome, budget::share};
+
+/// How long a cancelled hook may take to go.
+pub(crate) const ABORT_GRACE: Duration = Duration::from_millis(100);
+
+/// What is kept of a time that is short for cancelling and reporting.
+const JOIN_ROOM: Duration = Duration::from_millis(150);
+
+/// The hooks that something will be done about, by when: one entry for each hook whose phase has an end.
+#[derive(Default)]
+pub(super) struct Timers(BTreeSet<(Moment, usize)>);
+
+impl Timers {
+    pub(super) fn next(&self) -> Option<Moment> {
+        self.0.first().map(|(until, _)| *until)
+    }
+
+    fn pop_due(&mut self, now: Moment) -> Option<usize> {
+        self.0.first().filter(|(until, _)| *until <= now)?;
+        self.0.pop_first().map(|(_, hook)| hook)
+    }
+}
+
+impl<'p> FromIterator<(usize, &'p Progress)> for Timers {
+    fn from_iter<I: IntoIterator<Item = (usize, &'p Progress)>>(hooks: I) -> Self {
+        let timed = hooks.into_iter().filter_map(|(at, hook)| Some((hook.phase.until()?, at)));
+        Self(timed.collect())
+    }
+}
+
+impl Phase {
+    const fn until(self) -> Option<Moment> {
+        match self {
+            Self::Running { until }
+            | Self::Aborting { until }
+            | Self::Fallback { until }
+            | Self::AbortingFallback { until } => Some(until),
+            Self::Waiting | Self::Stuck | Self::Done => None,
+        }
+    }
+}
+
+impl Teardown {
+    /// Does what is due.
+    pub(super) fn enforce_timeouts(&mut self, time: Time, effects: &mut Vec<Effect>) {
+        while let Some(hook) = self.timers.pop_due(time.at) {
+            let planned = self.hooks[hook].clone();
+            match self.progress[hook].phase {
+                Phase::Running { .. } => {
+                    self.set_phase(hook, Phase::Aborting { until: time.now.after(ABORT_GRACE) });
+                    effects.push(Effect::Step(Step::Abort { hook: planned }));
+                }
+                Phase::Fallback { .. } => {
+                    let until = time.now.after(ABORT_GRACE);
+                    self.set_phase(hook, Phase::AbortingFallback { until });
+                    effects.push(Effect::Step(Step::Abort { hook: planned }));
+                }
+                Phase::Aborting { .. } | Phase::AbortingFallback { .. } => {
+                    let elapsed = self.progress[hook].took(time.now);
+                    self.set_phase(hook, Phase::Stuck);
+                    self.progress[hook].outcome = Some(Outcome::Stuck);
+                    effects.push(Effect::Step(Step::Stuck { hook: planned, elapsed }));
+                    self.release(hook);
+                }
+                Phase::Waiting | Phase::Stuck | Phase::Done => {}
+            }
+        }
+    }
+
+    /// The hook went as it was told to.
+    pub(super) fn after_cancel(&mut self, hook: usize, time: Time, effects: &mut Vec<Effect>) {
+        let planned = self.hooks[hook].clone();
+        if planned.fallback_timeout().is_zero() {
+            self.close(hook, Outcome::TimedOut, time.at, effects);
+            return;
+        }
+        let tail = self.graph().tail[hook].saturating_sub(planned.timeout());
+        let timeout = self.allot(planned.fallback_timeout(), tail, time.now);
+        self.set_phase(hook, Phase::Fallback { until: time.now.after(timeout) });
+        effects.push(Effect::Step(Step::Fallback { hook: planned, timeout }));
+    }
+
+    /// The share of `timeout` in what is left for a chain that may take `tail`.
+    pub(super) fn allot(&self, timeout: Duration, tail: Duration, now: Moment) -> Duration {
+        // Cancelling the last hook and writing the report must fit before the deadline as well; but a plan that
+        // was proved to fit has all of its time.
+        let left = self.deadline.map(|deadline| {
+            let left = deadline.since(now);
+            let room = JOIN_ROOM.min(left / 5);
+            left - if self.drained { room.min(tail.saturating_sub(left)) } else { room }
+        });
+        share(timeout, tail, left)
+    }
+
+    /// The only thing that changes a phase: the timers follow it.
+    pub(super) fn set_phase(&mut self, hook: usize, phase: Phase) {
+        if let Some(until) = self.progress[hook].phase.until() {
+            self.timers.0.remove(&(until, hook));
+        }
+        self.timers.0.extend(phase.until().map(|until| (until, hook)));
+        self.progress[hook].phase = phase;
+    }
+}

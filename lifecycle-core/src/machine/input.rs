@@ -1,0 +1,89 @@
+//! What happened, as the machine is told: the only way to change it.
+
+use std::time::Duration;
+
+use super::Moment;
+use crate::{Plan, Reason, Signal, SignalSender, config::Settings, values::HookId};
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// The numbers that count until `run` brings its own: a stop may come before.
+    Prepared {
+        settings: Box<Settings>,
+        worst_case: Duration,
+    },
+    /// The process ends soon after every stop, as under `#[lifecycle::main]`.
+    UnderMain,
+    /// Hooks were registered or unregistered, or a resource uses another.
+    WorstCase(Duration),
+    Signal {
+        signal: Signal,
+        sender: Option<SignalSender>,
+        on_terminal: bool,
+    },
+    Request(Reason),
+    /// Main is ready and nobody holds readiness.
+    Ready,
+    /// `run` began; main is about to be polled unless a stop is under way.
+    RunBegan {
+        settings: Box<Settings>,
+        worst_case: Duration,
+        under_main: bool,
+    },
+    MainEnded(MainEnd),
+    RunDropped,
+    /// The answer to `Effect::CloseGate`.
+    GateClosed {
+        listeners: usize,
+    },
+    /// The answer to `Effect::EndDrain`: whether calls were left.
+    DrainEnded {
+        abandoned: bool,
+    },
+    /// The answer to `Effect::PlanTeardown`.
+    Planned(Box<Plan>),
+    /// The plan of the teardown under way, with more hooks; answered by `Effect::Extended`.
+    Extend(Box<Plan>),
+    HookEnded {
+        hook: HookId,
+        end: End,
+    },
+    ResourcesDropped,
+    /// Only time passed, or what is in flight changed.
+    Tick,
+}
+
+/// How main ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MainEnd {
+    Returned,
+    /// `interrupted`: after a call of its own was refused.
+    Failed {
+        error: String,
+        interrupted: bool,
+    },
+    Panicked(String),
+    Dropped,
+    NotRun,
+}
+
+/// How a hook came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Completed,
+    Failed(String),
+    Panicked(String),
+    /// Dropped at an await point, as `Step::Abort` asked.
+    Cancelled,
+    Skipped(String),
+    Unregistered,
+}
+
+/// What the machine looks at with every input, besides the input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    /// What the clock shows while the input is handled: not before it was posted.
+    pub(crate) now: Moment,
+    pub(crate) in_flight: usize,
+}

@@ -1,0 +1,36 @@
+//! Everything that is said on the way: to `events()`, to the log, to stderr.
+
+use super::{Lifecycle, log::terminal_line};
+use crate::{Event, text::terminal::plain_lines};
+
+impl Lifecycle {
+    /// Says it to whoever wants to know.
+    pub(crate) fn emit(&self, event: Event) {
+        self.bus.send(&event);
+        if self.host.stderr_is_terminal()
+            && let Some(line) = terminal_line(&event)
+        {
+            self.host.eprint(&format!("{line}\n"));
+        }
+        self.log.event(event);
+    }
+
+    pub(crate) fn warn(&self, text: &str) {
+        self.log.warn(text);
+        self.bus.send(&Event::Notice { text: text.to_owned() });
+    }
+
+    /// A line on stderr, whatever subscriber is installed.
+    pub(crate) fn eprint(&self, line: &str) {
+        self.eprint_all([line]);
+    }
+
+    /// Lines on stderr, given up together where stderr blocks.
+    pub(crate) fn eprint_all(&self, lines: impl IntoIterator<Item: AsRef<str>>) {
+        let lines = lines.into_iter().map(|line| plain_lines(line.as_ref()));
+        let text: String = lines.map(|line| format!("lifecycle: {line}\n")).collect();
+        if !text.is_empty() {
+            self.host.eprint(&text);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The deadline passed: who holds the process is named, and it ends. When that is so the machine decides,
+//! which looks at the clock with every input.
+
+use std::time::Duration;
+
+use super::{driver::Driver, host::ProcessEnd, watchdog::SILENCE};
+use crate::machine::Phase;
+
+impl Driver {
+    /// `after`: the deadline, from the request.
+    pub(super) fn breach(&mut self, code: u8, after: Duration) {
+        let first = format!("the deadline, {after:.1?} after the request, has passed: exit {code}");
+        let culprits = self.culprits();
+        self.end_process(&first, ProcessEnd { code, culprits, leaves_report: true });
+    }
+
+    /// Who holds the process, a line each.
+    pub(super) fn culprits(&mut self) -> Vec<String> {
+        let machine = &self.machine;
+        let now = self.lifecycle.now();
+        let mut lines = Vec::new();
+        if let Some(teardown) = machine.teardown() {
+            for (hook, progress) in teardown.plan().hooks().iter().zip(teardown.progress()) {
+                let what = match progress.phase {
+                    Phase::Waiting => "has not started".to_owned(),
+                    Phase::Running { .. } => {
+                        format!("has been running for {:.1?}", progress.took(now))
+                    }
+                    Phase::Aborting { .. }
+                    | Phase::Fallback { .. }
+                    | Phase::AbortingFallback { .. }
+                    | Phase::Stuck => {
+                        format!("is stuck: it has been running for {:.1?}", progress.took(now))
+                    }
+                    Phase::Done => continue,
+                };
+                lines.push(format!("hook `{}` ({}) {what}", hook.name(), hook.location()));
+            }
+        }
+        if machine.has_run() && machine.main_end().is_none() {
+            let since = machine.stop().map(|stop| now.since(stop.at)).unwrap_or_default();
+            lines.push(format!(
+                "main has not returned {since:.1?} after the request: it blocks its thread"
+            ));
+        }
+        if !machine.has_run() {
+            lines.push("run was not reached: start-up still goes on".to_owned());
+        }
+        // Once the report is final, a runtime may be silent because it is over.
+        let timeout = if machine.finished_at().is_none() { SILENCE } else { Duration::MAX };
+        lines.extend(self.watchdog.held_runtime(now, timeout));
+        lines.extend(self.lifecycle.gate.snapshot().iter().map(ToString::to_string));
+        lines.extend(self.dropping.culprit(now));
+        lines
+    }
+}

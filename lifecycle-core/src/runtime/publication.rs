@@ -1,0 +1,142 @@
+//! The report is final: what is wrong is said, the report is written, and handed over after the last line of
+//! the log, or when that takes too long.
+
+use std::{mem, time::Duration};
+
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::{driver::Driver, lifecycle::Published, watchdog::SILENCE};
+use crate::{
+    Report,
+    machine::{Machine, Moment},
+    text::terminal,
+};
+
+/// How long the log may hold the report back, and how long writing it to a file may.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
+const REPORT_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The report, for whoever waits for it.
+#[derive(Default)]
+pub(crate) struct ReportSlot {
+    report: watch::Sender<Option<Report>>,
+}
+
+impl ReportSlot {
+    /// Waits for the report.
+    pub(crate) fn published(&self) -> impl Future<Output = Report> + Send + Sync + use<> {
+        let mut reports = self.report.subscribe();
+        async move {
+            if let Ok(report) = reports.wait_for(Option::is_some).await
+                && let Some(report) = report.clone()
+            {
+                return report;
+            }
+            // The lifecycle is gone without a report, so there will be none.
+            std::future::pending().await
+        }
+    }
+
+    /// The report, once it is published.
+    pub(crate) fn get(&self) -> Option<Report> {
+        self.report.borrow().clone()
+    }
+
+    /// The first report stands.
+    pub(crate) fn publish(&self, report: Report) {
+        self.report.send_if_modified(|published| {
+            let first = published.is_none();
+            published.get_or_insert(report);
+            first
+        });
+    }
+}
+
+impl Driver {
+    /// What everybody may know of the lifecycle is this from here on; who waits for a milestone is woken.
+    pub(super) fn publish(&self, change: impl FnOnce(&mut Published)) {
+        self.lifecycle.published.send_if_modified(|published| {
+            let before = published.state;
+            change(published);
+            published.state != before
+        });
+    }
+
+    /// Says what is wrong, writes the report, hands it over.
+    pub(super) fn finish(&mut self) {
+        let report = self.report(Vec::new());
+        let report_files = self.report_files();
+        let lifecycle = self.lifecycle;
+        let main_line = report.drain().main_line();
+        if let Some(line) = &main_line {
+            lifecycle.warn(line);
+        }
+        lifecycle.eprint_all(main_line.iter().chain(report.problems()));
+        if lifecycle.host.stderr_is_terminal() {
+            lifecycle.host.eprint(&format!("\n{}", terminal::shown(&report, true)));
+        }
+        let timeout = if report_files.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
+        self.unpublished = Some((lifecycle.now().after(timeout), report.clone()));
+        let hand_over = move |report: Report| {
+            lifecycle.log.run(move |_| {
+                log_report(&report);
+                lifecycle.report.publish(report);
+            });
+        };
+        let Some(report_files) = report_files else { return hand_over(report) };
+        // Beside the log, whose subscriber may block. Without a thread there is no file.
+        let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
+            if let Err(wrong) = report_files.write(&report) {
+                lifecycle.warn(&wrong);
+                lifecycle.eprint(&wrong);
+            }
+            hand_over(report);
+        });
+    }
+
+    /// Publishes what has waited long enough; says when to ask again.
+    pub(super) fn publish_when_due(&mut self, now: Moment) -> Option<Moment> {
+        let (due, _) = self.unpublished.as_ref()?;
+        if now < *due {
+            return Some(*due);
+        }
+        let (_, report) = self.unpublished.take()?;
+        self.lifecycle.report.publish(report);
+        None
+    }
+
+    /// The report as things stand.
+    pub(crate) fn report(&mut self, culprits: Vec<String>) -> Report {
+        let Self { lifecycle, machine, shutdown_id, watchdog, .. } = self;
+        let held = |now| watchdog.held_runtime(now, SILENCE);
+        lifecycle.build_report(machine, shutdown_id.clone(), culprits, held)
+    }
+
+    /// The same, to be put together elsewhere, by a thread that may take its time. The machine goes with it:
+    /// the process is about to end with `code`.
+    pub(super) fn last_report(
+        &mut self,
+        culprits: Vec<String>,
+        code: u8,
+    ) -> impl FnOnce() -> Report + Send + use<> {
+        let lifecycle = self.lifecycle;
+        let settings = self.machine.settings().clone();
+        let machine = mem::replace(&mut self.machine, Machine::new(settings));
+        let shutdown_id = mem::take(&mut self.shutdown_id);
+        move || {
+            let report = lifecycle.build_report(&machine, shutdown_id, culprits, |_| None);
+            report.ending_with(Some(code))
+        }
+    }
+}
+
+fn log_report(report: &Report) {
+    let (code, total) = (report.exit_code(), report.total());
+    if report.is_clean() {
+        info!(target: "lifecycle", exit_code = code, "stopped cleanly in {total:.1?}");
+    } else {
+        let problems = report.problems().join("; ");
+        warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}, not cleanly: {problems}");
+    }
+}

@@ -1,0 +1,219 @@
+//! A scenario as the host of a lifecycle: a task on the clock of the test's runtime drives it, hooks may be
+//! given something else to do, nothing reaches the process, and what would end it is the report's exit code.
+
+use std::{
+    any::{Any, TypeId},
+    collections::{HashMap, HashSet},
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    task::Poll,
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, sync::Notify, time::Instant};
+
+use super::clock_guard::{ClockGuard, REAL_TIME_LIMIT};
+use crate::{
+    Signal, State,
+    config::{Environment, Settings},
+    machine::{Moment, TeardownHook},
+    report::files::ReportFiles,
+    runtime::{Driver, HookFuture, Host, Lifecycle, ProcessEnd},
+    values::HookId,
+};
+
+pub(super) struct Harness {
+    began: Instant,
+    wake: Notify,
+    driver: OnceLock<Mutex<Driver>>,
+    /// The thread on which a turn is being taken.
+    turning: Mutex<Option<ThreadId>>,
+    faults: Mutex<HashMap<HookId, Fault>>,
+    /// The hooks that wait for something outside of the runtime.
+    outside: Mutex<HashSet<HookId>>,
+}
+
+/// What a hook does instead of its own work.
+pub(super) enum Fault {
+    /// This.
+    Play(Box<dyn FnOnce() -> HookFuture + Send>),
+    /// It blocks its thread for so long: it cannot be stopped, and then it ends by itself.
+    Block(Duration),
+}
+
+/// While it lives, and for 10 s of real time at most, a paused clock does not jump: something is at work
+/// that takes no virtual time.
+pub(super) struct RealTimeHold {
+    _over: mpsc::Sender<()>,
+}
+
+impl RealTimeHold {
+    pub(super) fn new(runtime: &Handle) -> Self {
+        let (working, over) = mpsc::channel();
+        // A paused clock waits for blocking tasks.
+        runtime.spawn_blocking(move || over.recv_timeout(REAL_TIME_LIMIT));
+        Self { _over: working }
+    }
+}
+
+impl Harness {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            wake: Notify::new(),
+            driver: OnceLock::new(),
+            turning: Mutex::default(),
+            faults: Mutex::default(),
+            outside: Mutex::default(),
+        }
+    }
+
+    /// Drives the lifecycle from here on, when it is asked to.
+    pub(super) fn attach(&self, lifecycle: &'static Lifecycle) {
+        let _ = self.driver.set(Mutex::new(Driver::new(lifecycle)));
+    }
+
+    /// Drives the lifecycle until its report is final.
+    pub(super) async fn drive(&self, lifecycle: &'static Lifecycle) {
+        let mut guard = ClockGuard::new();
+        loop {
+            let wake = self.turn();
+            if lifecycle.report().is_some() {
+                return;
+            }
+            guard.renew();
+            let mut woken = pin!(self.wake.notified());
+            let Some(wake) = wake else {
+                woken.await;
+                continue;
+            };
+            let mut due = pin!(guard.wait(wake.since(self.now())));
+            let woken = poll_fn(|cx| match woken.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => due.as_mut().poll(cx),
+            });
+            woken.await;
+        }
+    }
+
+    fn turn(&self) -> Option<Moment> {
+        let mut driver = lock(self.driver.get()?);
+        *lock(&self.turning) = Some(thread::current().id());
+        let wake = driver.turn();
+        *lock(&self.turning) = None;
+        wake
+    }
+
+    pub(super) fn has_faults(&self) -> bool {
+        !lock(&self.faults).is_empty()
+    }
+
+    /// Gives a hook something else to do.
+    pub(super) fn inject_fault(&self, hook: HookId, fault: Fault) {
+        lock(&self.faults).insert(hook, fault);
+    }
+
+    /// The clock stands still while these hooks do their own work.
+    pub(super) fn wait_outside(&self, markers: Vec<TypeId>) {
+        lock(&self.outside).extend(markers.into_iter().map(HookId::Declared));
+    }
+}
+
+impl Host for Harness {
+    fn now(&self) -> Moment {
+        Moment::new(self.began.elapsed())
+    }
+
+    /// There is none.
+    fn environment(&self) -> Environment {
+        Environment::default()
+    }
+
+    /// The scenario has a task that drives, and no signal reaches it.
+    fn start(&'static self, _: &'static Lifecycle, _: &[Signal]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    fn is_driving(&self) -> bool {
+        *lock(&self.turning) == Some(thread::current().id())
+    }
+
+    /// On the test's own thread nobody else would.
+    fn let_drive(&self) {
+        self.turn();
+    }
+
+    fn hear_signals(&self, _: &Lifecycle) {}
+
+    fn eprint(&self, _: &str) {}
+
+    fn stderr_is_terminal(&self) -> bool {
+        false
+    }
+
+    fn report_files(&self, _: &Settings) -> Option<ReportFiles> {
+        None
+    }
+
+    /// What the hook does instead needs no resources.
+    fn launch(&self, driver: &mut Driver, hook: &TeardownHook, timeout: Duration) {
+        let fault = lock(&self.faults).remove(&hook.id());
+        match fault {
+            None => driver.launch(hook, timeout),
+            Some(Fault::Play(play)) => driver.launch_task(hook, hook.name(), move || Ok(play())),
+            Some(Fault::Block(duration)) => {
+                let sleep = move || -> Result<HookFuture, String> {
+                    Ok(Box::pin(async move {
+                        tokio::time::sleep(duration).await;
+                        Ok(())
+                    }))
+                };
+                driver.launch_task(hook, hook.name(), sleep);
+                driver.running.never_abort(hook.id());
+            }
+        }
+    }
+
+    /// It holds the clock where it waits for something outside.
+    fn wrap(&self, hook: HookId, work: HookFuture) -> HookFuture {
+        if !lock(&self.outside).contains(&hook) {
+            return work;
+        }
+        let clock = RealTimeHold::new(&Handle::current());
+        Box::pin(async move {
+            let _clock = clock;
+            work.await
+        })
+    }
+
+    fn hold_clock(&self, runtime: Option<&Handle>) -> Option<Box<dyn Any + Send>> {
+        runtime.map(|runtime| Box::new(RealTimeHold::new(runtime)) as Box<dyn Any + Send>)
+    }
+
+    fn announce_exit(&self) {}
+
+    /// Where a process would end, everything that runs is dropped, and the report says how.
+    fn end(&self, driver: &mut Driver, end: ProcessEnd) {
+        let lifecycle = driver.lifecycle;
+        if lifecycle.report().is_some() {
+            return;
+        }
+        let report = driver.report(end.culprits).ending_with(Some(end.code));
+        driver.running.abort_all();
+        lifecycle.report.publish(report);
+        driver.enter(State::Stopped);
+        // A main that is still there is polled no more.
+        lifecycle.main.drop_it();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
