@@ -29,9 +29,10 @@ pub(crate) use self::{
     launch::panic_text,
     log::Log,
     registry::HookFuture,
+    run::run_under,
 };
 pub use self::{
     entry::{MainExit, install, main},
     run::{MainResult, run},
 };
-pub(crate) use self::{lifecycle::Lifecycle, linked::linked, registry::Start, run::run_under};
+pub(crate) use self::{lifecycle::Lifecycle, linked::linked, registry::Start};

@@ -7,6 +7,7 @@ mod deadline;
 mod escalation;
 mod exit_codes;
 mod extend;
+mod late_reading;
 mod ordering;
 mod plans;
 mod proof;

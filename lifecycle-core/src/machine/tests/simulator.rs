@@ -224,6 +224,25 @@ impl Simulator {
         self.carry_out(effects);
     }
 
+    /// The clock shows `now`, and what was posted before is read only then: as the driver does it.
+    pub(super) fn read_late(&mut self, now: Duration, posted: Vec<(Duration, Input)>) {
+        self.now = now;
+        for (at, input) in posted {
+            let at = Moment::new(at);
+            while let Some(due) = self.machine.due_before(at).filter(|_| !self.has_ended()) {
+                self.take(due, Input::Tick);
+            }
+            self.take(at, input);
+        }
+        self.handle(Input::Tick);
+    }
+
+    fn take(&mut self, at: Moment, input: Input) {
+        let facts = Facts { now: Moment::new(self.now), in_flight: self.in_flight };
+        let effects = self.machine.handle(at, facts, input);
+        self.carry_out(effects);
+    }
+
     /// What the machine makes of `input`, not carried out.
     pub(super) fn decide(&mut self, input: Input) -> Vec<Effect> {
         let now = Moment::new(self.now);
