@@ -38,7 +38,7 @@ impl Driver {
             }
             Effect::Enter(state) => self.enter(state),
             Effect::SignalReceived { signal, sender, action } => {
-                self.signal_received(signal, sender, action)
+                self.signal_received(signal, sender, action);
             }
             Effect::CloseGate { main_is_polled } => {
                 // Those who listen are told by the very closing, and some are gone the moment they know.

@@ -33,7 +33,7 @@ pub(crate) enum Post {
     /// A hook that comes after the final plan was taken.
     Register {
         id: HookId,
-        hook: Registered,
+        hook: Box<Registered>,
         verdict: mpsc::Sender<Result<(), PlanError>>,
     },
 }

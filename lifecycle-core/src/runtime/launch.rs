@@ -107,7 +107,7 @@ impl Driver {
         }
         match lifecycle.registry.action(id) {
             Some(Action::Declared(decl)) if decl.blocking => {
-                self.launch_thread(hook, decl, timeout)
+                self.launch_thread(hook, decl, timeout);
             }
             Some(Action::Declared(decl)) => {
                 let context = self.context(hook, timeout);
@@ -120,7 +120,7 @@ impl Driver {
                 self.launch_task(hook, hook.name(), bind);
             }
             Some(Action::Registered(start)) => {
-                self.launch_task(hook, hook.name(), move || Ok(start()))
+                self.launch_task(hook, hook.name(), move || Ok(start()));
             }
             None => lifecycle.hook_ended(id, End::Unregistered),
         }

@@ -139,7 +139,7 @@ impl Log {
 fn log_line(event: &Event) {
     match event {
         Event::Requested { reason, .. } => {
-            info!(target: "lifecycle", "shutdown requested: {reason}")
+            info!(target: "lifecycle", "shutdown requested: {reason}");
         }
         Event::State { state, time_left: Some(left) } => {
             info!(target: "lifecycle", "{state}, {} left", coarse(*left));

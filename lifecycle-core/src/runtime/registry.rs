@@ -42,7 +42,7 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Inner {
     next: u64,
-    hooks: BTreeMap<HookId, Registered>,
+    hooks: BTreeMap<HookId, Box<Registered>>,
     /// How often the plan has changed.
     version: u64,
     /// Whether the plan of this version holds.
@@ -59,8 +59,8 @@ pub(crate) struct Registered {
 /// Why a hook was not added.
 enum NotAdded {
     /// The plan has to be checked with it: that of this version.
-    Unchecked(u64, Registered),
-    Sealed(Registered),
+    Unchecked(u64, Box<Registered>),
+    Sealed(Box<Registered>),
 }
 
 impl Registry {
@@ -123,7 +123,7 @@ impl Registry {
     }
 
     /// `checked`: the version of the plan that holds with this hook.
-    fn add(&self, hook: Registered, checked: Option<u64>) -> Result<(), NotAdded> {
+    fn add(&self, hook: Box<Registered>, checked: Option<u64>) -> Result<(), NotAdded> {
         let mut inner = self.lock();
         if inner.sealed {
             return Err(NotAdded::Sealed(hook));
@@ -140,7 +140,7 @@ impl Registry {
     }
 
     /// Adds a hook although the plan is sealed.
-    fn add_late(&self, hook: Registered) {
+    fn add_late(&self, hook: Box<Registered>) {
         let mut inner = self.lock();
         inner.hooks.insert(hook.spec.id, hook);
         inner.version += 1;
@@ -160,7 +160,7 @@ impl Lifecycle {
     ) -> Result<HookId, PlanError> {
         let id = self.registry.new_id();
         spec.id = id;
-        let mut hook = Registered { spec, action: Some(action), second_step };
+        let mut hook = Box::new(Registered { spec, action: Some(action), second_step });
         let mut checked = None;
         loop {
             match self.registry.add(hook, checked) {
@@ -175,7 +175,7 @@ impl Lifecycle {
     }
 
     /// The driver decides. It runs no code of the application, so the wait is short.
-    fn register_late(&self, id: HookId, hook: Registered) -> Result<HookId, PlanError> {
+    fn register_late(&self, id: HookId, hook: Box<Registered>) -> Result<HookId, PlanError> {
         let over =
             PlanError::too_late(&hook.spec.name, hook.spec.location, "the lifecycle has stopped");
         if self.state() == State::Stopped || self.host.is_driving() {
@@ -193,7 +193,7 @@ impl Driver {
         &mut self,
         at: Moment,
         id: HookId,
-        hook: Registered,
+        hook: Box<Registered>,
     ) -> Result<(), PlanError> {
         let (name, location) = (hook.spec.name.clone(), hook.spec.location);
         let too_late = |why| PlanError::too_late(&name, location, why);

@@ -144,7 +144,7 @@ fn a_plan_that_fits_is_over_before_the_deadline_and_one_that_does_not_is_cut_sho
             let said = format!("{config:?}\n{plan}{:?}", plan.fits(&config));
             let budget = &simulator.machine.stop().expect("it stops").budget;
             let drained = simulator.machine.drain().map_or(Duration::ZERO, |drain| {
-                drain.ended.unwrap_or(Moment::new(simulator.now)).since(drain.began)
+                drain.ended.unwrap_or_else(|| Moment::new(simulator.now)).since(drain.began)
             });
             let cut: Vec<Duration> = plan
                 .hooks()
