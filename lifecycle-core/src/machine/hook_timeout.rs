@@ -2,13 +2,9 @@
 //! cancelled; then its second step runs, where it has one; what does not go `ABORT_GRACE` after it was
 //! cancelled is stuck.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use super::{
-    Effect, Moment, Step,
-    teardown::{Phase, Progress, Teardown},
-    time::Time,
-};
+use super::{Effect, Moment, Step, progress::Phase, teardown::Teardown, time::Time};
 use crate::{Outcome, budget::share};
 
 /// How long a cancelled hook may take to go.
@@ -16,40 +12,6 @@ pub(crate) const ABORT_GRACE: Duration = Duration::from_millis(100);
 
 /// What is kept of a time that is short for cancelling and reporting.
 const JOIN_ROOM: Duration = Duration::from_millis(150);
-
-/// The hooks that something will be done about, by when: one entry for each hook whose phase has an end.
-#[derive(Default)]
-pub(super) struct Timers(BTreeSet<(Moment, usize)>);
-
-impl Timers {
-    pub(super) fn next(&self) -> Option<Moment> {
-        self.0.first().map(|(until, _)| *until)
-    }
-
-    fn pop_due(&mut self, now: Moment) -> Option<usize> {
-        self.0.first().filter(|(until, _)| *until <= now)?;
-        self.0.pop_first().map(|(_, hook)| hook)
-    }
-}
-
-impl<'p> FromIterator<(usize, &'p Progress)> for Timers {
-    fn from_iter<I: IntoIterator<Item = (usize, &'p Progress)>>(hooks: I) -> Self {
-        let timed = hooks.into_iter().filter_map(|(at, hook)| Some((hook.phase.until()?, at)));
-        Self(timed.collect())
-    }
-}
-
-impl Phase {
-    const fn until(self) -> Option<Moment> {
-        match self {
-            Self::Running { until }
-            | Self::Aborting { until }
-            | Self::Fallback { until }
-            | Self::AbortingFallback { until } => Some(until),
-            Self::Waiting | Self::Stuck | Self::Done => None,
-        }
-    }
-}
 
 impl Teardown {
     /// Does what is due.

@@ -19,6 +19,7 @@ mod escalation;
 mod exit_code;
 mod hook_timeout;
 mod input;
+mod progress;
 mod stop;
 mod teardown;
 #[cfg(test)]
@@ -39,7 +40,8 @@ pub(crate) use self::{
     effect::{Effect, ExitWhy, Step, TeardownHook},
     hook_timeout::ABORT_GRACE,
     input::{End, Facts, Input, MainEnd},
-    teardown::{Phase, Teardown},
+    progress::Phase,
+    teardown::Teardown,
     time::Moment,
 };
 

@@ -11,13 +11,12 @@
 //!
 //! Who may start is decided here, when a hook is cancelled in `hook_timeout`.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{HashMap, VecDeque};
 
 use super::{
-    Effect, End, Moment, Step, TeardownHook, exit_code::is_unclean, hook_timeout::Timers,
+    Effect, End, Moment, Step, TeardownHook,
+    exit_code::is_unclean,
+    progress::{Phase, Progress, Timers},
     time::Time,
 };
 use crate::{Outcome, Plan, plan::Graph, values::HookId};
@@ -25,41 +24,6 @@ use crate::{Outcome, Plan, plan::Graph, values::HookId};
 /// How many hooks start at once at most. The driver looks at signals and at the deadline in between, and
 /// those behind are given their time when it is their turn.
 const START_BATCH: usize = 64;
-
-/// What is known of one hook.
-#[derive(Clone, Debug)]
-pub(crate) struct Progress {
-    pub(crate) phase: Phase,
-    pub(crate) started: Option<Moment>,
-    pub(crate) ended: Option<Moment>,
-    /// Its timeout, cut to its share where time was short.
-    pub(crate) allotted: Duration,
-    /// The predecessor whose end let it start.
-    pub(crate) released_by: Option<HookId>,
-    pub(super) outcome: Option<Outcome>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Waiting,
-    Running {
-        until: Moment,
-    },
-    /// Cancelled, not gone yet.
-    Aborting {
-        until: Moment,
-    },
-    /// In its second step.
-    Fallback {
-        until: Moment,
-    },
-    /// Cancelled in its second step, not gone yet.
-    AbortingFallback {
-        until: Moment,
-    },
-    Stuck,
-    Done,
-}
 
 pub(crate) struct Teardown {
     pub(super) plan: Plan,
@@ -308,32 +272,6 @@ impl Teardown {
 
     pub(super) fn graph(&self) -> &Graph {
         self.plan.graph()
-    }
-}
-
-impl Progress {
-    const fn waiting() -> Self {
-        Self {
-            phase: Phase::Waiting,
-            started: None,
-            ended: None,
-            allotted: Duration::ZERO,
-            released_by: None,
-            outcome: None,
-        }
-    }
-
-    /// What became of the hook; what runs now, or was never reached, has not started or not ended in time.
-    pub(crate) fn outcome(&self) -> Outcome {
-        match (&self.outcome, self.phase) {
-            (Some(outcome), _) => outcome.clone(),
-            (None, Phase::Waiting) => Outcome::NotStarted,
-            (None, _) => Outcome::Stuck,
-        }
-    }
-
-    pub(crate) fn took(&self, now: Moment) -> Duration {
-        self.started.map_or(Duration::ZERO, |started| self.ended.unwrap_or(now).since(started))
     }
 }
 

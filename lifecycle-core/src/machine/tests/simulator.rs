@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{Effect, End, Facts, Input, Machine, MainEnd, Moment, Step, teardown::Progress},
+    super::{Effect, End, Facts, Input, Machine, MainEnd, Moment, Step, progress::Progress},
     ms,
     resources::{Store, Supply},
 };
