@@ -467,3 +467,39 @@ async fn a_closure_that_only_panics_is_a_hook() {
     let report = scenario.shutdown("test").await;
     assert_eq!(report.hooks()[0].outcome(), &Outcome::Panicked("boom".into()));
 }
+
+#[lifecycle::test]
+async fn the_status_knows_sites_that_are_idle() {
+    let scenario = Scenario::new().only::<()>().at(Duration::from_secs(1), async {
+        let exports = EXPORTS.track(async {
+            let known = lifecycle::status().known_sites();
+            let in_flight = |name: &str| {
+                let site = known.iter().find(|site| site.name().ends_with(name));
+                site.map(lifecycle::status::SiteStatus::in_flight)
+            };
+            assert_eq!(in_flight("call"), Some(0), "{known:?}");
+            assert_eq!(in_flight("exports"), Some(1), "{known:?}");
+        });
+        exports.await.unwrap();
+        lifecycle::shutdown("over");
+    });
+    assert!(scenario.run().await.is_clean());
+}
+
+#[lifecycle::test]
+async fn a_hook_that_a_hook_registers_joins_the_stop() {
+    let (trace, scenario) = (Trace::default(), Scenario::new().only::<()>());
+    let log = Arc::clone(&trace);
+    lifecycle::hook("first")
+        .register(move || async move {
+            let inner = Arc::clone(&log);
+            let second = lifecycle::hook("second");
+            second.register(move || async move { inner.lock().unwrap().push("second") }).unwrap();
+            log.lock().unwrap().push("first");
+        })
+        .unwrap();
+    let report = scenario.shutdown("test").await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.hooks().len(), 2);
+    assert_eq!(*trace.lock().unwrap(), ["first", "second"]);
+}
