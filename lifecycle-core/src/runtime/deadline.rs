@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{driver::Driver, host::ProcessEnd, watchdog::SILENCE};
+use super::{driver::Driver, watchdog::SILENCE};
 use crate::machine::Phase;
 
 impl Driver {
@@ -11,7 +11,7 @@ impl Driver {
     pub(super) fn breach(&mut self, code: u8, after: Duration) {
         let first = format!("the deadline, {after:.1?} after the request, has passed: exit {code}");
         let culprits = self.culprits();
-        self.end_process(&first, ProcessEnd { code, culprits, leaves_report: true });
+        self.end_process(&first, culprits, code, true);
     }
 
     /// Who holds the process, a line each.

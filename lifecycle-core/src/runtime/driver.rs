@@ -15,9 +15,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     inbox::{Post, Posted},
-    launch::{Dropping, Running},
     lifecycle::Lifecycle,
-    run::StartLine,
+    running::{Dropping, Running},
+    start_line::StartLine,
     watchdog::Watchdog,
 };
 use crate::{
@@ -30,11 +30,11 @@ use crate::{
 const INPUTS_PER_TURN: usize = 256;
 
 pub(crate) struct Driver {
-    pub(crate) lifecycle: &'static Lifecycle,
+    pub(super) lifecycle: &'static Lifecycle,
     pub(super) machine: Machine,
     pub(super) shutdown_id: String,
     /// The tasks of hooks that have started and not ended.
-    pub(crate) running: Running,
+    pub(super) running: Running,
     pub(super) dropping: Arc<Dropping>,
     pub(super) watchdog: Watchdog,
     /// What is said once, until it is.
@@ -80,7 +80,9 @@ impl Driver {
     /// Whether nothing is left.
     fn work_off(&mut self) -> bool {
         for _ in 0..INPUTS_PER_TURN {
-            self.lifecycle.host.hear_signals(self.lifecycle);
+            for signal in self.lifecycle.host.take_signals() {
+                self.lifecycle.post(signal);
+            }
             match self.lifecycle.next_posted() {
                 Ok(posted) => self.take(posted),
                 Err(now) => {
@@ -94,6 +96,21 @@ impl Driver {
             }
         }
         false
+    }
+
+    fn check_watchdog(&mut self, now: Moment) -> Option<Moment> {
+        if !(State::Delaying..=State::Stopping).contains(&self.state()) {
+            return None;
+        }
+        let Self { lifecycle, watchdog, running, .. } = self;
+        let main = &lifecycle.main.poll_timer;
+        let (complaints, next) =
+            watchdog.look(now, running.poll_timers(), main, lifecycle.runtime());
+        for complaint in complaints {
+            lifecycle.eprint(&complaint);
+            lifecycle.warn(&complaint);
+        }
+        Some(next)
     }
 
     fn take(&mut self, Posted { at, post }: Posted) {

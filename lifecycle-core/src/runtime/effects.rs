@@ -75,7 +75,7 @@ impl Driver {
         None
     }
 
-    pub(crate) fn enter(&mut self, state: State) {
+    pub(super) fn enter(&mut self, state: State) {
         match state {
             State::Stopping => self.lifecycle.resources.close(),
             // A stop may come here without a teardown.
@@ -105,7 +105,7 @@ impl Driver {
                     location: hook.location(),
                     timeout,
                 });
-                self.lifecycle.host.launch(self, &hook, timeout);
+                self.launch(&hook, timeout);
             }
             Step::Fallback { hook, .. } => self.launch_fallback(&hook),
             Step::Abort { hook } => self.running.abort(hook.id()),

@@ -58,7 +58,7 @@ fn hear(prepared: &Prepared) {
     let lifecycle = Lifecycle::process();
     let settings = Box::new(prepared.settings.clone());
     lifecycle.post(Input::Prepared { settings, worst_case: prepared.plan.worst_case() });
-    if let Err(error) = lifecycle.host.start(lifecycle, &prepared.settings.signals) {
+    if let Err(error) = lifecycle.host.start(&prepared.settings.signals) {
         panic!("lifecycle: signals cannot be heard: {error}");
     }
 }

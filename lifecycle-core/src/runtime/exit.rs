@@ -1,7 +1,7 @@
 //! How the process ends by the library's hand.
 
-use super::{driver::Driver, host::ProcessEnd};
-use crate::{machine::ExitWhy, os};
+use super::driver::Driver;
+use crate::{State, machine::ExitWhy, os};
 
 /// One function ends the process; before it does, it runs what must not be left undone. Nothing here may
 /// allocate, lock or block.
@@ -31,13 +31,31 @@ impl Driver {
         let culprits =
             if matches!(why, ExitWhy::AfterRun(_)) { Vec::new() } else { self.culprits() };
         let leaves_report = matches!(why, ExitWhy::LastStep(_));
-        self.end_process(&first, ProcessEnd { code, culprits, leaves_report });
+        self.end_process(&first, culprits, code, leaves_report);
     }
 
-    pub(super) fn end_process(&mut self, why: &str, end: ProcessEnd) {
-        let host = self.lifecycle.host;
-        host.announce_exit();
-        self.lifecycle.eprint_all(std::iter::once(why).chain(end.culprits.iter().map(|c| &**c)));
-        host.end(self, end);
+    /// Says why and who holds it, and ends the process.
+    pub(super) fn end_process(
+        &mut self,
+        why: &str,
+        culprits: Vec<String>,
+        code: u8,
+        leaves_report: bool,
+    ) {
+        let lifecycle = self.lifecycle;
+        lifecycle.host.announce_exit();
+        lifecycle.eprint_all(std::iter::once(why).chain(culprits.iter().map(|line| &**line)));
+        let files = if leaves_report { self.report_files() } else { None };
+        let report = self.last_report(culprits, code);
+        // From here on there is only who plays the process.
+        if let Some(report) = lifecycle.host.end(code, files, report)
+            && lifecycle.report().is_none()
+        {
+            self.running.abort_all();
+            lifecycle.report.publish(report);
+            self.enter(State::Stopped);
+            // A main that is still there is polled no more.
+            lifecycle.main.drop_it();
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! What a lifecycle needs of the world around it. For the lifecycle of the process that is the process
 //! (`process`), for that of a test its scenario.
 
-use std::{any::Any, io, time::Duration};
+use std::{any::Any, io};
 
 use tokio::runtime::Handle;
 
-use super::{driver::Driver, lifecycle::Lifecycle, registry::HookFuture};
+use super::registry::{HookFuture, Start};
 use crate::{
-    Signal,
+    Report, Signal,
     config::{Environment, Settings},
-    machine::{Moment, TeardownHook},
+    machine::{Input, Moment},
     report::files::ReportFiles,
     values::HookId,
 };
@@ -20,8 +20,8 @@ pub(crate) trait Host: Send + Sync {
     /// The environment that counts.
     fn environment(&self) -> Environment;
 
-    /// Drives the lifecycle from here on, and makes it hear `signals` and no others.
-    fn start(&'static self, lifecycle: &'static Lifecycle, signals: &[Signal]) -> io::Result<()>;
+    /// Drives the lifecycle from here on, and hears `signals` and no others.
+    fn start(&self, signals: &[Signal]) -> io::Result<()>;
 
     /// Has the driver take a turn. Never blocks.
     fn wake(&self);
@@ -32,8 +32,8 @@ pub(crate) trait Host: Send + Sync {
     /// What was posted will be taken without the caller's doing, or is taken now.
     fn let_drive(&self);
 
-    /// Posts the signals that have come and were not posted yet.
-    fn hear_signals(&self, lifecycle: &Lifecycle);
+    /// The signals that have come and were not taken yet.
+    fn take_signals(&self) -> Vec<Input>;
 
     /// Writes to stderr; gives up rather than block.
     fn eprint(&self, text: &str);
@@ -43,8 +43,8 @@ pub(crate) trait Host: Send + Sync {
     /// The files that a report is written to.
     fn report_files(&self, settings: &Settings) -> Option<ReportFiles>;
 
-    /// Starts the hook, which will be cancelled after `timeout`.
-    fn launch(&self, driver: &mut Driver, hook: &TeardownHook, timeout: Duration);
+    /// What is run in the place of the hook's own work.
+    fn replacement(&self, hook: HookId) -> Option<Replacement>;
 
     /// The hook's own work, as it is to be run.
     fn wrap(&self, hook: HookId, work: HookFuture) -> HookFuture;
@@ -56,15 +56,16 @@ pub(crate) trait Host: Send + Sync {
     /// must not make that a lie.
     fn announce_exit(&self);
 
-    /// Ends the process.
-    fn end(&self, driver: &mut Driver, end: ProcessEnd);
+    /// Ends the process. Where there is none to end, the report comes back, made.
+    fn end(&self, code: u8, files: Option<ReportFiles>, report: LastReport) -> Option<Report>;
 }
 
-/// How the process is ended.
-pub(crate) struct ProcessEnd {
-    pub(crate) code: u8,
-    /// Who holds it, a line each.
-    pub(crate) culprits: Vec<String>,
-    /// Whether there is no report yet.
-    pub(crate) leaves_report: bool,
+/// Work in the place of a hook's own. It needs no resources.
+pub(crate) struct Replacement {
+    pub(crate) start: Start,
+    /// Whether it goes when it is cancelled.
+    pub(crate) goes: bool,
 }
+
+/// Makes the report of a process that is ended: it may take its time.
+pub(crate) type LastReport = Box<dyn FnOnce() -> Report + Send>;

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
 };
 
-use super::{host::Host, registry::Registered, run::StartLine};
+use super::{host::Host, registry::Registered, start_line::StartLine};
 use crate::{
     PlanError,
     machine::{Input, Moment},

@@ -3,19 +3,18 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use tokio::task::AbortHandle;
 use tracing::Instrument;
 
 use super::{
     driver::Driver,
+    host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
     watchdog::PollTimer,
@@ -24,80 +23,22 @@ use crate::{
     ShutdownContext,
     admission::context,
     declare::hook::{Body, HookDecl, HookEnd},
-    machine::{End, Input, Moment, TeardownHook},
+    machine::{End, Input, TeardownHook},
     plan::PlannedHook,
     resource::Binder,
     text::redact::redact,
     values::HookId,
 };
 
-/// The tasks of hooks that have started and not ended, stuck ones among them.
-#[derive(Default)]
-pub(crate) struct Running(HashMap<HookId, RunningHook>);
-
-struct RunningHook {
-    hook: TeardownHook,
-    /// `None`: nothing stops it.
-    task: Option<AbortHandle>,
-    poll_timer: Arc<PollTimer>,
-}
-
-impl Running {
-    pub(super) fn abort(&self, hook: HookId) {
-        if let Some(task) = self.0.get(&hook).and_then(|running| running.task.as_ref()) {
-            task.abort();
-        }
-    }
-
-    pub(super) fn ended(&mut self, hook: HookId) {
-        self.0.remove(&hook);
-    }
-
-    /// Nothing stops this one.
-    #[cfg(feature = "testing")]
-    pub(crate) fn never_abort(&mut self, hook: HookId) {
-        if let Some(running) = self.0.get_mut(&hook) {
-            running.task = None;
-        }
-    }
-
-    #[cfg(feature = "testing")]
-    pub(crate) fn abort_all(&self) {
-        self.0.values().filter_map(|running| running.task.as_ref()).for_each(AbortHandle::abort);
-    }
-
-    /// Whether the hook is a task that no worker has polled yet.
-    pub(super) fn waits_for_a_worker(&self, hook: HookId) -> bool {
-        self.0.get(&hook).is_some_and(|running| !running.poll_timer.has_begun())
-    }
-
-    pub(super) fn poll_timers(&self) -> impl Iterator<Item = (&TeardownHook, &PollTimer)> {
-        self.0.values().map(|running| (&running.hook, &*running.poll_timer))
-    }
-}
-
-/// The resource whose destructor runs, and since when.
-#[derive(Default)]
-pub(super) struct Dropping(Mutex<Option<(String, Moment)>>);
-
-impl Dropping {
-    fn set(&self, what: Option<(String, Moment)>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what;
-    }
-
-    pub(super) fn culprit(&self, now: Moment) -> Option<String> {
-        let dropping = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (resource, since) = dropping.as_ref()?;
-        let elapsed = now.since(*since);
-        Some(format!("the destructor of {resource}, has been running for {elapsed:.1?}"))
-    }
-}
-
 impl Driver {
-    /// Starts the hook's own work, which will be cancelled after `timeout`.
-    pub(crate) fn launch(&mut self, hook: &TeardownHook, timeout: Duration) {
+    /// Starts the hook, which will be cancelled after `timeout`.
+    pub(super) fn launch(&mut self, hook: &TeardownHook, timeout: Duration) {
         let lifecycle = self.lifecycle;
         let id = hook.id();
+        if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id) {
+            self.launch_task(hook, hook.name(), goes, move || Ok(start()));
+            return;
+        }
         lifecycle.resources.began(id);
         let missing = lifecycle.resources.missing(hook.needs());
         if !missing.is_empty() {
@@ -117,10 +58,10 @@ impl Driver {
                     Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
                     Err(why) => Err(why),
                 };
-                self.launch_task(hook, hook.name(), bind);
+                self.launch_task(hook, hook.name(), true, bind);
             }
             Some(Action::Registered(start)) => {
-                self.launch_task(hook, hook.name(), move || Ok(start()));
+                self.launch_task(hook, hook.name(), true, move || Ok(start()));
             }
             None => lifecycle.hook_ended(id, End::Unregistered),
         }
@@ -129,16 +70,17 @@ impl Driver {
     /// Starts the second step of a hook that timed out.
     pub(super) fn launch_fallback(&mut self, hook: &TeardownHook) {
         match self.lifecycle.registry.second_step(hook.id()) {
-            Some(start) => self.launch_task(hook, "on_timeout", move || Ok(start())),
+            Some(start) => self.launch_task(hook, "on_timeout", true, move || Ok(start())),
             None => self.lifecycle.hook_ended(hook.id(), End::Completed),
         }
     }
 
-    /// Runs what `start` makes as the work of the hook, until it ends or is cancelled.
-    pub(crate) fn launch_task(
+    /// Runs what `start` makes as the work of the hook, until it ends or, where it `goes`, is cancelled.
+    fn launch_task(
         &mut self,
         hook: &TeardownHook,
         name: &str,
+        goes: bool,
         start: impl FnOnce() -> Result<HookFuture, String> + Send + 'static,
     ) {
         let lifecycle = self.lifecycle;
@@ -169,8 +111,7 @@ impl Driver {
             };
             announce.end(end);
         });
-        let task = Some(task.abort_handle());
-        self.running.0.insert(id, RunningHook { hook: hook.clone(), task, poll_timer });
+        self.running.started(hook, goes.then(|| task.abort_handle()), poll_timer);
     }
 
     fn launch_thread(&mut self, hook: &TeardownHook, decl: &'static HookDecl, timeout: Duration) {

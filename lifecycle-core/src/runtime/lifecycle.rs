@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, LazyLock, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -18,15 +18,14 @@ use super::{
     host::Host,
     inbox::{Inbox, Post, Posted},
     log::Log,
-    process::Process,
-    publication::ReportSlot,
+    main_task::MainTask,
     readiness::Readiness,
     registry::Registry,
-    run::MainTask,
+    report_slot::ReportSlot,
 };
 use crate::{
     Plan, Reason, Report, State,
-    admission::{Gate, GateObserver, context},
+    admission::{Gate, GateObserver},
     config::HookTimeouts,
     event::Bus,
     machine::{Input, Moment},
@@ -68,21 +67,6 @@ pub(crate) struct RunContext {
 }
 
 impl Lifecycle {
-    /// That of the process.
-    pub(crate) fn process() -> &'static Self {
-        static PROCESS: LazyLock<&'static Lifecycle> = LazyLock::new(|| {
-            let host = Box::leak(Box::new(Process::new()));
-            Lifecycle::make(Arc::clone(Gate::process()), host, Log::on_a_thread())
-        });
-        &PROCESS
-    }
-
-    /// That of the scenario on this thread, else that of the process.
-    pub(crate) fn current() -> &'static Self {
-        let owner = context::own_gate().and_then(|gate| gate.owner());
-        owner.and_then(|owner| owner.downcast_ref()).unwrap_or_else(Self::process)
-    }
-
     /// A new one. It is never freed: that of the process lives as long as it, and what a test's holds is
     /// dropped with its scenario.
     pub(crate) fn make(gate: Arc<Gate>, host: &'static dyn Host, log: Log) -> &'static Self {
@@ -128,6 +112,13 @@ impl Lifecycle {
 
     pub(crate) fn request(&self, reason: Reason) {
         self.post(Input::Request(reason.redacted()));
+    }
+
+    /// Becomes `Running` if everything is there for it.
+    pub(crate) fn check_ready(&self) {
+        if self.is_running() && self.state() == State::Starting && self.readiness.is_given() {
+            self.post(Input::Ready);
+        }
     }
 
     /// Whether this is the first `run`.

@@ -1,6 +1,10 @@
 //! What runs. `lifecycle` is what everybody may touch, `driver` what only the thread has that drives it: the
 //! pure machine and what carries its decisions out. `inbox` is the one way from the first to the second,
-//! `host` what both need of the world: the process, or the scenario of a test.
+//! `host` what both need of the world: the `process`, or the scenario of a test.
+//!
+//! A stop by signal: `process` reads it, `driver` puts it through the machine, `effects` carries out what that
+//! decides, with `launch` for hooks; `report` and `publication` are its end, `deadline` and `exit` the end by
+//! force. `watchdog` names who does not yield meanwhile. `entry` and `run` are how it all begins.
 
 mod announce;
 mod deadline;
@@ -14,18 +18,23 @@ mod launch;
 mod lifecycle;
 mod linked;
 mod log;
+mod main_task;
 mod process;
 mod publication;
 mod readiness;
+mod registration;
 mod registry;
 mod report;
+mod report_slot;
 mod run;
+mod running;
+mod start_line;
 mod watchdog;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     driver::Driver,
-    host::{Host, ProcessEnd},
+    host::{Host, LastReport, Replacement},
     launch::panic_text,
     log::Log,
     registry::HookFuture,

@@ -5,7 +5,7 @@
 use std::{
     any::Any,
     io,
-    sync::{Mutex, OnceLock, PoisonError, mpsc},
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, mpsc},
     thread::{self, ThreadId},
     time::Duration,
 };
@@ -15,15 +15,17 @@ use tokio::runtime::Handle;
 use super::{
     driver::Driver,
     exit::end_process,
-    host::{Host, ProcessEnd},
+    host::{Host, LastReport, Replacement},
     lifecycle::Lifecycle,
     linked::linked,
+    log::Log,
     registry::HookFuture,
 };
 use crate::{
-    Signal, SignalSender,
+    Report, Signal, SignalSender,
+    admission::{Gate, context},
     config::{Environment, Settings},
-    machine::{Input, Moment, TeardownHook},
+    machine::{Input, Moment},
     os::{self, Call, Waker},
     report::files::ReportFiles,
     values::HookId,
@@ -59,32 +61,56 @@ impl Process {
         }
     }
 
-    fn post_signals(&self, lifecycle: &Lifecycle, calls: Vec<Call>) {
-        for call in calls {
-            let Call::Signal(signal, sender) = call else { continue };
-            if !self.listens_for(signal) {
-                continue;
-            }
+    fn signals_of(&self, calls: Vec<Call>) -> Vec<Input> {
+        let listened = |call| match call {
+            Call::Signal(signal, sender) if self.listens_for(signal) => Some((signal, sender)),
+            _ => None,
+        };
+        let signals = calls.into_iter().filter_map(listened).map(|(signal, sender)| {
             let by_key =
                 signal == Signal::Int && !matches!(sender, Some(SignalSender::Process { .. }));
-            let on_terminal = by_key && os::on_terminal();
-            lifecycle.post(Input::Signal { signal, sender, on_terminal });
-        }
-    }
-
-    /// The body of the thread.
-    fn drive(&self, lifecycle: &'static Lifecycle, waker: &Waker) {
-        let _ = self.thread.set(thread::current().id());
-        let mut driver = Driver::new(lifecycle);
-        loop {
-            let wake = driver.turn();
-            let timeout = wake.map(|wake| wake.since(self.now()));
-            self.post_signals(lifecycle, waker.wait(timeout));
-        }
+            Input::Signal { signal, sender, on_terminal: by_key && os::on_terminal() }
+        });
+        signals.collect()
     }
 
     fn listens_for(&self, signal: Signal) -> bool {
         self.signals.lock().unwrap_or_else(PoisonError::into_inner).listened.contains(&signal)
+    }
+}
+
+impl Lifecycle {
+    /// That of the process.
+    pub(crate) fn process() -> &'static Self {
+        static PROCESS: LazyLock<&'static Lifecycle> = LazyLock::new(|| {
+            Lifecycle::make(Arc::clone(Gate::process()), process(), Log::on_a_thread())
+        });
+        &PROCESS
+    }
+
+    /// That of the scenario on this thread, else that of the process.
+    pub(crate) fn current() -> &'static Self {
+        let owner = context::own_gate().and_then(|gate| gate.owner());
+        owner.and_then(|owner| owner.downcast_ref()).unwrap_or_else(Self::process)
+    }
+}
+
+fn process() -> &'static Process {
+    static PROCESS: LazyLock<Process> = LazyLock::new(Process::new);
+    &PROCESS
+}
+
+/// The body of the thread.
+fn drive(process: &'static Process, waker: &'static Waker) {
+    let _ = process.thread.set(thread::current().id());
+    let lifecycle = Lifecycle::process();
+    let mut driver = Driver::new(lifecycle);
+    loop {
+        let wake = driver.turn();
+        let timeout = wake.map(|wake| wake.since(process.now()));
+        for signal in process.signals_of(waker.wait(timeout)) {
+            lifecycle.post(signal);
+        }
     }
 }
 
@@ -97,7 +123,7 @@ impl Host for Process {
         Environment::of_process(linked())
     }
 
-    fn start(&'static self, lifecycle: &'static Lifecycle, signals: &[Signal]) -> io::Result<()> {
+    fn start(&self, signals: &[Signal]) -> io::Result<()> {
         let mut known = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
         let waker = match self.waker.get() {
             Some(waker) => *waker,
@@ -105,7 +131,7 @@ impl Host for Process {
                 let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
                 thread::Builder::new()
                     .name("lifecycle".to_owned())
-                    .spawn(move || self.drive(lifecycle, waker))?;
+                    .spawn(move || drive(process(), waker))?;
                 self.waker.get_or_init(|| waker)
             }
         };
@@ -129,10 +155,9 @@ impl Host for Process {
     /// The thread drives by itself.
     fn let_drive(&self) {}
 
-    fn hear_signals(&self, lifecycle: &Lifecycle) {
-        if let Some(waker) = self.waker.get() {
-            self.post_signals(lifecycle, waker.wait(Some(Duration::ZERO)));
-        }
+    fn take_signals(&self) -> Vec<Input> {
+        let calls = self.waker.get().map(|waker| waker.wait(Some(Duration::ZERO)));
+        self.signals_of(calls.unwrap_or_default())
     }
 
     fn eprint(&self, text: &str) {
@@ -147,8 +172,8 @@ impl Host for Process {
         ReportFiles::wanted_by(settings)
     }
 
-    fn launch(&self, driver: &mut Driver, hook: &TeardownHook, timeout: Duration) {
-        driver.launch(hook, timeout);
+    fn replacement(&self, _: HookId) -> Option<Replacement> {
+        None
     }
 
     fn wrap(&self, _: HookId, work: HookFuture) -> HookFuture {
@@ -165,20 +190,17 @@ impl Host for Process {
     }
 
     /// Writes what is known, for as long as nobody notices, and ends the process.
-    fn end(&self, driver: &mut Driver, end: ProcessEnd) {
-        if end.leaves_report
-            && let Some(report_files) = driver.report_files()
-        {
-            let report = driver.last_report(end.culprits, end.code);
+    fn end(&self, code: u8, files: Option<ReportFiles>, report: LastReport) -> Option<Report> {
+        if let Some(files) = files {
             let (done, written) = mpsc::channel();
             let thread = thread::Builder::new().spawn(move || {
-                let _ = report_files.write(&report());
+                let _ = files.write(&report());
                 let _ = done.send(());
             });
             if thread.is_ok() {
                 let _ = written.recv_timeout(LAST_WRITE_TIMEOUT);
             }
         }
-        end_process(end.code)
+        end_process(code)
     }
 }

@@ -3,10 +3,9 @@
 
 use std::{mem, time::Duration};
 
-use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{driver::Driver, lifecycle::Published, watchdog::SILENCE};
+use super::{driver::Driver, host::LastReport, lifecycle::Published, watchdog::SILENCE};
 use crate::{
     Report,
     machine::{Machine, Moment},
@@ -16,42 +15,6 @@ use crate::{
 /// How long the log may hold the report back, and how long writing it to a file may.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 const REPORT_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The report, for whoever waits for it.
-#[derive(Default)]
-pub(crate) struct ReportSlot {
-    report: watch::Sender<Option<Report>>,
-}
-
-impl ReportSlot {
-    /// Waits for the report.
-    pub(crate) fn published(&self) -> impl Future<Output = Report> + Send + Sync + use<> {
-        let mut reports = self.report.subscribe();
-        async move {
-            if let Ok(report) = reports.wait_for(Option::is_some).await
-                && let Some(report) = report.clone()
-            {
-                return report;
-            }
-            // The lifecycle is gone without a report, so there will be none.
-            std::future::pending().await
-        }
-    }
-
-    /// The report, once it is published.
-    pub(crate) fn get(&self) -> Option<Report> {
-        self.report.borrow().clone()
-    }
-
-    /// The first report stands.
-    pub(crate) fn publish(&self, report: Report) {
-        self.report.send_if_modified(|published| {
-            let first = published.is_none();
-            published.get_or_insert(report);
-            first
-        });
-    }
-}
 
 impl Driver {
     /// What everybody may know of the lifecycle is this from here on; who waits for a milestone is woken.
@@ -115,19 +78,15 @@ impl Driver {
 
     /// The same, to be put together elsewhere, by a thread that may take its time. The machine goes with it:
     /// the process is about to end with `code`.
-    pub(super) fn last_report(
-        &mut self,
-        culprits: Vec<String>,
-        code: u8,
-    ) -> impl FnOnce() -> Report + Send + use<> {
+    pub(super) fn last_report(&mut self, culprits: Vec<String>, code: u8) -> LastReport {
         let lifecycle = self.lifecycle;
         let settings = self.machine.settings().clone();
         let machine = mem::replace(&mut self.machine, Machine::new(settings));
         let shutdown_id = mem::take(&mut self.shutdown_id);
-        move || {
+        Box::new(move || {
             let report = lifecycle.build_report(&machine, shutdown_id, culprits, |_| None);
             report.ending_with(Some(code))
-        }
+        })
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Lifecycle;
-use crate::{SourceLocation, State, machine::Input};
+use crate::SourceLocation;
 
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
@@ -51,14 +50,5 @@ impl Readiness {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lifecycle {
-    /// Becomes `Running` if everything is there for it.
-    pub(crate) fn check_ready(&self) {
-        if self.is_running() && self.state() == State::Starting && self.readiness.is_given() {
-            self.post(Input::Ready);
-        }
     }
 }

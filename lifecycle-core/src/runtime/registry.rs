@@ -12,14 +12,11 @@
 use std::{
     collections::{BTreeMap, HashMap},
     pin::Pin,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use super::{Lifecycle, driver::Driver, inbox::Post};
 use crate::{
-    PlanError, State,
     declare::hook::{HookDecl, HookEnd, HookEntry},
-    machine::{Effect, Input, Moment},
     plan::HookSpec,
     values::HookId,
 };
@@ -51,13 +48,13 @@ struct Inner {
 }
 
 pub(crate) struct Registered {
-    spec: HookSpec,
-    action: Option<Start>,
-    second_step: Option<Start>,
+    pub(super) spec: HookSpec,
+    pub(super) action: Option<Start>,
+    pub(super) second_step: Option<Start>,
 }
 
 /// Why a hook was not added.
-enum NotAdded {
+pub(super) enum NotAdded {
     /// The plan has to be checked with it: that of this version.
     Unchecked(u64, Box<Registered>),
     Sealed(Box<Registered>),
@@ -116,14 +113,14 @@ impl Registry {
         true
     }
 
-    fn new_id(&self) -> HookId {
+    pub(super) fn new_id(&self) -> HookId {
         let mut inner = self.lock();
         inner.next += 1;
         HookId::Registered(inner.next)
     }
 
     /// `checked`: the version of the plan that holds with this hook.
-    fn add(&self, hook: Box<Registered>, checked: Option<u64>) -> Result<(), NotAdded> {
+    pub(super) fn add(&self, hook: Box<Registered>, checked: Option<u64>) -> Result<(), NotAdded> {
         let mut inner = self.lock();
         if inner.sealed {
             return Err(NotAdded::Sealed(hook));
@@ -140,7 +137,7 @@ impl Registry {
     }
 
     /// Adds a hook although the plan is sealed.
-    fn add_late(&self, hook: Box<Registered>) {
+    pub(super) fn add_late(&self, hook: Box<Registered>) {
         let mut inner = self.lock();
         inner.hooks.insert(hook.spec.id, hook);
         inner.version += 1;
@@ -148,77 +145,6 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Lifecycle {
-    pub(crate) fn register(
-        &self,
-        mut spec: HookSpec,
-        action: Start,
-        second_step: Option<Start>,
-    ) -> Result<HookId, PlanError> {
-        let id = self.registry.new_id();
-        spec.id = id;
-        let mut hook = Box::new(Registered { spec, action: Some(action), second_step });
-        let mut checked = None;
-        loop {
-            match self.registry.add(hook, checked) {
-                Ok(()) => return Ok(id),
-                Err(NotAdded::Unchecked(version, back)) => {
-                    self.plan().with_hooks(vec![back.spec.clone()]).check()?;
-                    (hook, checked) = (back, Some(version));
-                }
-                Err(NotAdded::Sealed(back)) => return self.register_late(id, back),
-            }
-        }
-    }
-
-    /// The driver decides. It runs no code of the application, so the wait is short.
-    fn register_late(&self, id: HookId, hook: Box<Registered>) -> Result<HookId, PlanError> {
-        let over =
-            PlanError::too_late(&hook.spec.name, hook.spec.location, "the lifecycle has stopped");
-        if self.state() == State::Stopped || self.host.is_driving() {
-            return Err(over);
-        }
-        let (verdict, decided) = mpsc::channel();
-        self.send(Post::Register { id, hook, verdict });
-        self.host.let_drive();
-        decided.recv().unwrap_or(Err(over)).map(|()| id)
-    }
-}
-
-impl Driver {
-    pub(super) fn register(
-        &mut self,
-        at: Moment,
-        id: HookId,
-        hook: Box<Registered>,
-    ) -> Result<(), PlanError> {
-        let (name, location) = (hook.spec.name.clone(), hook.spec.location);
-        let too_late = |why| PlanError::too_late(&name, location, why);
-        if self.state() == State::Stopped {
-            return Err(too_late("the lifecycle has stopped"));
-        }
-        let registry = &self.lifecycle.registry;
-        registry.add_late(hook);
-        let plan = self.lifecycle.plan();
-        if let Err(error) = plan.check() {
-            registry.remove(id);
-            return Err(error);
-        }
-        let effects = self.machine.handle(at, self.facts(), Input::Extend(Box::new(plan)));
-        let verdict = effects.iter().find_map(|effect| match effect {
-            Effect::Extended(verdict) => Some(*verdict),
-            _ => None,
-        });
-        if let Some(Err(why)) = verdict {
-            registry.remove(id);
-            self.carry_out_all(at, effects);
-            return Err(too_late(why));
-        }
-        self.carry_out_all(at, effects);
-        Ok(())
     }
 }
 

@@ -7,16 +7,12 @@ use std::{
     task::Poll,
 };
 
-use tokio::sync::watch;
-use tracing::{info, warn};
-
 use super::{
     host::Host,
     inbox::Post,
     launch::panic_text,
     lifecycle::{Lifecycle, RunContext},
-    log::Log,
-    watchdog::PollTimer,
+    start_line::StartLine,
 };
 use crate::machine::{Input, MainEnd};
 use crate::{
@@ -24,13 +20,12 @@ use crate::{
     admission::context,
     budget::{Constraints, Manifest},
     config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
-    declare::{hook::Returns, site::SiteEntry},
+    declare::hook::Returns,
     os,
     plan::PlanError,
     report::Problem,
     text::redact::redact,
     text::terminal,
-    values::duration,
 };
 
 /// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
@@ -214,7 +209,7 @@ impl Lifecycle {
         let plan = self.plan();
         plan.check()?;
         self.host
-            .start(self, &settings.signals)
+            .start(&settings.signals)
             .map_err(|error| Problem::NoSignals(error.to_string()))?;
         let start_line = StartLine::new(&settings, &diagnostics, &plan);
         let worst_case = plan.worst_case();
@@ -233,7 +228,7 @@ impl Lifecycle {
         if self.is_stop_asked_for() {
             return MainEnd::NotRun;
         }
-        let mut to_be_dropped = self.main.to_be_dropped.subscribe();
+        let mut to_be_dropped = self.main.to_be_dropped();
         let mut to_be_dropped = pin!(to_be_dropped.wait_for(|drop| *drop));
         let mut main = Some(Box::pin(main));
         std::future::poll_fn(|cx| {
@@ -269,32 +264,6 @@ impl Lifecycle {
     }
 }
 
-/// What the driver and the task that polls main have to say to each other.
-#[derive(Default)]
-pub(crate) struct MainTask {
-    /// Whether the machine has heard of `run`, and of every signal before it.
-    has_begun: watch::Sender<bool>,
-    to_be_dropped: watch::Sender<bool>,
-    pub(super) poll_timer: PollTimer,
-}
-
-impl MainTask {
-    pub(super) fn confirm_begin(&self) {
-        self.has_begun.send_if_modified(|begun| !std::mem::replace(begun, true));
-    }
-
-    /// Drops main: at once, or when it lets go of its thread.
-    pub(crate) fn drop_it(&self) {
-        self.to_be_dropped.send_replace(true);
-    }
-
-    /// Waits until the machine knows of `run` and of every signal that came before it.
-    async fn begin_is_confirmed(&self) {
-        // The sender lives as long as the process.
-        let _ = self.has_begun.subscribe().wait_for(|begun| *begun).await;
-    }
-}
-
 /// Says when the run future is dropped before its end.
 struct RunGuard {
     lifecycle: &'static Lifecycle,
@@ -322,52 +291,4 @@ fn print(answer: &dyn Display) {
     // Whoever closed the pipe does not want the rest.
     let stdout = std::io::stdout();
     let _ = writeln!(&stdout, "{}", terminal::shown(answer, stdout.is_terminal()));
-}
-
-/// What is said once at the start: every number with its source, and what looks wrong.
-pub(crate) struct StartLine {
-    numbers: String,
-    hooks: usize,
-    tracked_sites: usize,
-    worst_case: String,
-    warnings: Vec<String>,
-}
-
-impl StartLine {
-    fn new(settings: &Settings, diagnostics: &[Diagnostic], plan: &Plan) -> Self {
-        let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
-            settings;
-        let numbers = format!(
-            "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
-             timeout {hook_timeout}; exit timeout {exit_timeout}"
-        );
-        let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
-        let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
-        let unfit = plan.fits(Constraints::from(settings)).err();
-        warnings.extend(unfit.map(|error| error.to_string()));
-        warnings.extend(os::shell_as_pid_1().map(|shell| {
-            format!(
-                "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; \
-                 start the service with `exec` in the entry point"
-            )
-        }));
-        Self {
-            numbers,
-            hooks: plan.hooks().len(),
-            tracked_sites: inventory::iter::<SiteEntry>.into_iter().count(),
-            worst_case: duration::display(plan.worst_case()).to_string(),
-            warnings,
-        }
-    }
-
-    pub(super) fn log(self, log: &Log) {
-        let Self { numbers, hooks, tracked_sites, worst_case, warnings } = self;
-        log.run(move |_| {
-            let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
-            info!(target: "lifecycle", pid, version, hooks, tracked_sites, worst_case, "{numbers}");
-            for warning in warnings {
-                warn!(target: "lifecycle", "{warning}");
-            }
-        });
-    }
 }

@@ -11,8 +11,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::driver::Driver;
-use crate::{State, machine::Moment};
+use crate::machine::{Moment, TeardownHook};
 
 const EVERY: Duration = Duration::from_millis(250);
 /// Holding a thread for longer than this is said.
@@ -79,6 +78,28 @@ impl Drop for Over<'_> {
 }
 
 impl Watchdog {
+    /// Looks at who holds a thread, when it is time: what is to be said, and when it is time again.
+    pub(super) fn look<'p>(
+        &mut self,
+        now: Moment,
+        hooks: impl Iterator<Item = (&'p TeardownHook, &'p PollTimer)>,
+        main: &PollTimer,
+        runtime: Option<&Handle>,
+    ) -> (Vec<String>, Moment) {
+        if now < self.next {
+            return (Vec::new(), self.next);
+        }
+        self.next = now.after(EVERY);
+        let hook = |(hook, timer): (&TeardownHook, &PollTimer)| {
+            let held = timer.complaint(now)?;
+            Some(held_by(&format!("hook `{}` ({})", hook.name(), hook.location()), held))
+        };
+        let mut complaints: Vec<_> = hooks.filter_map(hook).collect();
+        complaints.extend(main.complaint(now).map(|held| held_by("main", held)));
+        complaints.extend(self.heartbeat(runtime, now).map(held_line));
+        (complaints, self.next)
+    }
+
     /// What is to be said at the end of a runtime that runs no tasks: for longer than `timeout`, or since
     /// it was last complained of.
     pub(super) fn held_runtime(&mut self, now: Moment, timeout: Duration) -> Option<String> {
@@ -110,35 +131,6 @@ impl Watchdog {
 impl Heartbeat {
     fn was_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
-    }
-}
-
-impl Driver {
-    /// Looks at who holds a thread, when it is time; says when it is time again.
-    pub(super) fn check_watchdog(&mut self, now: Moment) -> Option<Moment> {
-        if !(State::Delaying..=State::Stopping).contains(&self.state()) {
-            return None;
-        }
-        if now < self.watchdog.next {
-            return Some(self.watchdog.next);
-        }
-        self.watchdog.next = now.after(EVERY);
-        let mut complaints = Vec::new();
-        for (hook, timer) in self.running.poll_timers() {
-            if let Some(held) = timer.complaint(now) {
-                complaints
-                    .push(held_by(&format!("hook `{}` ({})", hook.name(), hook.location()), held));
-            }
-        }
-        let main = self.lifecycle.main.poll_timer.complaint(now);
-        complaints.extend(main.map(|held| held_by("main", held)));
-        let runtime = self.watchdog.heartbeat(self.lifecycle.runtime(), now);
-        complaints.extend(runtime.map(held_line));
-        for complaint in complaints {
-            self.lifecycle.eprint(&complaint);
-            self.lifecycle.warn(&complaint);
-        }
-        Some(self.watchdog.next)
     }
 }
 

@@ -17,11 +17,11 @@ use tokio::{runtime::Handle, sync::Notify, time::Instant};
 
 use super::clock_guard::{ClockGuard, REAL_TIME_LIMIT};
 use crate::{
-    Signal, State,
+    Report, Signal,
     config::{Environment, Settings},
-    machine::{Moment, TeardownHook},
+    machine::{Input, Moment},
     report::files::ReportFiles,
-    runtime::{Driver, HookFuture, Host, Lifecycle, ProcessEnd},
+    runtime::{Driver, HookFuture, Host, LastReport, Lifecycle, Replacement, Start},
     values::HookId,
 };
 
@@ -39,7 +39,7 @@ pub(super) struct Harness {
 /// What a hook does instead of its own work.
 pub(super) enum Fault {
     /// This.
-    Play(Box<dyn FnOnce() -> HookFuture + Send>),
+    Play(Start),
     /// It blocks its thread for so long: it cannot be stopped, and then it ends by itself.
     Block(Duration),
 }
@@ -133,7 +133,7 @@ impl Host for Harness {
     }
 
     /// The scenario has a task that drives, and no signal reaches it.
-    fn start(&'static self, _: &'static Lifecycle, _: &[Signal]) -> io::Result<()> {
+    fn start(&self, _: &[Signal]) -> io::Result<()> {
         Ok(())
     }
 
@@ -150,7 +150,9 @@ impl Host for Harness {
         self.turn();
     }
 
-    fn hear_signals(&self, _: &Lifecycle) {}
+    fn take_signals(&self) -> Vec<Input> {
+        Vec::new()
+    }
 
     fn eprint(&self, _: &str) {}
 
@@ -162,23 +164,20 @@ impl Host for Harness {
         None
     }
 
-    /// What the hook does instead needs no resources.
-    fn launch(&self, driver: &mut Driver, hook: &TeardownHook, timeout: Duration) {
-        let fault = lock(&self.faults).remove(&hook.id());
-        match fault {
-            None => driver.launch(hook, timeout),
-            Some(Fault::Play(play)) => driver.launch_task(hook, hook.name(), move || Ok(play())),
-            Some(Fault::Block(duration)) => {
-                let sleep = move || -> Result<HookFuture, String> {
-                    Ok(Box::pin(async move {
+    fn replacement(&self, hook: HookId) -> Option<Replacement> {
+        let fault = lock(&self.faults).remove(&hook)?;
+        Some(match fault {
+            Fault::Play(start) => Replacement { start, goes: true },
+            Fault::Block(duration) => {
+                let sleeps = move || -> HookFuture {
+                    Box::pin(async move {
                         tokio::time::sleep(duration).await;
                         Ok(())
-                    }))
+                    })
                 };
-                driver.launch_task(hook, hook.name(), sleep);
-                driver.running.never_abort(hook.id());
+                Replacement { start: Box::new(sleeps), goes: false }
             }
-        }
+        })
     }
 
     /// It holds the clock where it waits for something outside.
@@ -199,18 +198,9 @@ impl Host for Harness {
 
     fn announce_exit(&self) {}
 
-    /// Where a process would end, everything that runs is dropped, and the report says how.
-    fn end(&self, driver: &mut Driver, end: ProcessEnd) {
-        let lifecycle = driver.lifecycle;
-        if lifecycle.report().is_some() {
-            return;
-        }
-        let report = driver.report(end.culprits).ending_with(Some(end.code));
-        driver.running.abort_all();
-        lifecycle.report.publish(report);
-        driver.enter(State::Stopped);
-        // A main that is still there is polled no more.
-        lifecycle.main.drop_it();
+    /// Where a process would end, the report says how.
+    fn end(&self, _: u8, _: Option<ReportFiles>, report: LastReport) -> Option<Report> {
+        Some(report())
     }
 }
 

@@ -1,0 +1,60 @@
+//! What is said once at the start: every number with its source, and what looks wrong.
+
+use tracing::{info, warn};
+
+use super::log::Log;
+use crate::{
+    Plan,
+    budget::Constraints,
+    config::{Diagnostic, Settings},
+    declare::site::SiteEntry,
+    os,
+    values::duration,
+};
+
+pub(crate) struct StartLine {
+    numbers: String,
+    hooks: usize,
+    tracked_sites: usize,
+    worst_case: String,
+    warnings: Vec<String>,
+}
+
+impl StartLine {
+    pub(super) fn new(settings: &Settings, diagnostics: &[Diagnostic], plan: &Plan) -> Self {
+        let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
+            settings;
+        let numbers = format!(
+            "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
+             timeout {hook_timeout}; exit timeout {exit_timeout}"
+        );
+        let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
+        let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
+        let unfit = plan.fits(Constraints::from(settings)).err();
+        warnings.extend(unfit.map(|error| error.to_string()));
+        warnings.extend(os::shell_as_pid_1().map(|shell| {
+            format!(
+                "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; \
+                 start the service with `exec` in the entry point"
+            )
+        }));
+        Self {
+            numbers,
+            hooks: plan.hooks().len(),
+            tracked_sites: inventory::iter::<SiteEntry>.into_iter().count(),
+            worst_case: duration::display(plan.worst_case()).to_string(),
+            warnings,
+        }
+    }
+
+    pub(super) fn log(self, log: &Log) {
+        let Self { numbers, hooks, tracked_sites, worst_case, warnings } = self;
+        log.run(move |_| {
+            let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
+            info!(target: "lifecycle", pid, version, hooks, tracked_sites, worst_case, "{numbers}");
+            for warning in warnings {
+                warn!(target: "lifecycle", "{warning}");
+            }
+        });
+    }
+}
