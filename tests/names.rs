@@ -17,15 +17,19 @@ fn names(file: &syn::File) -> BTreeSet<String> {
     for item in &file.items {
         match item {
             Item::Use(item) if is_hidden(&item.attrs) => {}
-            Item::Use(item) => leaves(&item.tree, &mut names),
-            Item::Mod(item) if matches!(item.vis, Visibility::Public(_)) => {
+            Item::Use(item) if is_public(&item.vis) => leaves(&item.tree, &mut names),
+            Item::Mod(item) if is_public(&item.vis) => {
                 names.insert(item.ident.to_string());
             }
-            Item::Mod(_) => {}
+            Item::Use(_) | Item::Mod(_) => {}
             other => panic!("the facade only re-exports: {other:?}"),
         }
     }
     names
+}
+
+const fn is_public(visibility: &Visibility) -> bool {
+    matches!(visibility, Visibility::Public(_))
 }
 
 fn is_hidden(attrs: &[syn::Attribute]) -> bool {
