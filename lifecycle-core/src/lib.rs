@@ -24,7 +24,10 @@ mod values;
 #[cfg(feature = "manifest")]
 pub use crate::budget::Manifest;
 pub use crate::{
-    admission::{Admission, FromRefused, Guard, Refused, Scoped, spawn, spawn_blocking},
+    admission::{
+        Admission, FromRefused, Guard, Inherited, Pull, Refused, Scoped, inherit, inherit_fn,
+        spawn, spawn_blocking,
+    },
     api::{
         HookBuilder, HookHandle, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
         UntilDraining, UntilRequested, drained, draining, events, hold_ready, hook, provide, ready,

@@ -3,27 +3,21 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use pin_project_lite::pin_project;
-use tokio::{
-    runtime::Handle,
-    sync::futures::OwnedNotified,
-    time::{Instant, Sleep, sleep_until},
-};
 
-use super::{context, gate::Call, refused::Refused, tracked::Tracked};
+use super::{context, refused::Refused, tracked::Tracked, wait::Wait};
 use crate::{Site, declare::site::Drain};
 
 pin_project! {
-    /// A tracked call that the drain does not wait for: once draining has gone on for as long as
-    /// the site's policy grants, the future is dropped and `answer` speaks for it, with `ran()`
-    /// true.
+    /// A tracked call that the drain does not wait for: once draining has gone on for as long as the
+    /// site's policy grants, or is over before, the future is dropped and `answer` speaks for it, with
+    /// `ran()` true.
     ///
-    /// A call that was let in as part of another one is never cancelled. Under a policy that
-    /// finishes calls this is the future and nothing else. A delay needs a tokio runtime with time;
-    /// without one it is looked at only when the future is polled.
+    /// A call that was let in as part of another one is never cancelled. Under a policy that finishes
+    /// calls this is the future and nothing else. A delay needs a tokio runtime with time; without one it
+    /// is looked at only when the future is polled.
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Cancellable<F, A> {
         site: &'static Site,
@@ -40,15 +34,6 @@ pin_project! {
     enum State<F> {
         Running { #[pin] future: Tracked<F> },
         Over,
-    }
-}
-
-pin_project! {
-    #[project = WaitProj]
-    enum Wait {
-        NotYet,
-        Closing { #[pin] closing: OwnedNotified },
-        Due { due: Option<Instant>, #[pin] sleep: Option<Sleep> },
     }
 }
 
@@ -76,52 +61,13 @@ impl<F: Future, A: FnOnce(Refused) -> F::Output> Future for Cancellable<F, A> {
         let Some(call) = future.call().filter(|call| !call.is_inherited()) else {
             return Poll::Pending;
         };
-        ready!(this.wait.poll_due(call, after, cx));
+        ready!(this.wait.poll_due(call.gate(), after, cx));
         call.cancel();
         context::note_if_main(call.gate());
         // Drops the future, and all it was given, before the call ends.
         this.state.set(State::Over);
         let answer = this.answer.take().expect("a call is cancelled once");
         Poll::Ready(answer(Refused::new(this.site, true)))
-    }
-}
-
-impl Wait {
-    /// Completes `after` draining began.
-    fn poll_due(
-        mut self: Pin<&mut Self>,
-        call: &Call,
-        after: Duration,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        loop {
-            let next = match self.as_mut().project() {
-                WaitProj::NotYet => Self::Closing { closing: call.gate().closing() },
-                WaitProj::Closing { closing } => match call.gate().closed_at() {
-                    Some(since) => Self::due(since, after),
-                    None => {
-                        ready!(closing.poll(cx));
-                        continue;
-                    }
-                },
-                WaitProj::Due { due, sleep } => {
-                    return match (due, sleep.as_pin_mut()) {
-                        (_, Some(sleep)) => sleep.poll(cx),
-                        (Some(due), None) if *due <= Instant::now() => Poll::Ready(()),
-                        _ => Poll::Pending,
-                    };
-                }
-            };
-            self.set(next);
-        }
-    }
-
-    fn due(since: Instant, after: Duration) -> Self {
-        let due = since.checked_add(after);
-        let sleep = due
-            .filter(|due| *due > Instant::now() && Handle::try_current().is_ok())
-            .map(sleep_until);
-        Self::Due { due, sleep }
     }
 }
 

@@ -13,10 +13,11 @@ use std::{
 use tokio::task;
 
 use super::{
+    ending::Ending,
     gate::{Call, Gate},
     refused::Refused,
 };
-use crate::Site;
+use crate::{Site, SourceLocation};
 
 thread_local! {
     static THREAD: Thread = const { Thread::new() };
@@ -41,7 +42,43 @@ pub(super) fn note_if_main(gate: &Gate) {
     }
 }
 
-/// Marks the code that `poll` runs as `main`'s own, for [`Gate::main_was_refused`].
+/// What somebody asks who listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// When draining begins: whoever waits for that is ready for work.
+    Draining,
+    /// Anything else about the stop.
+    Other,
+}
+
+impl Gate {
+    /// The running code asks, at `location`, about the stop: from now on it is taken to know what to do
+    /// when one comes. What `main` asks always counts, what others ask counts where they are not part of
+    /// a call, and what is asked [`as_library`] counts for nothing.
+    pub(crate) fn listen(&self, location: SourceLocation, interest: Interest) {
+        if THREAD.try_with(|thread| thread.library.get()).unwrap_or(false) {
+            return;
+        }
+        let is_main = is_main();
+        if is_main || !is_in_call() {
+            self.add_listener(location, is_main);
+        }
+        if interest == Interest::Draining {
+            self.note_ready();
+        }
+    }
+}
+
+/// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
+/// listener, and nobody ready. For the library itself, for extensions, for what answers a probe; a
+/// future is to be polled in it.
+pub(crate) fn as_library<R>(work: impl FnOnce() -> R) -> R {
+    let before = THREAD.try_with(|thread| thread.library.replace(true)).unwrap_or(false);
+    let _restore = RestoreLibrary(before);
+    work()
+}
+
+/// Marks the code that `poll` runs as `main`'s own: for [`Gate::main_was_refused`] and [`Gate::listen`].
 pub(crate) fn poll_as_main<R>(poll: impl FnOnce() -> R) -> R {
     let main = Main { task: task::try_id() };
     let _restore =
@@ -90,22 +127,31 @@ fn is_main() -> bool {
 
 /// The call that the running code belongs to.
 pub(super) fn current() -> Option<Arc<Call>> {
+    of_current(Arc::clone)
+}
+
+fn is_in_call() -> bool {
+    of_current(|_| ()).is_some()
+}
+
+fn of_current<R>(look: impl FnOnce(&Arc<Call>) -> R) -> Option<R> {
     THREAD
         .try_with(|thread| {
             let frames = thread.frames.borrow();
-            let frame = frames.iter().rev().find(|frame| frame.call.is_some())?;
-            same_task(frame.task, task::try_id()).then(|| frame.call.clone())?
+            let (frame, call) =
+                frames.iter().rev().find_map(|frame| Some((frame, frame.call.as_ref()?)))?;
+            same_task(frame.task, task::try_id()).then(|| look(call))
         })
         .ok()
         .flatten()
 }
 
 /// Makes the code that runs until [`Pushed::pop`] belong to `call`; with `None`, to the call that
-/// [`fill_frame`] will name.
-pub(super) fn push(call: Option<Arc<Call>>) -> Pushed {
+/// [`fill_frame`] will name. Where it `decides`, a panic that ends it is one of the call.
+pub(super) fn push(call: Option<Arc<Call>>, decides: bool) -> Pushed {
     let mut call = call;
     let frame = THREAD.try_with(|thread| thread.push(call.take(), FrameKind::Running)).ok();
-    Pushed { frame, call, _this_thread: PhantomData }
+    Pushed { frame, call, decides, _this_thread: PhantomData }
 }
 
 /// A pushed frame; popped when dropped, in whatever order.
@@ -114,6 +160,7 @@ pub(super) struct Pushed {
     frame: Option<u64>,
     /// Where the thread is past having thread-locals, the call waits here.
     call: Option<Arc<Call>>,
+    decides: bool,
     _this_thread: PhantomData<*const ()>,
 }
 
@@ -132,7 +179,10 @@ impl Pushed {
 
 impl Drop for Pushed {
     fn drop(&mut self) {
-        drop(self.take());
+        let Some(call) = self.take() else { return };
+        if self.decides && call.is_unwinding() {
+            call.end(Ending::Panicked);
+        }
     }
 }
 
@@ -168,6 +218,8 @@ struct Thread {
     next: Cell<u64>,
     gate: RefCell<Option<Arc<Gate>>>,
     main: Cell<Option<Main>>,
+    /// The code that runs is the library's.
+    library: Cell<bool>,
 }
 
 struct Frame {
@@ -190,6 +242,7 @@ impl Thread {
             next: Cell::new(0),
             gate: RefCell::new(None),
             main: Cell::new(None),
+            library: Cell::new(false),
         }
     }
 
@@ -231,6 +284,14 @@ impl Drop for RestoreMain {
     fn drop(&mut self) {
         // An error is the end of the thread's locals, and of what there was to restore.
         let _ = THREAD.try_with(|thread| thread.main.set(self.0));
+    }
+}
+
+struct RestoreLibrary(bool);
+
+impl Drop for RestoreLibrary {
+    fn drop(&mut self) {
+        let _ = THREAD.try_with(|thread| thread.library.set(self.0));
     }
 }
 

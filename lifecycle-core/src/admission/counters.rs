@@ -4,7 +4,7 @@ use std::{collections::HashMap, ptr, time::Duration};
 
 use tokio::time::Instant;
 
-use super::samples::Samples;
+use super::{ending::Ending, samples::Samples};
 use crate::{Site, SiteReport, SiteStatus, declare::site::Drain};
 
 /// What is in flight, by site, and what has come of it since draining began.
@@ -14,7 +14,10 @@ pub(super) struct Counters {
     index: HashMap<usize, usize>,
     sites: Vec<SiteCounters>,
     in_flight: usize,
+    /// How many of those the drain cancels in the end, or lets settle.
+    to_cancel: usize,
     phase: Phase,
+    closed_at: Option<Instant>,
     samples: Samples,
 }
 
@@ -25,27 +28,14 @@ pub(super) struct Entry {
     slot: usize,
 }
 
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// By itself, or dropped by its caller.
-    Finished,
-    /// By `drain = cancel`; counted when it happened.
-    Cancelled,
-    /// It turned out to be none: `pull` found its source empty.
-    Withdrawn,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     #[default]
     Open,
-    Draining {
-        since: Instant,
-    },
-    Over {
-        drained_from: Instant,
-    },
+    /// A stop was asked for, and calls are still let in.
+    Requested,
+    Draining,
+    Over,
 }
 
 #[derive(Debug)]
@@ -59,42 +49,118 @@ struct SiteCounters {
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     since: Instant,
-    /// Whether the drain owes it an end; not so for what `drain = cancel` may drop.
-    owed: bool,
-    abandoned: bool,
+    kind: Kind,
+    fate: Fate,
+}
+
+/// What the drain does about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It waits for it.
+    Owed,
+    /// It cancels it when its time is up.
+    Cancellable,
+    /// A receive under way that has brought nothing yet and may settle. Counted in flight while its
+    /// source is polled and while it settles.
+    Receiving { counted: bool },
+}
+
+/// What is known of a call's ending before it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Unknown,
+    Cancelled,
+    Abandoned,
+    /// It began after the drain, which has nothing to do with it.
+    Uncounted,
+}
+
+/// What became true when a call ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left {
+    /// Nothing is in flight.
+    pub(super) nothing: bool,
+    /// The drain is over, and nothing is left that it cancels.
+    pub(super) nothing_to_cancel: bool,
+}
+
+impl Kind {
+    const fn is_counted(self) -> bool {
+        !matches!(self, Self::Receiving { counted: false })
+    }
+
+    fn of(site: &Site, inherited: bool) -> Self {
+        if inherited || site.policy().drain == Drain::Finish {
+            Self::Owed
+        } else {
+            Self::Cancellable
+        }
+    }
 }
 
 impl Counters {
     /// Since when fresh calls are refused.
     pub(super) const fn closed_at(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Open => None,
-            Phase::Draining { since } | Phase::Over { drained_from: since } => Some(since),
-        }
+        self.closed_at
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.phase == Phase::Over
     }
 
     pub(super) const fn in_flight(&self) -> usize {
         self.in_flight
     }
 
+    /// How many calls the drain, which is over, has still to cancel.
+    pub(super) fn cancelling(&self) -> usize {
+        if self.is_over() { self.to_cancel } else { 0 }
+    }
+
     /// Counts a call.
     pub(super) fn enter(&mut self, site: &'static Site, inherited: bool, now: Instant) -> Entry {
-        let owed = inherited || site.policy().drain == Drain::Finish;
-        let slot = Slot { since: now, owed, abandoned: false };
-        self.in_flight += 1;
-        self.note(now);
-        let (number, counters) = self.counters(site);
-        let at = match counters.free.pop() {
-            Some(at) => {
-                counters.slots[at] = Some(slot);
-                at
+        self.begin(site, Kind::of(site, inherited), now)
+    }
+
+    /// Counts a receive that may settle.
+    pub(super) fn enter_receiving(&mut self, site: &'static Site, now: Instant) -> Entry {
+        self.begin(site, Kind::Receiving { counted: true }, now)
+    }
+
+    /// The source of a receive has brought nothing yet: only a drain waits for it from here.
+    pub(super) fn park(&mut self, entry: Entry) {
+        if self.phase < Phase::Draining {
+            self.count_receiving(entry, false);
+        }
+    }
+
+    /// The source of a receive is to be polled again, which is of no use once the drain is over.
+    pub(super) fn resume(&mut self, entry: Entry, now: Instant) -> bool {
+        if self.phase < Phase::Draining {
+            self.count_receiving(entry, true);
+            if let Some(slot) = &mut self.sites[entry.counters].slots[entry.slot] {
+                slot.since = now;
             }
-            None => {
-                counters.slots.push(Some(slot));
-                counters.slots.len() - 1
+        }
+        !self.is_over()
+    }
+
+    /// The receive has brought something: from here it is a call like others.
+    pub(super) fn receive(&mut self, entry: Entry, inherited: bool, now: Instant) -> Left {
+        let is_over = self.is_over();
+        let counters = &mut self.sites[entry.counters];
+        let Some(slot) = &mut counters.slots[entry.slot] else { return Left::default() };
+        slot.kind = Kind::of(counters.site, inherited);
+        self.to_cancel -= usize::from(slot.kind == Kind::Owed);
+        if is_over {
+            if slot.fate == Fate::Uncounted {
+                // Taken for one that would bring nothing.
+                counters.report.at_start += 1;
+                counters.report.admitted += 1;
             }
-        };
-        Entry { counters: number, slot: at }
+            slot.abandon(&mut counters.report, now);
+        }
+        Left { nothing: false, ..self.left() }
     }
 
     pub(super) fn refuse(&mut self, site: &'static Site) {
@@ -102,54 +168,82 @@ impl Counters {
     }
 
     pub(super) fn cancel(&mut self, entry: Entry) {
-        self.sites[entry.counters].report.cancelled += 1;
+        let counters = &mut self.sites[entry.counters];
+        if let Some(slot) = &mut counters.slots[entry.slot]
+            && slot.fate == Fate::Unknown
+        {
+            slot.fate = Fate::Cancelled;
+            counters.report.cancelled += 1;
+        }
     }
 
-    /// Un-counts a call. Returns whether that left nothing in flight.
-    pub(super) fn leave(&mut self, entry: Entry, ending: Ending) -> bool {
+    /// Un-counts a call.
+    pub(super) fn leave(&mut self, entry: Entry, ending: Ending) -> Left {
         let counters = &mut self.sites[entry.counters];
-        let Some(slot) = counters.slots[entry.slot].take() else { return false };
+        let Some(slot) = counters.slots[entry.slot].take() else { return Left::default() };
         counters.free.push(entry.slot);
-        let report = &mut counters.report;
-        match (self.phase, ending) {
-            (Phase::Draining { .. }, Ending::Finished) => report.finished += 1,
-            (Phase::Over { .. }, Ending::Finished) if slot.abandoned => report.finished_late += 1,
-            // Nobody pulls once draining, so this one was there at the start and was no call.
-            (Phase::Draining { .. }, Ending::Withdrawn) => report.at_start -= 1,
-            _ => {}
+        if slot.kind.is_counted() {
+            self.in_flight -= 1;
+            self.to_cancel -= usize::from(slot.kind != Kind::Owed);
         }
-        self.in_flight -= 1;
-        if matches!(self.phase, Phase::Draining { .. }) {
-            self.note(Instant::now());
+        match self.phase {
+            Phase::Open => {}
+            Phase::Requested if ending == Ending::Panicked => {
+                counters.report.admitted += 1;
+                counters.report.panicked += 1;
+            }
+            Phase::Requested => {}
+            Phase::Draining | Phase::Over => {
+                let now = Instant::now();
+                slot.count(&mut counters.report, ending, now);
+                self.note(now);
+            }
         }
-        self.in_flight == 0
+        self.left()
+    }
+
+    /// A stop was asked for: what panics from here on is counted.
+    pub(super) fn request(&mut self) {
+        self.phase = self.phase.max(Phase::Requested);
     }
 
     /// Draining begins. Returns whether that is news.
     pub(super) fn close(&mut self, now: Instant) -> bool {
-        if !matches!(self.phase, Phase::Open) {
+        if self.phase >= Phase::Draining {
             return false;
         }
-        self.phase = Phase::Draining { since: now };
+        self.phase = Phase::Draining;
+        self.closed_at = Some(now);
         for counters in &mut self.sites {
-            counters.report.at_start = counters.slots.iter().flatten().count();
+            for slot in counters.slots.iter_mut().flatten() {
+                if !slot.kind.is_counted() {
+                    *slot = Slot { since: now, kind: Kind::Receiving { counted: true }, ..*slot };
+                    self.in_flight += 1;
+                    self.to_cancel += 1;
+                }
+                counters.report.at_start += 1;
+                counters.report.admitted += 1;
+            }
         }
         self.note(now);
         true
     }
 
-    /// The drain is over: what is left of what it owed an end is abandoned.
-    pub(super) fn abandon(&mut self, now: Instant) {
-        let Phase::Draining { since } = self.phase else { return };
+    /// The drain is over: what is left of what it owed an end is abandoned. Returns whether that is news.
+    pub(super) fn abandon(&mut self, now: Instant) -> bool {
+        if self.phase != Phase::Draining {
+            return false;
+        }
         self.note(now);
-        self.phase = Phase::Over { drained_from: since };
-        for counters in &mut self.sites {
-            for slot in counters.slots.iter_mut().flatten().filter(|slot| slot.owed) {
-                slot.abandoned = true;
-                counters.report.abandoned += 1;
-                let age = Some(now.saturating_duration_since(slot.since));
-                counters.report.oldest_abandoned = counters.report.oldest_abandoned.max(age);
-            }
+        self.phase = Phase::Over;
+        self.abandon_all(now, |kind| kind == Kind::Owed);
+        true
+    }
+
+    /// What the drain had to cancel and could not is abandoned too.
+    pub(super) fn give_up_cancelling(&mut self, now: Instant) {
+        if self.is_over() {
+            self.abandon_all(now, |_| true);
         }
     }
 
@@ -184,8 +278,65 @@ impl Counters {
         all
     }
 
+    fn begin(&mut self, site: &'static Site, kind: Kind, now: Instant) -> Entry {
+        let phase = self.phase;
+        let fate = if phase == Phase::Over { Fate::Uncounted } else { Fate::Unknown };
+        let slot = Slot { since: now, kind, fate };
+        self.in_flight += 1;
+        self.to_cancel += usize::from(kind != Kind::Owed);
+        self.note(now);
+        let (number, counters) = self.counters(site);
+        counters.report.admitted += usize::from(phase == Phase::Draining);
+        let at = match counters.free.pop() {
+            Some(at) => {
+                counters.slots[at] = Some(slot);
+                at
+            }
+            None => {
+                counters.slots.push(Some(slot));
+                counters.slots.len() - 1
+            }
+        };
+        Entry { counters: number, slot: at }
+    }
+
+    fn count_receiving(&mut self, entry: Entry, count: bool) {
+        let Some(slot) = &mut self.sites[entry.counters].slots[entry.slot] else { return };
+        let Kind::Receiving { counted } = &mut slot.kind else { return };
+        if std::mem::replace(counted, count) == count {
+            return;
+        }
+        if count {
+            self.in_flight += 1;
+            self.to_cancel += 1;
+        } else {
+            self.in_flight -= 1;
+            self.to_cancel -= 1;
+        }
+    }
+
+    fn abandon_all(&mut self, now: Instant, which: impl Fn(Kind) -> bool) {
+        for counters in &mut self.sites {
+            let unknown = |slot: &&mut Slot| slot.fate == Fate::Unknown && which(slot.kind);
+            for slot in counters.slots.iter_mut().flatten().filter(unknown) {
+                match slot.kind {
+                    // It has brought nothing, so nothing is lost.
+                    Kind::Receiving { .. } => slot.withdraw(&mut counters.report),
+                    Kind::Owed | Kind::Cancellable => slot.abandon(&mut counters.report, now),
+                }
+            }
+        }
+    }
+
+    fn left(&self) -> Left {
+        Left {
+            nothing: self.in_flight == 0,
+            nothing_to_cancel: self.is_over() && self.to_cancel == 0,
+        }
+    }
+
     fn note(&mut self, now: Instant) {
-        if let Phase::Draining { since } = self.phase {
+        if let (Phase::Draining, Some(since)) = (self.phase, self.closed_at) {
             self.samples.note(now.saturating_duration_since(since), self.in_flight);
         }
     }
@@ -205,11 +356,41 @@ impl Counters {
     }
 }
 
+impl Slot {
+    /// The call has ended, since draining began.
+    fn count(mut self, report: &mut SiteReport, ending: Ending, now: Instant) {
+        match (self.fate, ending) {
+            (Fate::Unknown, Ending::Finished) => report.finished += 1,
+            (Fate::Unknown, Ending::Panicked) => report.panicked += 1,
+            (Fate::Unknown, Ending::Dropped) => report.dropped += 1,
+            (Fate::Unknown, Ending::Lost) => self.abandon(report, now),
+            (Fate::Unknown, Ending::Withdrawn) => self.withdraw(report),
+            (Fate::Abandoned, Ending::Finished) => report.finished_late += 1,
+            // The rest was counted when it became known.
+            _ => {}
+        }
+    }
+
+    fn abandon(&mut self, report: &mut SiteReport, now: Instant) {
+        self.fate = Fate::Abandoned;
+        report.abandoned += 1;
+        let age = Some(now.saturating_duration_since(self.since));
+        report.oldest_abandoned = report.oldest_abandoned.max(age);
+    }
+
+    /// Nobody begins to receive once draining, so this one was there at the start, and was no call.
+    fn withdraw(&mut self, report: &mut SiteReport) {
+        self.fate = Fate::Uncounted;
+        report.at_start -= 1;
+        report.admitted -= 1;
+    }
+}
+
 impl SiteCounters {
     fn status(&self, now: Instant) -> Option<SiteStatus> {
         let mut in_flight = 0;
         let mut oldest = Duration::ZERO;
-        for slot in self.slots.iter().flatten() {
+        for slot in self.slots.iter().flatten().filter(|slot| slot.kind.is_counted()) {
             in_flight += 1;
             oldest = oldest.max(now.saturating_duration_since(slot.since));
         }

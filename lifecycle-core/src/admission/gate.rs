@@ -1,11 +1,11 @@
-//! Who is let in, what is in flight, and who waits for the drain.
+//! Who is let in, what is in flight, and who listens for the stop.
 
 use std::{
     any::Any,
     fmt,
     panic::RefUnwindSafe,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -17,7 +17,8 @@ use tokio::{
 };
 
 use super::{
-    counters::{Counters, Ending, Entry},
+    counters::{Counters, Entry, Left},
+    ending::{Ending, Verdict},
     refused::Refused,
 };
 use crate::{Site, SiteReport, SiteStatus, SourceLocation};
@@ -27,6 +28,12 @@ pub(crate) struct Gate {
     inner: Mutex<Inner>,
     /// Wakes who waits for the drain's begin.
     closing: Arc<Notify>,
+    /// Wakes what is to be cancelled, or to settle, when the drain is over.
+    drain_ends: Arc<Notify>,
+    /// Who has asked. A lock of its own: `state()` may stand in a tight loop.
+    listeners: RwLock<Listeners>,
+    /// Somebody has waited for the drain's begin.
+    ready_listened: AtomicBool,
     main_was_refused: AtomicBool,
     /// The lifecycle that this is the gate of, for whoever knows its type.
     owner: OnceLock<&'static (dyn Any + Send + Sync)>,
@@ -43,16 +50,16 @@ pub(crate) trait GateObserver: Send + Sync {
     /// observer looks, inherited work may be in flight again.
     fn idle(&self);
 
-    /// Someone listens for the first time. Said once.
+    /// The drain is over, and nothing is left of what it cancels. Said each time that becomes true.
+    fn nothing_to_cancel(&self) {}
+
+    /// Someone waits for the drain's begin for the first time. Said once.
     fn first_listener(&self);
 }
 
 #[derive(Default)]
 struct Inner {
     counters: Counters,
-    listeners: Listeners,
-    /// Somebody has waited for the drain's begin.
-    ready_listened: bool,
     observer: Option<Arc<dyn GateObserver>>,
 }
 
@@ -68,6 +75,9 @@ impl Gate {
         Arc::new(Self {
             inner: Mutex::default(),
             closing: Arc::default(),
+            drain_ends: Arc::default(),
+            listeners: RwLock::default(),
+            ready_listened: AtomicBool::new(false),
             main_was_refused: AtomicBool::new(false),
             owner: OnceLock::new(),
         })
@@ -87,7 +97,7 @@ impl Gate {
     pub(crate) fn set_observer(&self, observer: Arc<dyn GateObserver>) {
         let mut inner = self.lock();
         let observer = Arc::clone(inner.observer.insert(observer));
-        let listened = inner.ready_listened;
+        let listened = self.ready_listened.load(Ordering::Relaxed);
         let idle = inner.is_idle();
         drop(inner);
         if listened {
@@ -98,6 +108,11 @@ impl Gate {
         }
     }
 
+    /// A stop was asked for. Calls are let in as before; those that panic are counted from here on.
+    pub(crate) fn request(&self) {
+        self.lock().counters.request();
+    }
+
     /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second call
     /// changes nothing.
     pub(crate) fn close(&self) {
@@ -105,7 +120,7 @@ impl Gate {
         if !inner.counters.close(Instant::now()) {
             return;
         }
-        let observer = inner.observer_of_idle();
+        let observer = if inner.is_idle() { inner.observer.clone() } else { None };
         drop(inner);
         self.closing.notify_waiters();
         if let Some(observer) = observer {
@@ -119,10 +134,26 @@ impl Gate {
     }
 
     /// The drain is over, by time or because nothing is left: counting for it ends, and every call that
-    /// it owed an end is abandoned. They keep running and keep their admission. Before `close`, and a
-    /// second time, nothing happens.
+    /// it owed an end is abandoned. They keep running and keep their admission. What `drain = cancel`
+    /// may drop is told to go: see [`cancelling`](Self::cancelling). Before `close`, and a second time,
+    /// nothing happens.
     pub(crate) fn abandon(&self) {
-        self.lock().counters.abandon(Instant::now());
+        let news = self.lock().counters.abandon(Instant::now());
+        if news {
+            self.drain_ends.notify_waiters();
+        }
+    }
+
+    /// How many calls the drain, which is over, cancels and has not cancelled yet, receives that were
+    /// let settle among them. When that comes to nothing, [`GateObserver::nothing_to_cancel`] says so.
+    pub(crate) fn cancelling(&self) -> usize {
+        self.lock().counters.cancelling()
+    }
+
+    /// Nobody waits any longer for what is [`cancelling`](Self::cancelling): what is left of it is
+    /// abandoned, so that every call that the drain had to do with has its one ending.
+    pub(crate) fn give_up_cancelling(&self) {
+        self.lock().counters.give_up_cancelling(Instant::now());
     }
 
     /// How many calls were admitted and have not ended.
@@ -150,29 +181,14 @@ impl Gate {
         self.lock().counters.samples().to_vec()
     }
 
-    /// Registers someone who waits for the drain's begin, asked for at `location`: whoever does so is ready
-    /// for work.
-    pub(crate) fn listen(self: &Arc<Self>, location: SourceLocation) -> Listener {
-        let mut inner = self.lock();
-        let first = !std::mem::replace(&mut inner.ready_listened, true);
-        inner.listeners.add(location);
-        let observer = if first { inner.observer.clone() } else { None };
-        drop(inner);
-        if let Some(observer) = observer {
-            observer.first_listener();
-        }
-        Listener::new(Arc::clone(self), location)
-    }
-
-    /// Registers someone who waits for the drain's end: that says nothing of being ready.
-    pub(crate) fn listen_for_the_end(self: &Arc<Self>, location: SourceLocation) -> Listener {
-        self.lock().listeners.add(location);
-        Listener::new(Arc::clone(self), location)
-    }
-
-    /// Where those asked who listen now; each place once.
+    /// Where those asked who listen, each place once. Who has asked, listens from then on.
     pub(crate) fn listeners(&self) -> Vec<SourceLocation> {
-        self.lock().listeners.alive()
+        self.listening(|_| true)
+    }
+
+    /// Where `main` itself asked.
+    pub(crate) fn listeners_of_main(&self) -> Vec<SourceLocation> {
+        self.listening(|listener| listener.is_main)
     }
 
     /// Whether a fresh call that `main` itself made was refused or cancelled.
@@ -189,36 +205,52 @@ impl Gate {
         }
         let entry = inner.counters.enter(site, false, Instant::now());
         drop(inner);
-        Ok(Call::fresh(Arc::clone(self), site, entry))
+        Ok(Call::new(Arc::clone(self), Some((site, entry)), false, Ending::Finished))
     }
 
     /// Lets a call in that belongs to admitted work.
     pub(super) fn inherit(self: &Arc<Self>, site: &'static Site) -> Arc<Call> {
         let entry = self.lock().counters.enter(site, true, Instant::now());
-        Call::inherited(Arc::clone(self), site, entry)
+        Call::new(Arc::clone(self), Some((site, entry)), true, Ending::Finished)
     }
 
     /// Counts a call for what a source may yield; `None` once draining, whatever the policy and whoever
-    /// asks.
+    /// asks. It is withdrawn unless somebody says otherwise.
     pub(super) fn begin_pull(
         self: &Arc<Self>,
         site: &'static Site,
         inherited: bool,
+        settles: bool,
     ) -> Option<Arc<Call>> {
         let mut inner = self.lock();
         if inner.counters.closed_at().is_some() {
             return None;
         }
-        let entry = inner.counters.enter(site, inherited, Instant::now());
+        let now = Instant::now();
+        let entry = if settles {
+            inner.counters.enter_receiving(site, now)
+        } else {
+            inner.counters.enter(site, inherited, now)
+        };
         drop(inner);
-        let begin = if inherited { Call::inherited } else { Call::fresh };
-        Some(begin(Arc::clone(self), site, entry))
+        let counted = Some((site, entry));
+        Some(Call::new(Arc::clone(self), counted, inherited, Ending::Withdrawn))
     }
 
     /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at) second:
     /// then nothing is missed.
     pub(super) fn closing(&self) -> OwnedNotified {
         Arc::clone(&self.closing).notified_owned()
+    }
+
+    /// Completes when the drain is over. Create it first, look at [`is_over`](Self::is_over) second.
+    pub(super) fn drain_ends(&self) -> OwnedNotified {
+        Arc::clone(&self.drain_ends).notified_owned()
+    }
+
+    /// Whether the drain is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().counters.is_over()
     }
 
     pub(super) fn closed_at(&self) -> Option<Instant> {
@@ -231,14 +263,60 @@ impl Gate {
         self.main_was_refused.store(true, Ordering::Relaxed);
     }
 
-    /// Un-counts a call; only its destructor does.
-    fn leave(&self, entry: Entry, ending: Ending) {
-        let mut inner = self.lock();
-        let observer =
-            if inner.counters.leave(entry, ending) { inner.observer_of_idle() } else { None };
+    /// Someone asked at `location` and listens from now on.
+    pub(super) fn add_listener(&self, location: SourceLocation, is_main: bool) {
+        let listener = Listener { location, is_main };
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        if listeners.knows(listener) {
+            return;
+        }
+        drop(listeners);
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).add(listener);
+    }
+
+    /// Someone waits for the drain's begin: whoever does so is ready for work.
+    pub(super) fn note_ready(&self) {
+        // Relaxed: whoever sees `true` has nothing to do. The first is found under the lock, where
+        // `set_observer` looks too: either it sees the flag, or its observer is seen here.
+        if self.ready_listened.load(Ordering::Relaxed) {
+            return;
+        }
+        let inner = self.lock();
+        if self.ready_listened.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let observer = inner.observer.clone();
         drop(inner);
         if let Some(observer) = observer {
+            observer.first_listener();
+        }
+    }
+
+    fn listening(&self, which: impl Fn(&Listener) -> bool) -> Vec<SourceLocation> {
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.places(which)
+    }
+
+    /// Un-counts a call; only its destructor does.
+    fn leave(&self, entry: Entry, ending: Ending) {
+        self.count(|counters| counters.leave(entry, ending));
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counters) -> Left) {
+        let mut inner = self.lock();
+        let left = change(&mut inner.counters);
+        let idle = left.nothing && inner.is_idle();
+        if !idle && !left.nothing_to_cancel {
+            return;
+        }
+        let observer = inner.observer.clone();
+        drop(inner);
+        let Some(observer) = observer else { return };
+        if idle {
             observer.idle();
+        }
+        if left.nothing_to_cancel {
+            observer.nothing_to_cancel();
         }
     }
 
@@ -261,10 +339,6 @@ impl Inner {
     fn is_idle(&self) -> bool {
         self.counters.closed_at().is_some() && self.counters.in_flight() == 0
     }
-
-    fn observer_of_idle(&self) -> Option<Arc<dyn GateObserver>> {
-        if self.is_idle() { self.observer.clone() } else { None }
-    }
 }
 
 /// One admitted call. It is in flight until the last `Arc` is gone.
@@ -274,23 +348,12 @@ pub(super) struct Call {
     /// `None` for a hook: its own calls inherit, itself it counts nowhere.
     counted: Option<(&'static Site, Entry)>,
     inherited: bool,
-    /// Whoever holds the call writes the two, its destructor reads them. The count of the `Arc` orders
-    /// that after every holder, so no relaxed write can be missed.
-    cancelled: AtomicBool,
-    withdrawn: AtomicBool,
+    verdict: Verdict,
 }
 
 impl Call {
-    fn fresh(gate: Arc<Gate>, site: &'static Site, entry: Entry) -> Arc<Self> {
-        Self::new(gate, Some((site, entry)), false)
-    }
-
-    fn inherited(gate: Arc<Gate>, site: &'static Site, entry: Entry) -> Arc<Self> {
-        Self::new(gate, Some((site, entry)), true)
-    }
-
     pub(super) fn uncounted(gate: Arc<Gate>) -> Arc<Self> {
-        Self::new(gate, None, true)
+        Self::new(gate, None, true, Ending::Finished)
     }
 
     /// Work of this call that will outlive it: in flight by itself, at the same site.
@@ -314,87 +377,93 @@ impl Call {
         self.inherited
     }
 
+    /// How it ends, as far as one of its holders knows: the last word stands. Where nobody says
+    /// anything, it finishes, unless its last holder is dropped by a panic.
+    pub(super) fn end(&self, ending: Ending) {
+        self.verdict.say(ending);
+    }
+
+    /// Whether a panic is going through it.
+    pub(super) fn is_unwinding(&self) -> bool {
+        self.verdict.is_unwinding()
+    }
+
     /// `drain = cancel` is about to drop it.
     pub(super) fn cancel(&self) {
         if let Some((_, entry)) = self.counted
-            && !self.cancelled.swap(true, Ordering::Relaxed)
+            && self.verdict.cancel()
         {
             self.gate.lock().counters.cancel(entry);
         }
     }
 
-    /// It was none after all.
-    pub(super) fn withdraw(&self) {
-        self.withdrawn.store(true, Ordering::Relaxed);
+    /// Of a receive that may settle: the source has brought nothing yet.
+    pub(super) fn park(&self) {
+        if let Some((_, entry)) = self.counted {
+            self.gate.lock().counters.park(entry);
+        }
     }
 
-    fn new(gate: Arc<Gate>, counted: Option<(&'static Site, Entry)>, inherited: bool) -> Arc<Self> {
-        Arc::new(Self {
-            gate,
-            counted,
-            inherited,
-            cancelled: AtomicBool::new(false),
-            withdrawn: AtomicBool::new(false),
-        })
+    /// Of a receive that may settle: its source is to be polled again. Of no use once the drain is over.
+    pub(super) fn resume(&self) -> bool {
+        self.counted
+            .is_some_and(|(_, entry)| self.gate.lock().counters.resume(entry, Instant::now()))
+    }
+
+    /// Of a receive that may settle: the source has brought something.
+    pub(super) fn receive(&self) {
+        if let Some((_, entry)) = self.counted {
+            let inherited = self.inherited;
+            self.gate.count(|counters| counters.receive(entry, inherited, Instant::now()));
+        }
+    }
+
+    fn new(
+        gate: Arc<Gate>,
+        counted: Option<(&'static Site, Entry)>,
+        inherited: bool,
+        ending: Ending,
+    ) -> Arc<Self> {
+        Arc::new(Self { gate, counted, inherited, verdict: Verdict::new(ending) })
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Some((_, entry)) = self.counted else { return };
-        let ending = if *self.cancelled.get_mut() {
-            Ending::Cancelled
-        } else if *self.withdrawn.get_mut() {
-            Ending::Withdrawn
-        } else {
-            Ending::Finished
-        };
-        self.gate.leave(entry, ending);
+        if let Some((_, entry)) = self.counted {
+            self.gate.leave(entry, self.verdict.last());
+        }
     }
 }
 
-/// Someone who waits for the drain: a living `draining()`, `drained()`, `until_draining` or `pull`.
-#[derive(Debug)]
-#[must_use = "it listens only while it lives"]
-pub(crate) struct Listener {
-    gate: Arc<Gate>,
-    location: SourceLocation,
-}
-
-impl Listener {
-    const fn new(gate: Arc<Gate>, location: SourceLocation) -> Self {
-        Self { gate, location }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.gate.lock().listeners.remove(self.location);
-    }
-}
-
-/// How many listen, by the place where they asked. Places stay known, so that a `pull` in a loop
-/// allocates once.
+/// The places where somebody asked about the stop. Few, and known for good, so that a loop that asks
+/// again allocates once.
 #[derive(Debug, Default)]
-struct Listeners(Vec<(SourceLocation, usize)>);
+struct Listeners(Vec<Listener>);
+
+#[derive(Clone, Copy, Debug)]
+struct Listener {
+    location: SourceLocation,
+    /// Whether `main` itself asked.
+    is_main: bool,
+}
 
 impl Listeners {
-    fn add(&mut self, location: SourceLocation) {
-        match self.0.iter_mut().find(|(place, _)| *place == location) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((location, 1)),
+    fn knows(&self, new: Listener) -> bool {
+        let mut known = self.0.iter();
+        known.any(|old| old.location == new.location && (old.is_main || !new.is_main))
+    }
+
+    fn add(&mut self, new: Listener) {
+        match self.0.iter_mut().find(|old| old.location == new.location) {
+            Some(old) => old.is_main |= new.is_main,
+            None => self.0.push(new),
         }
     }
 
-    fn remove(&mut self, location: SourceLocation) {
-        if let Some((_, count)) = self.0.iter_mut().find(|(place, _)| *place == location) {
-            *count -= 1;
-        }
-    }
-
-    fn alive(&self) -> Vec<SourceLocation> {
+    fn places(&self, which: impl Fn(&Listener) -> bool) -> Vec<SourceLocation> {
         let mut places: Vec<_> =
-            self.0.iter().filter(|(_, count)| *count > 0).map(|(place, _)| *place).collect();
+            self.0.iter().filter(|listener| which(listener)).map(|known| known.location).collect();
         places.sort_unstable();
         places
     }

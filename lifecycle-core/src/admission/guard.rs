@@ -5,7 +5,7 @@ use std::{fmt, future::Future, sync::Arc};
 use super::{
     cancellable::Cancellable,
     context,
-    gate::{Call, Listener},
+    gate::Call,
     inherit::{Admission, Scoped},
     refused::Refused,
     tracked::{Tracked, admit_on_first_poll},
@@ -47,23 +47,24 @@ impl Site {
 /// An admitted call, in flight until this is dropped.
 ///
 /// The guard counts, no more: calls made while it merely lives are fresh ones. Calls made within
-/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves
-/// its call in flight for ever.
+/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves its
+/// call in flight for ever.
+///
+/// The call ends as the last of its scopes did: finished, panicked, or dropped half-way. Without one it
+/// is finished when the guard is dropped, unless a panic drops it.
 #[must_use = "the call ends when the guard is dropped"]
 pub struct Guard {
     admission: Admission,
-    /// Of the loop that pulled: it will come back and ask whether the service drains.
-    _listener: Option<Listener>,
 }
 
 impl Guard {
-    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight
-    /// until both the guard was dropped and `future` has completed or was dropped.
+    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight until
+    /// both the guard was dropped and `future` has completed or was dropped.
     ///
     /// # Cancel safety
     /// That of `future`.
     pub fn scope<F>(&self, future: F) -> Scoped<F> {
-        self.admission.scope(future)
+        self.admission.whole_scope(future)
     }
 
     /// Runs `work` as part of the call, on this thread.
@@ -71,16 +72,17 @@ impl Guard {
     /// # Panics
     /// When `work` does.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
-        self.admission.enter(work)
+        self.admission.whole_enter(work)
     }
 
     pub(super) const fn new(call: Arc<Call>) -> Self {
-        Self::pulled(call, None)
+        Self { admission: Admission::new(call) }
     }
+}
 
-    /// Of work that was fetched.
-    pub(super) const fn pulled(call: Arc<Call>, listener: Option<Listener>) -> Self {
-        Self { admission: Admission::new(call), _listener: listener }
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.admission.let_go();
     }
 }
 

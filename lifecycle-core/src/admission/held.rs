@@ -9,7 +9,12 @@ use std::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{context, gate::Call, refused::Refused, tracked::Tracked};
+use super::{
+    context,
+    gate::Call,
+    refused::Refused,
+    tracked::{Progress, Tracked},
+};
 use crate::Site;
 
 /// Lets a call of `site` in, or turns it away: for functions that are no `async fn` and return a
@@ -42,9 +47,9 @@ impl Held {
     }
 
     fn make<T>(self, make: impl FnOnce() -> T) -> Tracked<T> {
-        let frame = context::push(Some(self.call));
+        let frame = context::push(Some(self.call), true);
         let made = make();
-        Tracked::of(frame.pop(), made)
+        Tracked::whole(frame.pop(), made)
     }
 }
 
@@ -86,7 +91,11 @@ impl<F: Future> Future for HeldFuture<F> {
         let mut state = self.project().state;
         let output = match state.as_mut().project() {
             FutureStateProj::Running { future } => {
-                match future.step(|future| future.poll(cx), |_| false) {
+                let completed = |poll: &Poll<_>| match poll {
+                    Poll::Ready(_) => Progress::Completed,
+                    Poll::Pending => Progress::Pending,
+                };
+                match future.step(|future| future.poll(cx), completed) {
                     Poll::Ready(output) => Some(output),
                     Poll::Pending => return Poll::Pending,
                 }
@@ -144,7 +153,11 @@ impl<S: Stream> Stream for HeldStream<S> {
         let mut state = self.project().state;
         let item = match state.as_mut().project() {
             StreamStateProj::Running { stream } => {
-                match stream.step(|stream| stream.poll_next(cx), |_| false) {
+                let ended = |poll: &Poll<Option<_>>| match poll {
+                    Poll::Ready(None) => Progress::Completed,
+                    Poll::Ready(Some(_)) | Poll::Pending => Progress::Pending,
+                };
+                match stream.step(|stream| stream.poll_next(cx), ended) {
                     Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
                     Poll::Ready(None) => None,
                     Poll::Pending => return Poll::Pending,

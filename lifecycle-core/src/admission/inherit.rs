@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     context,
+    ending::Ending,
     gate::{Call, Gate},
     tracked::Tracked,
 };
@@ -59,7 +60,7 @@ impl Admission {
     /// # Cancel safety
     /// That of `future`.
     pub fn scope<F>(&self, future: F) -> Scoped<F> {
-        Scoped { future: Tracked::of(Some(Arc::clone(&self.call)), future) }
+        Scoped { future: Tracked::part(Some(Arc::clone(&self.call)), future) }
     }
 
     /// Runs `work` as part of the call, on this thread.
@@ -67,8 +68,28 @@ impl Admission {
     /// # Panics
     /// When `work` does.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
-        let _frame = context::push(Some(Arc::clone(&self.call)));
+        let _frame = context::push(Some(Arc::clone(&self.call)), false);
         work()
+    }
+
+    /// As [`scope`](Self::scope), where the call ends as `future` does.
+    pub(super) fn whole_scope<F>(&self, future: F) -> Scoped<F> {
+        Scoped { future: Tracked::whole(Some(Arc::clone(&self.call)), future) }
+    }
+
+    /// As [`enter`](Self::enter), where the call ends as `work` does.
+    pub(super) fn whole_enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _frame = context::push(Some(Arc::clone(&self.call)), true);
+        let result = work();
+        self.call.end(Ending::Finished);
+        result
+    }
+
+    /// The holder of the call is dropped.
+    pub(super) fn let_go(&self) {
+        if self.call.is_unwinding() {
+            self.call.end(Ending::Panicked);
+        }
     }
 
     pub(super) const fn new(call: Arc<Call>) -> Self {
@@ -108,6 +129,54 @@ impl<F: Future> Future for Scoped<F> {
     }
 }
 
+/// Takes the admission of the caller along: where the caller belongs to a call, `future` is part of it,
+/// wherever it is polled and dropped. Outside a call it is `future` and nothing else.
+///
+/// For tasks that something else makes: a `JoinSet`, a `LocalSet`, a pool. The call is in flight until
+/// `future` has completed or was dropped. How `future` ends says nothing of the call, as whoever made
+/// it hears of that; work that shall count by itself is for [`spawn`](fn@spawn).
+///
+/// ```
+/// # use lifecycle_core as lifecycle;
+/// # async fn fetch(part: u32) {}
+/// use tokio::task::JoinSet;
+///
+/// async fn fetch_all() {
+///     let mut parts = JoinSet::new();
+///     for part in 0..3 {
+///         parts.spawn(lifecycle::inherit(fetch(part)));
+///     }
+///     parts.join_all().await;
+/// }
+/// ```
+///
+/// # Cancel safety
+/// That of `future`.
+pub fn inherit<F: Future>(future: F) -> Inherited<F> {
+    let Origin { gate, call } = Origin::here();
+    Inherited { gate, future: Tracked::part(call, future) }
+}
+
+/// Takes the admission of the caller along: where the caller belongs to a call, `work` is part of it,
+/// on whatever thread it runs. Outside a call it is `work` and nothing else.
+///
+/// For threads and pools: `std::thread::spawn`, rayon. The call is in flight until the closure has run
+/// or was dropped. See [`inherit`].
+///
+/// ```
+/// # use lifecycle_core as lifecycle;
+/// # fn compress() {}
+/// std::thread::spawn(lifecycle::inherit_fn(compress)).join().unwrap();
+/// ```
+pub fn inherit_fn<R, W: FnOnce() -> R>(work: W) -> impl FnOnce() -> R + use<R, W> {
+    let origin = Origin::here();
+    move || {
+        let _gate = origin.gate.map(context::use_gate);
+        let _frame = origin.call.map(|call| context::push(Some(call), false));
+        work()
+    }
+}
+
 /// [`tokio::spawn`], as part of the call that the caller belongs to: what the task calls is admitted in
 /// every state, and the task itself is in flight, at the caller's site, until it has ended. Outside a
 /// call it is a plain spawn.
@@ -120,8 +189,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let Origin { gate, call } = Origin::here();
-    tokio::spawn(Spawned { gate, future: Tracked::of(call, future) })
+    let Origin { gate, call } = Origin::branch();
+    tokio::spawn(Inherited { gate, future: Tracked::whole(call, future) })
 }
 
 /// [`tokio::task::spawn_blocking`], as part of the call that the caller belongs to: see [`spawn`].
@@ -134,10 +203,17 @@ where
     W: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let Origin { gate, call } = Origin::here();
+    let Origin { gate, call } = Origin::branch();
+    if let Some(call) = &call {
+        // What is stated here stands where the closure is dropped before it has run.
+        call.end(Ending::Dropped);
+    }
     tokio::task::spawn_blocking(move || {
         let _gate = gate.map(context::use_gate);
-        let _frame = call.map(|call| context::push(Some(call)));
+        let _frame = call.map(|call| {
+            call.end(Ending::Finished);
+            context::push(Some(call), true)
+        });
         work()
     })
 }
@@ -151,19 +227,28 @@ struct Origin {
 
 impl Origin {
     fn here() -> Self {
-        Self { gate: context::own_gate(), call: context::current().map(|call| call.branch()) }
+        Self { gate: context::own_gate(), call: context::current() }
+    }
+
+    /// For work that is in flight by itself.
+    fn branch() -> Self {
+        let Self { gate, call } = Self::here();
+        Self { gate, call: call.map(|call| call.branch()) }
     }
 }
 
 pin_project! {
-    struct Spawned<F> {
+    /// The future of [`inherit`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Inherited<F> {
         gate: Option<Arc<Gate>>,
         #[pin]
         future: Tracked<F>,
     }
 }
 
-impl<F: Future> Future for Spawned<F> {
+impl<F: Future> Future for Inherited<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {

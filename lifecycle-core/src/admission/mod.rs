@@ -15,6 +15,7 @@
 mod cancellable;
 pub(crate) mod context;
 mod counters;
+mod ending;
 mod gate;
 mod guard;
 mod held;
@@ -25,15 +26,20 @@ mod samples;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod wait;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::context::UseGate;
-pub(crate) use self::gate::{Gate, GateObserver, Listener};
 pub use self::{
     cancellable::Cancellable,
     guard::Guard,
     held::{Held, HeldFuture, HeldStream, hold},
-    inherit::{Admission, Scoped, spawn, spawn_blocking},
+    inherit::{Admission, Inherited, Scoped, inherit, inherit_fn, spawn, spawn_blocking},
+    pull::Pull,
     refused::{Answer, FromRefused, PlainAnswer, Refused, answer_by, never_refused},
     tracked::{Entered, Tracked, admit_on_first_poll, enter},
+};
+pub(crate) use self::{
+    ending::drop_as_lost,
+    gate::{Gate, GateObserver},
 };

@@ -1,17 +1,29 @@
+//! Work that is fetched.
+
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
+    fmt,
+    future::Future,
+    pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use super::{context, guard::Guard};
+use pin_project_lite::pin_project;
+
+use super::{
+    context::{self, Interest},
+    ending::Ending,
+    gate::{Call, Gate},
+    guard::Guard,
+    wait::Wait,
+};
 use crate::{Site, SourceLocation};
 
 impl Site {
     /// Fetches work: completes with what `source` yields and the guard of a call that was let in
-    /// *before* `source` was polled, so received means admitted. Completes with `None` once the
-    /// service drains: `source` is not polled after that.
+    /// *before* `source` was polled, so received means admitted. Completes with `None` once the service
+    /// drains: `source` is not polled after that, unless it may [`settle`](Pull::settle).
     ///
     /// ```
     /// # use lifecycle_core as lifecycle;
@@ -28,42 +40,111 @@ impl Site {
     /// }
     /// ```
     ///
-    /// From here until it was dropped or, where it has received something, until the guard is
-    /// dropped, it counts as someone who waits for the drain: `main` gets the drain's time to
-    /// return. So keep the guard until what follows from the work is done. While it waits for
-    /// `source`, nothing is in flight.
+    /// Whoever has pulled listens: `main` gets the drain's time to return. Keep the guard until what
+    /// follows from the work is done. While it waits for `source`, nothing is in flight.
+    ///
+    /// # Panics
+    /// The future panics when it is polled after it has completed.
     ///
     /// # Cancel safety
     /// That of `source`: what was received is returned at once.
     #[track_caller]
-    pub fn pull<F: Future>(
-        &'static self,
-        source: F,
-    ) -> impl Future<Output = Option<(F::Output, Guard)>> + use<F> {
+    pub fn pull<F: Future>(&'static self, source: F) -> Pull<F> {
         let caller = context::current();
-        let gate = caller.as_ref().map_or_else(context::gate, |call| Arc::clone(call.gate()));
         let inherited = caller.is_some();
-        drop(caller);
-        let listener = gate.listen(SourceLocation::caller());
-        async move {
-            let mut listener = Some(listener);
-            let mut closing = pin!(gate.closing());
-            let mut source = pin!(source);
-            poll_fn(|cx| {
-                let Some(call) = gate.begin_pull(self, inherited) else { return Poll::Ready(None) };
-                let frame = context::push(Some(Arc::clone(&call)));
-                match source.as_mut().poll(cx) {
-                    Poll::Ready(received) => {
-                        Poll::Ready(Some((received, Guard::pulled(call, listener.take()))))
-                    }
-                    Poll::Pending => {
-                        call.withdraw();
-                        drop((frame, call));
-                        closing.as_mut().poll(cx).map(|()| None)
-                    }
-                }
-            })
-            .await
+        let gate = caller.map_or_else(context::gate, |call| Arc::clone(call.gate()));
+        gate.listen(SourceLocation::caller(), Interest::Draining);
+        Pull {
+            site: self,
+            gate,
+            inherited,
+            settle: None,
+            source: Some(source),
+            under_way: None,
+            wait: Wait::NotYet,
         }
+    }
+}
+
+pin_project! {
+    /// The future of [`Site::pull`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Pull<F> {
+        site: &'static Site,
+        gate: Arc<Gate>,
+        inherited: bool,
+        settle: Option<Duration>,
+        #[pin]
+        source: Option<F>,
+        // The call of a receive that may settle and has begun; dropped after the source.
+        under_way: Option<Arc<Call>>,
+        #[pin]
+        wait: Wait,
+    }
+}
+
+impl<F> Pull<F> {
+    /// Lets a receive that is under way when draining begins come to its end, for `most` at most: where
+    /// dropping it half-way has a price, such as a broker that delivers again, and late. What it brings
+    /// is handed over as before. No receive begins once the service drains.
+    ///
+    /// While it settles it is in flight, and the drain waits for it, so keep polling it; when the drain
+    /// is over before, it completes with `None`. Needs a tokio runtime with time; without one the time
+    /// is looked at only when the future is polled.
+    pub fn settle(self, most: Duration) -> Self {
+        Self { settle: Some(most), ..self }
+    }
+}
+
+impl<F: Future> Future for Pull<F> {
+    type Output = Option<(F::Output, Guard)>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let settles = this.settle.is_some();
+        let source = this.source.as_mut().as_pin_mut();
+        let source = source.expect("a pull was polled after it had completed");
+        let call = match this.under_way.take() {
+            Some(call) if call.resume() => call,
+            Some(_over) => {
+                this.source.set(None);
+                return Poll::Ready(None);
+            }
+            None => match this.gate.begin_pull(this.site, *this.inherited, settles) {
+                Some(call) => call,
+                None => {
+                    this.source.set(None);
+                    return Poll::Ready(None);
+                }
+            },
+        };
+        let frame = context::push(Some(Arc::clone(&call)), false);
+        let polled = source.poll(cx);
+        drop(frame);
+        if let Poll::Ready(received) = polled {
+            if settles {
+                call.receive();
+            }
+            call.end(Ending::Finished);
+            this.source.set(None);
+            return Poll::Ready(Some((received, Guard::new(call))));
+        }
+        if settles {
+            call.park();
+            *this.under_way = Some(call);
+        } else {
+            drop(call);
+        }
+        ready!(this.wait.poll_due(this.gate, this.settle.unwrap_or_default(), cx));
+        // The receive is dropped before its call is, as with every call.
+        this.source.set(None);
+        *this.under_way = None;
+        Poll::Ready(None)
+    }
+}
+
+impl<F> fmt::Debug for Pull<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pull").field("site", &self.site.name()).finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     context::{self, NotWrapped, Pushed},
+    ending::Ending,
     gate::Call,
     refused::Refused,
 };
@@ -24,7 +25,7 @@ use crate::Site;
 /// The call is fresh and the service is draining.
 pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
     let call = context::admit(site)?;
-    Ok(Entered { _frame: context::push(Some(call)) })
+    Ok(Entered { _frame: context::push(Some(call), true) })
 }
 
 /// The guard of [`enter`]. Guards may be dropped in any order, but on their thread.
@@ -70,16 +71,26 @@ impl<F> Tracked<F> {
     /// Of a coroutine whose first statement is [`admit_on_first_poll`].
     pub const fn new(future: F) -> Self {
         Self {
-            first: EnterOnDrop { call: None, asks: true },
+            first: EnterOnDrop { call: None, asks: true, decides: true },
             future,
             last: LeaveOnDrop { entered: false },
         }
     }
 
-    /// Of work that was admitted before; with `None` the future is on its own.
-    pub(super) const fn of(call: Option<Arc<Call>>, future: F) -> Self {
+    /// Of the work that a call is: the call ends as `future` does.
+    pub(super) const fn whole(call: Option<Arc<Call>>, future: F) -> Self {
+        Self::of(call, true, future)
+    }
+
+    /// Of work that a call was carried to; with `None` the future is on its own.
+    pub(super) const fn part(call: Option<Arc<Call>>, future: F) -> Self {
+        Self::of(call, false, future)
+    }
+
+    const fn of(call: Option<Arc<Call>>, decides: bool, future: F) -> Self {
         let entered = call.is_some();
-        Self { first: EnterOnDrop { call, asks: false }, future, last: LeaveOnDrop { entered } }
+        let first = EnterOnDrop { call, asks: false, decides };
+        Self { first, future, last: LeaveOnDrop { entered } }
     }
 
     pub(super) const fn get(&self) -> &F {
@@ -90,24 +101,31 @@ impl<F> Tracked<F> {
         self.first.call.as_ref()
     }
 
-    /// Runs one `step` of the future as part of the call, which is over when the step says so.
+    /// Runs one `step` of the future as part of the call.
     pub(super) fn step<R>(
         self: Pin<&mut Self>,
         step: impl FnOnce(Pin<&mut F>) -> R,
-        is_over: impl FnOnce(&R) -> bool,
+        came_to: impl FnOnce(&R) -> Progress,
     ) -> R {
         let this = self.project();
-        let EnterOnDrop { call, asks } = this.first;
+        let EnterOnDrop { call, asks, decides } = this.first;
         if call.is_none() && !*asks {
             return step(this.future);
         }
         *asks = false;
         // Until the step has ended, and for good when it panics, the call is the frame's.
         this.last.entered = false;
-        let frame = context::push(call.take());
+        let frame = context::push(call.take(), *decides);
         let result = step(this.future);
         let held = frame.pop();
-        if !is_over(&result) {
+        let progress = came_to(&result);
+        if progress != Progress::Pending
+            && std::mem::take(decides)
+            && let Some(call) = &held
+        {
+            call.end(Ending::Finished);
+        }
+        if progress != Progress::Over {
             this.last.entered = held.is_some();
             *call = held;
         }
@@ -119,7 +137,9 @@ impl<F: Future> Future for Tracked<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.step(|future| future.poll(cx), Poll::is_ready)
+        let over =
+            |poll: &Poll<_>| if poll.is_ready() { Progress::Over } else { Progress::Pending };
+        self.step(|future| future.poll(cx), over)
     }
 }
 
@@ -129,15 +149,30 @@ impl<F> fmt::Debug for Tracked<F> {
     }
 }
 
+/// How far a step came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Pending,
+    /// It has completed, and still holds what it was given: the call ends when that is dropped.
+    Completed,
+    /// It has completed and dropped what it was given: the call ends.
+    Over,
+}
+
 struct EnterOnDrop {
     call: Option<Arc<Call>>,
     /// Whether the future will [`admit_on_first_poll`] when it is polled.
     asks: bool,
+    /// Whether the call ends as the future does, which has not completed yet.
+    decides: bool,
 }
 
 impl Drop for EnterOnDrop {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
+            if self.decides {
+                call.end(Ending::Dropped);
+            }
             context::push_for_drop(call);
         }
     }

@@ -7,22 +7,24 @@ use std::{
 };
 
 use crate::runtime::Lifecycle;
-use crate::{Report, SourceLocation, State, admission::Listener};
+use crate::{Report, SourceLocation, State, admission::context::Interest};
 
 /// Completes when a stop was asked for: whatever *fetches* work goes quiet here, while work that comes from
 /// outside is still admitted. Cancel safe.
+#[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn requested() -> Milestone {
-    Milestone::new(State::Delaying, None)
+    Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
+    Milestone::new(State::Delaying)
 }
 
-/// Completes when draining begins: new work is refused from here. While it lives, main is taken to know of
-/// the drain and has the drain's time to return. Cancel safe.
+/// Completes when draining begins: new work is refused from here. Whoever has asked listens: main
+/// is taken to know of the drain and has the drain's time to return. Cancel safe.
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn draining() -> Milestone {
-    let listener = Lifecycle::current().gate.listen(SourceLocation::caller());
-    Milestone::new(State::Draining, Some(listener))
+    Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Draining);
+    Milestone::new(State::Draining)
 }
 
 /// Completes when nothing is in flight any more, or the drain's time was up: hooks run from here. Cancel
@@ -30,8 +32,8 @@ pub fn draining() -> Milestone {
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn drained() -> Milestone {
-    let listener = Lifecycle::current().gate.listen_for_the_end(SourceLocation::caller());
-    Milestone::new(State::Stopping, Some(listener))
+    Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
+    Milestone::new(State::Stopping)
 }
 
 /// Completes with the report when it is final. Cancel safe. Under `#[lifecycle::main]` the runtime ends right
@@ -44,6 +46,7 @@ pub fn stopped() -> Stopped {
 /// Runs `future` until a stop was asked for. Looks at the milestone first: afterwards `future` is not polled
 /// again. For work that may be dropped; work that is fetched belongs into [`Site::pull`](crate::Site::pull).
 /// As cancel safe as `future`.
+#[track_caller]
 pub fn until_requested<F: Future>(future: F) -> UntilRequested<F> {
     UntilRequested { milestone: requested(), future }
 }
@@ -61,11 +64,10 @@ pub fn until_draining<F: Future>(future: F) -> UntilDraining<F> {
 pub struct Milestone {
     state: State,
     inner: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
-    _listener: Option<Listener>,
 }
 
 impl Milestone {
-    fn new(state: State, listener: Option<Listener>) -> Self {
+    fn new(state: State) -> Self {
         let lifecycle = Lifecycle::current();
         let mut published = lifecycle.published.subscribe();
         Self {
@@ -74,7 +76,6 @@ impl Milestone {
                 // The sender lives as long as the process.
                 let _ = published.wait_for(|now| now.state >= state).await;
             })),
-            _listener: listener,
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::runtime::Lifecycle;
-use crate::{Events, Reason, SiteStatus, State, declare::site::SiteEntry};
+use crate::{
+    Events, Reason, SiteStatus, SourceLocation, State, admission::context::Interest,
+    declare::site::SiteEntry,
+};
 
 /// Asks for a stop, for this reason; a text is a request, [`Reason::failure`] exits 1. The first reason
 /// wins. Returns at once: [`stopped`](crate::stopped) tells when it is done. Asked before `run`, the stop
@@ -13,8 +16,10 @@ pub fn shutdown(reason: impl Into<Reason>) {
 }
 
 /// Where the lifecycle of this process stands.
+#[track_caller]
 #[must_use]
 pub fn state() -> State {
+    Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
     Lifecycle::current().state()
 }
 
@@ -26,8 +31,10 @@ pub fn time_left() -> Option<Duration> {
 }
 
 /// What happens from now on.
+#[track_caller]
 #[must_use]
 pub fn events() -> Events {
+    Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
     Lifecycle::current().bus.subscribe()
 }
 

@@ -50,10 +50,13 @@ impl fmt::Display for SiteStatus {
     }
 }
 
-/// What the drain did to the calls of one site.
+/// What the stop did to the calls of one site.
 ///
-/// Calls that admitted work began while draining are counted with the rest, so what finished may
-/// exceed what was in flight at the start.
+/// Each call that it had to do with ends in exactly one way, so when the report is final
+/// [`admitted`](Self::admitted) is the sum of [`finished`](Self::finished),
+/// [`panicked`](Self::panicked), [`dropped`](Self::dropped), [`cancelled`](Self::cancelled) and
+/// [`abandoned`](Self::abandoned); and what was abandoned is either
+/// [`finished_late`](Self::finished_late) or [`lost`](Self::lost).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteReport {
     #[serde(deserialize_with = "interned")]
@@ -61,7 +64,13 @@ pub struct SiteReport {
     #[serde(flatten)]
     pub(crate) location: SourceLocation,
     pub(crate) at_start: usize,
+    #[serde(skip)]
+    pub(crate) admitted: usize,
     pub(crate) finished: usize,
+    #[serde(skip)]
+    pub(crate) panicked: usize,
+    #[serde(skip)]
+    pub(crate) dropped: usize,
     pub(crate) refused: usize,
     pub(crate) cancelled: usize,
     pub(crate) abandoned: usize,
@@ -76,7 +85,10 @@ impl SiteReport {
             name,
             location,
             at_start: 0,
+            admitted: 0,
             finished: 0,
+            panicked: 0,
+            dropped: 0,
             refused: 0,
             cancelled: 0,
             abandoned: 0,
@@ -103,10 +115,30 @@ impl SiteReport {
         self.at_start
     }
 
-    /// Calls that ended by themselves within the drain.
+    /// Calls that the stop had to do with: those in flight when draining began, those that admitted
+    /// work began while draining, and those that panicked between the request and the drain.
+    #[must_use]
+    pub const fn admitted(&self) -> usize {
+        self.admitted
+    }
+
+    /// Calls whose code ran to its end within the drain.
     #[must_use]
     pub const fn finished(&self) -> usize {
         self.finished
+    }
+
+    /// Calls that a panic ended, from the request for the stop to the end of the drain.
+    #[must_use]
+    pub const fn panicked(&self) -> usize {
+        self.panicked
+    }
+
+    /// Calls that their caller dropped half-way within the drain: a client that went away, a timeout, a
+    /// task that was aborted.
+    #[must_use]
+    pub const fn dropped(&self) -> usize {
+        self.dropped
     }
 
     /// Calls turned away since draining began.
@@ -115,13 +147,13 @@ impl SiteReport {
         self.refused
     }
 
-    /// Calls that `drain = cancel` dropped half-way.
+    /// Calls that `drain = cancel` dropped half-way, each of which was answered with a refusal.
     #[must_use]
     pub const fn cancelled(&self) -> usize {
         self.cancelled
     }
 
-    /// Calls that were still running when the drain's time was up.
+    /// Calls that were still running when the drain's time was up, or were cut together with main.
     #[must_use]
     pub const fn abandoned(&self) -> usize {
         self.abandoned
@@ -134,15 +166,28 @@ impl SiteReport {
         self.oldest_abandoned
     }
 
-    /// How many of the abandoned calls ended by themselves later, while hooks ran.
+    /// How many of the abandoned calls ran to their end later, while hooks ran.
     #[must_use]
     pub const fn finished_late(&self) -> usize {
         self.finished_late
     }
 
+    /// How many of the abandoned calls did not finish before the report was final: they were dropped
+    /// with main, panicked, or still ran.
+    #[must_use]
+    pub const fn lost(&self) -> usize {
+        self.abandoned.saturating_sub(self.finished_late)
+    }
+
+    /// Whether no call was abandoned, and none panicked.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.abandoned == 0 && self.panicked == 0
+    }
+
     /// Whether the drain had nothing to do with the site.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.at_start + self.finished + self.refused + self.cancelled + self.abandoned == 0
+        self.at_start + self.admitted + self.refused == 0
     }
 
     #[cfg(test)]
@@ -151,7 +196,10 @@ impl SiteReport {
             name,
             location: SourceLocation::new("src/orders.rs", 1),
             at_start: count,
+            admitted: 5 * count,
             finished: count,
+            panicked: count,
+            dropped: count,
             refused: count,
             cancelled: count,
             abandoned: count,

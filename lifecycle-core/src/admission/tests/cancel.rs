@@ -3,9 +3,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, advance, sleep};
 
-use super::*;
+use super::{observer::Observer, *};
 use crate::{
     SourceLocation,
     admission::{Admission, Cancellable},
@@ -73,20 +74,23 @@ async fn a_delay_counts_from_the_begin_of_the_drain() {
         sleep(Duration::from_secs(11)).await;
         Ok(7)
     });
-    let slow = cancellable(&LATER, async {
-        sleep(Duration::from_secs(13)).await;
-        Ok(start.elapsed())
-    });
+    let slow = async {
+        let call = cancellable(&LATER, async {
+            sleep(Duration::from_secs(13)).await;
+            Ok(())
+        });
+        (call.await, start.elapsed())
+    };
     let closer = async {
         sleep(Duration::from_secs(2)).await;
         gate.close();
-        sleep(Duration::from_secs(9)).await;
+        sleep(Duration::from_secs(11)).await;
         gate.abandon();
     };
     let (quick, slow, ()) = tokio::join!(quick, slow, closer);
     assert_eq!(quick, Ok(7));
-    assert!(slow.unwrap_err().ran());
-    assert_eq!(start.elapsed(), Duration::from_secs(12));
+    assert!(slow.0.unwrap_err().ran());
+    assert_eq!(slow.1, Duration::from_secs(12));
     assert_eq!(gate.report()[0].abandoned(), 0, "it is not the drain's to finish");
     assert_eq!(gate.in_flight(), 0);
 }
@@ -164,4 +168,79 @@ async fn a_call_of_main_that_is_cancelled_is_noted() {
     let (answer, ()) = tokio::join!(main, async { gate.close() });
     assert!(answer.unwrap_err().ran());
     assert!(gate.main_was_refused());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_ends_sooner_cancels_what_is_left() {
+    let (gate, _in_use) = own_gate();
+    let observer = Observer::of(&gate);
+    let start = Instant::now();
+    let call = async {
+        let call = cancellable(&LATER, std::future::pending::<Answer>());
+        (call.await, start.elapsed())
+    };
+    let driver = async {
+        gate.close();
+        sleep(Duration::from_secs(3)).await;
+        assert_eq!((gate.cancelling(), observer.nothing_to_cancel()), (0, 0));
+        gate.abandon();
+        assert_eq!(gate.cancelling(), 1);
+        yield_now().await;
+        (gate.cancelling(), observer.nothing_to_cancel())
+    };
+    let ((answer, after), left) = tokio::join!(call, driver);
+    assert!(answer.unwrap_err().ran());
+    assert_eq!(after, Duration::from_secs(3), "not the ten that the site grants");
+    assert_eq!(left, (0, 1));
+    gate.give_up_cancelling();
+    let report = &gate.report()[0];
+    assert_eq!((report.admitted(), report.cancelled(), report.abandoned()), (1, 1, 0));
+    assert!(report.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_polled_first_after_the_drain_is_cancelled() {
+    let (gate, _in_use) = own_gate();
+    let mut call = Box::pin(cancellable(&LATER, std::future::pending::<Answer>()));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    gate.close();
+    gate.abandon();
+    let refused = call.now_or_never().expect("it is over at once");
+    assert!(refused.unwrap_err().ran());
+    assert_eq!(gate.report()[0].cancelled(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finishes_while_the_rest_is_cancelled_is_finished() {
+    let (gate, _in_use) = own_gate();
+    let (tell, go) = oneshot::channel();
+    let call = cancellable(&LATER, async {
+        told(go).await;
+        Ok(7)
+    });
+    let driver = async {
+        gate.close();
+        tell.send(()).unwrap();
+        gate.abandon();
+    };
+    let (answer, ()) = tokio::join!(call, driver);
+    assert_eq!(answer, Ok(7));
+    assert_eq!((gate.report()[0].finished(), gate.report()[0].cancelled()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_cancelled_is_abandoned() {
+    let (gate, _in_use) = own_gate();
+    let mut call = Box::pin(cancellable(&LATER, std::future::pending::<Answer>()));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    gate.close();
+    advance(Duration::from_secs(2)).await;
+    gate.abandon();
+    assert_eq!(gate.report()[0].abandoned(), 0, "it may be cancelled still");
+    gate.give_up_cancelling();
+    let report = gate.report();
+    assert_eq!((report[0].abandoned(), report[0].lost()), (1, 1));
+    assert_eq!(report[0].oldest_abandoned(), Some(Duration::from_secs(2)));
+    assert!(call.await.unwrap_err().ran());
+    assert_eq!(gate.report(), report, "too late to change how it ended");
 }

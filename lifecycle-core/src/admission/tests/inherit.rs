@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::admission::{Admission, enter};
+use crate::admission::{Admission, enter, inherit, inherit_fn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nested_calls_are_admitted_at_any_depth() {
@@ -247,4 +247,44 @@ fn without_a_gate_of_its_own_a_thread_uses_the_process() {
     assert!(Gate::process().snapshot().iter().all(|site| site.name() != "alone"));
     drop(guard);
     assert_eq!(gate.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn work_that_something_else_makes_takes_the_admission_along() {
+    let (gate, _in_use) = own_gate();
+    let answers = closing(&gate, async {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(inherit(nested(3)));
+        let with = tasks.join_next().await.unwrap().unwrap();
+        tasks.spawn(nested(3));
+        let without = tasks.join_next().await.unwrap().unwrap();
+        let thread = thread::spawn(inherit_fn(|| INNER.admit().map(drop)));
+        (with, without.is_err(), thread.join().unwrap())
+    });
+    assert_eq!(answers.await, Ok((Ok(3), true, Ok(()))));
+    assert_eq!(gate.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_call_is_in_flight_while_what_inherited_from_it_runs() {
+    let (gate, _in_use) = own_gate();
+    let guard = OUTER.admit().unwrap();
+    let (future, closure) = guard.enter(|| (inherit(nested(1)), inherit_fn(|| INNER.admit())));
+    drop(guard);
+    gate.close();
+    assert_eq!(gate.snapshot()[0].in_flight(), 1, "one call, however much inherits from it");
+    assert_eq!(tokio::spawn(future).await.unwrap(), Ok(1));
+    assert_eq!(gate.in_flight(), 1);
+    assert!(closure().is_ok());
+    assert_eq!(gate.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn outside_a_call_there_is_nothing_to_inherit() {
+    let (gate, _in_use) = own_gate();
+    gate.close();
+    assert!(inherit(nested(0)).await.is_err());
+    let refused = thread::spawn(inherit_fn(|| INNER.admit().is_err())).join().unwrap();
+    assert!(refused, "by the gate of the thread that made it");
+    assert_eq!(gate.report()[0].refused(), 2);
 }

@@ -3,10 +3,13 @@
 mod cancel;
 mod counts;
 mod drops;
+mod endings;
 mod hold;
 mod inherit;
+mod listeners;
 mod observer;
 mod pull;
+mod settle;
 mod spawn;
 
 use std::{future::Future, pin::Pin, sync::Arc};
