@@ -316,9 +316,9 @@ fn blocking_work_finishes_panics_or_never_begins() {
     let (tell, go) = std::sync::mpsc::channel::<()>();
     let _enter = runtime.enter();
     drop(tokio::task::spawn_blocking(move || go.recv()));
-    drop(OUTER.admit().unwrap().enter(|| spawn_blocking(|| ())));
+    let queued = OUTER.admit().unwrap().enter(|| spawn_blocking(|| ()));
     gate.close();
-    runtime.shutdown_background();
+    queued.abort();
     drop(tell);
     while gate.in_flight() > 0 {
         std::thread::yield_now();
