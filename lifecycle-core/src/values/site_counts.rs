@@ -196,7 +196,7 @@ impl SiteReport {
             name,
             location: SourceLocation::new("src/orders.rs", 1),
             at_start: count,
-            admitted: 5 * count,
+            admitted: count.saturating_mul(5),
             finished: count,
             panicked: count,
             dropped: count,
