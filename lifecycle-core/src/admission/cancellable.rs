@@ -11,13 +11,13 @@ use super::{context, refused::Refused, tracked::Tracked, wait::Wait};
 use crate::{Site, declare::site::Drain};
 
 pin_project! {
-    /// A tracked call that the drain does not wait for: once draining has gone on for as long as the
-    /// site's policy grants, or is over before, the future is dropped and `answer` speaks for it, with
-    /// `ran()` true.
+    /// A tracked call that the drain does not wait for: once draining has gone on for as long as
+    /// the site's policy grants, or is over before, the future is dropped and `answer` speaks for
+    /// it, with `ran()` true.
     ///
-    /// A call that was let in as part of another one is never cancelled. Under a policy that finishes
-    /// calls this is the future and nothing else. A delay needs a tokio runtime with time; without one it
-    /// is looked at only when the future is polled.
+    /// A call that was let in as part of another one is never cancelled. Under a policy that
+    /// finishes calls this is the future and nothing else. A delay needs a tokio runtime with time;
+    /// without one it is looked at only when the future is polled.
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Cancellable<F, A> {
         site: &'static Site,

@@ -23,8 +23,8 @@ thread_local! {
     static THREAD: Thread = const { Thread::new() };
 }
 
-/// Lets a call of `site` in: as part of the call that the running code belongs to, or else as a fresh
-/// one.
+/// Lets a call of `site` in: as part of the call that the running code belongs to, or else as a
+/// fresh one.
 pub(super) fn admit(site: &'static Site) -> Result<Arc<Call>, Refused> {
     match current() {
         Some(caller) => Ok(caller.gate().inherit(site)),
@@ -52,9 +52,9 @@ pub(crate) enum Interest {
 }
 
 impl Gate {
-    /// The running code asks, at `location`, about the stop: from now on it is taken to know what to do
-    /// when one comes. What `main` asks always counts, what others ask counts where they are not part of
-    /// a call, and what is asked [`as_library`] counts for nothing.
+    /// The running code asks, at `location`, about the stop: from now on it is taken to know what
+    /// to do when one comes. What `main` asks always counts, what others ask counts where they are
+    /// not part of a call, and what is asked [`as_library`] counts for nothing.
     pub(crate) fn listen(&self, location: SourceLocation, interest: Interest) {
         if THREAD.try_with(|thread| thread.library.get()).unwrap_or(false) {
             return;
@@ -72,13 +72,15 @@ impl Gate {
 /// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
 /// listener, and nobody ready. For the library itself, for extensions, for what answers a probe; a
 /// future is to be polled in it.
+#[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
 pub(crate) fn as_library<R>(work: impl FnOnce() -> R) -> R {
     let before = THREAD.try_with(|thread| thread.library.replace(true)).unwrap_or(false);
     let _restore = RestoreLibrary(before);
     work()
 }
 
-/// Marks the code that `poll` runs as `main`'s own: for [`Gate::main_was_refused`] and [`Gate::listen`].
+/// Marks the code that `poll` runs as `main`'s own: for [`Gate::main_was_refused`] and
+/// [`Gate::listen`].
 pub(crate) fn poll_as_main<R>(poll: impl FnOnce() -> R) -> R {
     let main = Main { task: task::try_id() };
     let _restore =

@@ -229,7 +229,8 @@ impl Counters {
         true
     }
 
-    /// The drain is over: what is left of what it owed an end is abandoned. Returns whether that is news.
+    /// The drain is over: what is left of what it owed an end is abandoned. Returns whether that is
+    /// news.
     pub(super) fn abandon(&mut self, now: Instant) -> bool {
         if self.phase != Phase::Draining {
             return false;

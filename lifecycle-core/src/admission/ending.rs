@@ -30,6 +30,7 @@ pub(super) enum Ending {
 
 /// Calls that end on this thread while `work` runs are lost, however they end: `work` drops `main`,
 /// and what is part of it is cut, be it a future or a guard.
+#[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
 pub(crate) fn drop_as_lost<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -45,9 +46,9 @@ pub(crate) fn drop_as_lost<R>(work: impl FnOnce() -> R) -> R {
 /// The ending of one call, as far as it is known. The last word stands, but for a cancellation.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// Whoever holds the call writes it, the destructor of the call reads it. The count of the `Arc`
-    /// orders that after every holder, so no relaxed write can be missed; which of two holders that
-    /// write at once has the last word does not matter.
+    /// Whoever holds the call writes it, the destructor of the call reads it. The count of the
+    /// `Arc` orders that after every holder, so no relaxed write can be missed; which of two
+    /// holders that write at once has the last word does not matter.
     ending: AtomicU8,
     /// Whether the call began while its thread unwound: then its end while unwinding says nothing.
     began_unwinding: bool,

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{Site, SiteReport, SiteStatus, SourceLocation};
 
-/// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per lifecycle.
+/// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per
+/// lifecycle.
 pub(crate) struct Gate {
     inner: Mutex<Inner>,
     /// Wakes who waits for the drain's begin.
@@ -39,15 +40,15 @@ pub(crate) struct Gate {
     owner: OnceLock<&'static (dyn Any + Send + Sync)>,
 }
 
-/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may cross
-/// `catch_unwind`.
+/// The owner is only handed on: a panic leaves nothing half-done in here, so an `Admission` may
+/// cross `catch_unwind`.
 impl RefUnwindSafe for Gate {}
 
-/// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors, never
-/// under a lock of the gate.
+/// Told by the gate what the lifecycle acts on. Called from any thread, also from destructors,
+/// never under a lock of the gate.
 pub(crate) trait GateObserver: Send + Sync {
-    /// The gate is closed and nothing is in flight. Said each time that becomes true; by the time the
-    /// observer looks, inherited work may be in flight again.
+    /// The gate is closed and nothing is in flight. Said each time that becomes true; by the time
+    /// the observer looks, inherited work may be in flight again.
     fn idle(&self);
 
     /// The drain is over, and nothing is left of what it cancels. Said each time that becomes true.
@@ -109,12 +110,13 @@ impl Gate {
     }
 
     /// A stop was asked for. Calls are let in as before; those that panic are counted from here on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn request(&self) {
         self.lock().counters.request();
     }
 
-    /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second call
-    /// changes nothing.
+    /// Draining begins: fresh calls are refused from here, and who waits for it is woken. A second
+    /// call changes nothing.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         if !inner.counters.close(Instant::now()) {
@@ -133,10 +135,10 @@ impl Gate {
         self.closed_at().is_some()
     }
 
-    /// The drain is over, by time or because nothing is left: counting for it ends, and every call that
-    /// it owed an end is abandoned. They keep running and keep their admission. What `drain = cancel`
-    /// may drop is told to go: see [`cancelling`](Self::cancelling). Before `close`, and a second time,
-    /// nothing happens.
+    /// The drain is over, by time or because nothing is left: counting for it ends, and every call
+    /// that it owed an end is abandoned. They keep running and keep their admission. What
+    /// `drain = cancel` may drop is told to go: see [`cancelling`](Self::cancelling). Before
+    /// `close`, and a second time, nothing happens.
     pub(crate) fn abandon(&self) {
         let news = self.lock().counters.abandon(Instant::now());
         if news {
@@ -144,14 +146,17 @@ impl Gate {
         }
     }
 
-    /// How many calls the drain, which is over, cancels and has not cancelled yet, receives that were
-    /// let settle among them. When that comes to nothing, [`GateObserver::nothing_to_cancel`] says so.
+    /// How many calls the drain, which is over, cancels and has not cancelled yet, receives that
+    /// were let settle among them. When that comes to nothing, [`GateObserver::nothing_to_cancel`]
+    /// says so.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn cancelling(&self) -> usize {
         self.lock().counters.cancelling()
     }
 
     /// Nobody waits any longer for what is [`cancelling`](Self::cancelling): what is left of it is
     /// abandoned, so that every call that the drain had to do with has its one ending.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn give_up_cancelling(&self) {
         self.lock().counters.give_up_cancelling(Instant::now());
     }
@@ -187,6 +192,7 @@ impl Gate {
     }
 
     /// Where `main` itself asked.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn listeners_of_main(&self) -> Vec<SourceLocation> {
         self.listening(|listener| listener.is_main)
     }
@@ -214,8 +220,8 @@ impl Gate {
         Call::new(Arc::clone(self), Some((site, entry)), true, Ending::Finished)
     }
 
-    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and whoever
-    /// asks. It is withdrawn unless somebody says otherwise.
+    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and
+    /// whoever asks. It is withdrawn unless somebody says otherwise.
     pub(super) fn begin_pull(
         self: &Arc<Self>,
         site: &'static Site,
@@ -237,13 +243,14 @@ impl Gate {
         Some(Call::new(Arc::clone(self), counted, inherited, Ending::Withdrawn))
     }
 
-    /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at) second:
-    /// then nothing is missed.
+    /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at)
+    /// second: then nothing is missed.
     pub(super) fn closing(&self) -> OwnedNotified {
         Arc::clone(&self.closing).notified_owned()
     }
 
-    /// Completes when the drain is over. Create it first, look at [`is_over`](Self::is_over) second.
+    /// Completes when the drain is over. Create it first, look at [`is_over`](Self::is_over)
+    /// second.
     pub(super) fn drain_ends(&self) -> OwnedNotified {
         Arc::clone(&self.drain_ends).notified_owned()
     }
@@ -259,7 +266,8 @@ impl Gate {
 
     /// A fresh call that `main` itself made was refused or cancelled.
     pub(super) fn note_refusal_of_main(&self) {
-        // Relaxed: only the task that polls main writes it and reads it, which is one after the other.
+        // Relaxed: only the task that polls main writes it and reads it, which is one after the
+        // other.
         self.main_was_refused.store(true, Ordering::Relaxed);
     }
 
@@ -404,7 +412,8 @@ impl Call {
         }
     }
 
-    /// Of a receive that may settle: its source is to be polled again. Of no use once the drain is over.
+    /// Of a receive that may settle: its source is to be polled again. Of no use once the drain is
+    /// over.
     pub(super) fn resume(&self) -> bool {
         self.counted
             .is_some_and(|(_, entry)| self.gate.lock().counters.resume(entry, Instant::now()))
@@ -436,8 +445,8 @@ impl Drop for Call {
     }
 }
 
-/// The places where somebody asked about the stop. Few, and known for good, so that a loop that asks
-/// again allocates once.
+/// The places where somebody asked about the stop. Few, and known for good, so that a loop that
+/// asks again allocates once.
 #[derive(Debug, Default)]
 struct Listeners(Vec<Listener>);
 

@@ -15,8 +15,8 @@ use crate::Site;
 impl Site {
     /// Lets a call in. It is in flight until the guard is dropped.
     ///
-    /// A fresh call is refused once the service drains (`admit = always` apart); one that is made within
-    /// an admitted call never is.
+    /// A fresh call is refused once the service drains (`admit = always` apart); one that is made
+    /// within an admitted call never is.
     ///
     /// # Errors
     /// The service is draining, or has stopped.
@@ -24,11 +24,11 @@ impl Site {
         context::admit(self).map(Guard::new)
     }
 
-    /// Makes `future` a call of this site, let in when it is first polled and in flight until it has
-    /// completed or was dropped. What it calls is part of it.
+    /// Makes `future` a call of this site, let in when it is first polled and in flight until it
+    /// has completed or was dropped. What it calls is part of it.
     ///
-    /// Completes with `Refused` when the call was turned away (`future` was never polled) or, where the
-    /// site says `drain = cancel`, was dropped half-way ([`Refused::ran`] is true).
+    /// Completes with `Refused` when the call was turned away (`future` was never polled) or, where
+    /// the site says `drain = cancel`, was dropped half-way ([`Refused::ran`] is true).
     ///
     /// # Cancel safety
     /// That of `future`.
@@ -47,19 +47,19 @@ impl Site {
 /// An admitted call, in flight until this is dropped.
 ///
 /// The guard counts, no more: calls made while it merely lives are fresh ones. Calls made within
-/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves its
-/// call in flight for ever.
+/// [`scope`](Self::scope) and [`enter`](Self::enter) are part of it. A guard that is leaked leaves
+/// its call in flight for ever.
 ///
-/// The call ends as the last of its scopes did: finished, panicked, or dropped half-way. Without one it
-/// is finished when the guard is dropped, unless a panic drops it.
+/// The call ends as the last of its scopes did: finished, panicked, or dropped half-way. Without
+/// one it is finished when the guard is dropped, unless a panic drops it.
 #[must_use = "the call ends when the guard is dropped"]
 pub struct Guard {
     admission: Admission,
 }
 
 impl Guard {
-    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight until
-    /// both the guard was dropped and `future` has completed or was dropped.
+    /// Makes `future` part of the call, wherever it is polled and dropped. The call is in flight
+    /// until both the guard was dropped and `future` has completed or was dropped.
     ///
     /// # Cancel safety
     /// That of `future`.

@@ -129,12 +129,12 @@ impl<F: Future> Future for Scoped<F> {
     }
 }
 
-/// Takes the admission of the caller along: where the caller belongs to a call, `future` is part of it,
-/// wherever it is polled and dropped. Outside a call it is `future` and nothing else.
+/// Takes the admission of the caller along: where the caller belongs to a call, `future` is part of
+/// it, wherever it is polled and dropped. Outside a call it is `future` and nothing else.
 ///
-/// For tasks that something else makes: a `JoinSet`, a `LocalSet`, a pool. The call is in flight until
-/// `future` has completed or was dropped. How `future` ends says nothing of the call, as whoever made
-/// it hears of that; work that shall count by itself is for [`spawn`](fn@spawn).
+/// For tasks that something else makes: a `JoinSet`, a `LocalSet`, a pool. The call is in flight
+/// until `future` has completed or was dropped. How `future` ends says nothing of the call, as
+/// whoever made it hears of that; work that shall count by itself is for [`spawn`](fn@spawn).
 ///
 /// ```
 /// # use lifecycle_core as lifecycle;
@@ -157,11 +157,11 @@ pub fn inherit<F: Future>(future: F) -> Inherited<F> {
     Inherited { gate, future: Tracked::part(call, future) }
 }
 
-/// Takes the admission of the caller along: where the caller belongs to a call, `work` is part of it,
-/// on whatever thread it runs. Outside a call it is `work` and nothing else.
+/// Takes the admission of the caller along: where the caller belongs to a call, `work` is part of
+/// it, on whatever thread it runs. Outside a call it is `work` and nothing else.
 ///
-/// For threads and pools: `std::thread::spawn`, rayon. The call is in flight until the closure has run
-/// or was dropped. See [`inherit`].
+/// For threads and pools: `std::thread::spawn`, rayon. The call is in flight until the closure has
+/// run or was dropped. See [`inherit`].
 ///
 /// ```
 /// # use lifecycle_core as lifecycle;
@@ -177,9 +177,9 @@ pub fn inherit_fn<R, W: FnOnce() -> R>(work: W) -> impl FnOnce() -> R + use<R, W
     }
 }
 
-/// [`tokio::spawn`], as part of the call that the caller belongs to: what the task calls is admitted in
-/// every state, and the task itself is in flight, at the caller's site, until it has ended. Outside a
-/// call it is a plain spawn.
+/// [`tokio::spawn`], as part of the call that the caller belongs to: what the task calls is
+/// admitted in every state, and the task itself is in flight, at the caller's site, until it has
+/// ended. Outside a call it is a plain spawn.
 ///
 /// # Panics
 /// Outside a tokio runtime.

@@ -30,6 +30,9 @@ mod wait;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::context::UseGate;
+#[cfg_attr(not(test), expect(unused_imports, reason = "the runtime is to call it"))]
+pub(crate) use self::ending::drop_as_lost;
+pub(crate) use self::gate::{Gate, GateObserver};
 pub use self::{
     cancellable::Cancellable,
     guard::Guard,
@@ -38,8 +41,4 @@ pub use self::{
     pull::Pull,
     refused::{Answer, FromRefused, PlainAnswer, Refused, answer_by, never_refused},
     tracked::{Entered, Tracked, admit_on_first_poll, enter},
-};
-pub(crate) use self::{
-    ending::drop_as_lost,
-    gate::{Gate, GateObserver},
 };

@@ -22,8 +22,8 @@ use crate::{Site, SourceLocation};
 
 impl Site {
     /// Fetches work: completes with what `source` yields and the guard of a call that was let in
-    /// *before* `source` was polled, so received means admitted. Completes with `None` once the service
-    /// drains: `source` is not polled after that, unless it may [`settle`](Pull::settle).
+    /// *before* `source` was polled, so received means admitted. Completes with `None` once the
+    /// service drains: `source` is not polled after that, unless it may [`settle`](Pull::settle).
     ///
     /// ```
     /// # use lifecycle_core as lifecycle;
@@ -40,8 +40,8 @@ impl Site {
     /// }
     /// ```
     ///
-    /// Whoever has pulled listens: `main` gets the drain's time to return. Keep the guard until what
-    /// follows from the work is done. While it waits for `source`, nothing is in flight.
+    /// Whoever has pulled listens: `main` gets the drain's time to return. Keep the guard until
+    /// what follows from the work is done. While it waits for `source`, nothing is in flight.
     ///
     /// # Panics
     /// The future panics when it is polled after it has completed.
@@ -84,13 +84,13 @@ pin_project! {
 }
 
 impl<F> Pull<F> {
-    /// Lets a receive that is under way when draining begins come to its end, for `most` at most: where
-    /// dropping it half-way has a price, such as a broker that delivers again, and late. What it brings
-    /// is handed over as before. No receive begins once the service drains.
+    /// Lets a receive that is under way when draining begins come to its end, for `most` at most:
+    /// where dropping it half-way has a price, such as a broker that delivers again, and late. What
+    /// it brings is handed over as before. No receive begins once the service drains.
     ///
-    /// While it settles it is in flight, and the drain waits for it, so keep polling it; when the drain
-    /// is over before, it completes with `None`. Needs a tokio runtime with time; without one the time
-    /// is looked at only when the future is polled.
+    /// While it settles it is in flight, and the drain waits for it, so keep polling it; when the
+    /// drain is over before, it completes with `None`. Needs a tokio runtime with time; without one
+    /// the time is looked at only when the future is polled.
     pub fn settle(self, most: Duration) -> Self {
         Self { settle: Some(most), ..self }
     }

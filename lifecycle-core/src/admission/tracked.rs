@@ -18,8 +18,8 @@ use super::{
 };
 use crate::Site;
 
-/// Lets a call of `site` in, or turns it away. What this thread runs while the guard lives is part of
-/// the call. The first statement of a tracked `fn`.
+/// Lets a call of `site` in, or turns it away. What this thread runs while the guard lives is part
+/// of the call. The first statement of a tracked `fn`.
 ///
 /// # Errors
 /// The call is fresh and the service is draining.

@@ -9,8 +9,8 @@ use std::{
 use crate::runtime::Lifecycle;
 use crate::{Report, SourceLocation, State, admission::context::Interest};
 
-/// Completes when a stop was asked for: whatever *fetches* work goes quiet here, while work that comes from
-/// outside is still admitted. Cancel safe.
+/// Completes when a stop was asked for: whatever *fetches* work goes quiet here, while work that
+/// comes from outside is still admitted. Cancel safe.
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn requested() -> Milestone {
@@ -27,8 +27,8 @@ pub fn draining() -> Milestone {
     Milestone::new(State::Draining)
 }
 
-/// Completes when nothing is in flight any more, or the drain's time was up: hooks run from here. Cancel
-/// safe.
+/// Completes when nothing is in flight any more, or the drain's time was up: hooks run from here.
+/// Cancel safe.
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn drained() -> Milestone {
@@ -36,24 +36,24 @@ pub fn drained() -> Milestone {
     Milestone::new(State::Stopping)
 }
 
-/// Completes with the report when it is final. Cancel safe. Under `#[lifecycle::main]` the runtime ends right
-/// after: a task that waits for this is not waited for.
+/// Completes with the report when it is final. Cancel safe. Under `#[lifecycle::main]` the runtime
+/// ends right after: a task that waits for this is not waited for.
 #[must_use = "futures do nothing unless polled"]
 pub fn stopped() -> Stopped {
     Stopped { inner: Box::pin(Lifecycle::current().report.published()) }
 }
 
-/// Runs `future` until a stop was asked for. Looks at the milestone first: afterwards `future` is not polled
-/// again. For work that may be dropped; work that is fetched belongs into [`Site::pull`](crate::Site::pull).
-/// As cancel safe as `future`.
+/// Runs `future` until a stop was asked for. Looks at the milestone first: afterwards `future` is
+/// not polled again. For work that may be dropped; work that is fetched belongs into
+/// [`Site::pull`](crate::Site::pull). As cancel safe as `future`.
 #[track_caller]
 pub fn until_requested<F: Future>(future: F) -> UntilRequested<F> {
     UntilRequested { milestone: requested(), future }
 }
 
-/// Runs `future` until draining begins. Looks at the milestone first: afterwards `future` is not polled
-/// again. For work that may be dropped; work that is fetched belongs into [`Site::pull`](crate::Site::pull).
-/// As cancel safe as `future`.
+/// Runs `future` until draining begins. Looks at the milestone first: afterwards `future` is not
+/// polled again. For work that may be dropped; work that is fetched belongs into
+/// [`Site::pull`](crate::Site::pull). As cancel safe as `future`.
 #[track_caller]
 pub fn until_draining<F: Future>(future: F) -> UntilDraining<F> {
     UntilDraining { milestone: draining(), future }

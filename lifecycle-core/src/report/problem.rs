@@ -34,7 +34,7 @@ pub(crate) enum Problem {
     #[error("the application asked for a stop as a failure: {0}")]
     AskedAsFailure(String),
     #[error("{}", abandoned(.site, *.drain_skipped))]
-    Abandoned { site: SiteReport, drain_skipped: bool },
+    Abandoned { site: Box<SiteReport>, drain_skipped: bool },
     #[error("hook `{name}` ({location}) {outcome}, after {took:.1?}")]
     Hook { name: String, location: SourceLocation, outcome: crate::Outcome, took: Duration },
     #[error("the run future was dropped: a stop without hooks; not run: {}", not_run.join(", "))]
@@ -60,7 +60,10 @@ impl Problem {
     /// One for each site that left calls.
     pub(crate) fn abandoned(drain: &DrainReport) -> impl Iterator<Item = Self> {
         let sites = drain.sites.iter().filter(|site| site.abandoned() > 0);
-        sites.map(|site| Self::Abandoned { site: site.clone(), drain_skipped: drain.drain_skipped })
+        sites.map(|site| Self::Abandoned {
+            site: Box::new(site.clone()),
+            drain_skipped: drain.drain_skipped,
+        })
     }
 }
 

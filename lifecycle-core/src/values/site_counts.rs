@@ -134,8 +134,8 @@ impl SiteReport {
         self.panicked
     }
 
-    /// Calls that their caller dropped half-way within the drain: a client that went away, a timeout, a
-    /// task that was aborted.
+    /// Calls that their caller dropped half-way within the drain: a client that went away, a
+    /// timeout, a task that was aborted.
     #[must_use]
     pub const fn dropped(&self) -> usize {
         self.dropped
@@ -172,8 +172,8 @@ impl SiteReport {
         self.finished_late
     }
 
-    /// How many of the abandoned calls did not finish before the report was final: they were dropped
-    /// with main, panicked, or still ran.
+    /// How many of the abandoned calls did not finish before the report was final: they were
+    /// dropped with main, panicked, or still ran.
     #[must_use]
     pub const fn lost(&self) -> usize {
         self.abandoned.saturating_sub(self.finished_late)

@@ -360,16 +360,15 @@ async fn what_is_abandoned_finishes_late_or_is_lost() {
     call.await.unwrap();
     assert_eq!(ended(&gate), FINISHED_LATE);
 
-    let endings: [fn(Pin<Box<dyn Future<Output = Result<(), Refused>>>>); 2] =
-        [|call| drop(call), |mut call| caught(|| poll_once(call.as_mut()))];
-    for end in endings {
+    for panics in [false, true] {
         let (gate, _in_use) = own_gate();
-        let of_call = Arc::clone(&gate);
-        let mut call: Pin<Box<dyn Future<Output = Result<(), Refused>>>> =
-            Box::pin(async move { closing(&of_call, twice()).await });
+        let mut call = Box::pin(closing(&gate, twice()));
         assert!(poll_once(call.as_mut()).is_pending());
         gate.abandon();
-        end(call);
+        if panics {
+            caught(|| poll_once(call.as_mut()));
+        }
+        drop(call);
         assert_eq!(ended(&gate), LOST);
         assert!(!gate.report()[0].is_clean());
     }
