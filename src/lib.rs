@@ -23,10 +23,12 @@ pub use lifecycle_core::expect_hooks;
 pub use lifecycle_core::testing;
 pub use lifecycle_core::{
     Admission, Config, FromRefused, Guard, HookHandle, Outcome, Plan, Platform, Reason, Refused,
-    Report, ShutdownContext, Signal, Site, State, drained, draining, events, hold_ready, hook,
-    install, provide, ready, requested, resource, run, shutdown, spawn, spawn_blocking, state,
-    status, stopped, time_left, until_draining, until_requested,
+    Report, ShutdownContext, Signal, Site, State, completed, drained, draining, events, hold_ready,
+    hook, inherit, inherit_fn, install, provide, ready, requested, resource, run, shutdown, spawn,
+    spawn_blocking, state, status, stopped, time_left, until_draining, until_requested,
 };
+#[cfg(feature = "tokio-util")]
+pub use lifecycle_core::{draining_token, requested_token};
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
@@ -74,7 +76,9 @@ pub mod hook {
 
 /// The futures: of the milestones of a stop, and of work that carries an admission.
 pub mod milestone {
-    pub use lifecycle_core::{Milestone, Scoped, Stopped, UntilDraining, UntilRequested};
+    pub use lifecycle_core::{
+        Inherited, Milestone, Pull, Scoped, Stopped, UntilDraining, UntilRequested,
+    };
 }
 
 /// What [`Plan`] is asked and answers: its hooks, its problems, whether it fits and into what.

@@ -1,6 +1,6 @@
 use std::{
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -8,7 +8,10 @@ use std::{
 use futures_core::Stream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::{Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State};
+use crate::{
+    Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State,
+    admission::Gate,
+};
 
 /// Something that happened on the way to the end. The log, the terminal and
 /// [`events`](crate::events) are fed by this one stream.
@@ -109,13 +112,25 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Events {
     received: UnboundedReceiver<Event>,
+    /// Told once the application has received that a stop was asked for.
+    gate: Option<Arc<Gate>>,
 }
 
 impl Events {
     /// The next event; `None` once the lifecycle it belongs to is gone, which for that of the
     /// process is never.
     pub async fn recv(&mut self) -> Option<Event> {
-        self.received.recv().await
+        let event = self.received.recv().await;
+        self.note(event.as_ref());
+        event
+    }
+}
+
+impl Events {
+    fn note(&self, event: Option<&Event>) {
+        if let (Some(gate), Some(Event::Requested { .. })) = (&self.gate, event) {
+            gate.note_stop_seen();
+        }
     }
 }
 
@@ -123,7 +138,11 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.received.poll_recv(cx)
+        let polled = self.received.poll_recv(cx);
+        if let Poll::Ready(event) = &polled {
+            self.note(event.as_ref());
+        }
+        polled
     }
 }
 
@@ -134,10 +153,11 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
-    pub(crate) fn subscribe(&self) -> Events {
+    /// For the application, whose `gate` is told what it has seen.
+    pub(crate) fn subscribe(&self, gate: Option<Arc<Gate>>) -> Events {
         let (sender, received) = mpsc::unbounded_channel();
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        Events { received }
+        Events { received, gate }
     }
 
     pub(crate) fn send(&self, event: &Event) {

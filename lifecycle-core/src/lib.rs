@@ -21,6 +21,8 @@ pub mod testing;
 mod text;
 mod values;
 
+#[cfg(feature = "tokio-util")]
+pub use crate::api::{draining_token, requested_token};
 #[cfg(feature = "manifest")]
 pub use crate::budget::Manifest;
 pub use crate::{
@@ -30,9 +32,9 @@ pub use crate::{
     },
     api::{
         HookBuilder, HookHandle, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
-        UntilDraining, UntilRequested, drained, draining, events, hold_ready, hook, provide, ready,
-        replace, requested, resource, shutdown, state, status, stopped, time_left, try_provide,
-        until_draining, until_requested,
+        UntilDraining, UntilRequested, completed, drained, draining, events, hold_ready, hook,
+        provide, ready, replace, requested, resource, shutdown, state, status, stopped, time_left,
+        try_provide, until_draining, until_requested,
     },
     budget::{Constraints, FitError, Fits},
     config::{Config, Platform},

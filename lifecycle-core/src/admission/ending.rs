@@ -30,7 +30,6 @@ pub(super) enum Ending {
 
 /// Calls that end on this thread while `work` runs are lost, however they end: `work` drops `main`,
 /// and what is part of it is cut, be it a future or a guard.
-#[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
 pub(crate) fn drop_as_lost<R>(work: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {

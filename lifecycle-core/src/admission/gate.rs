@@ -36,6 +36,7 @@ pub(crate) struct Gate {
     /// Somebody has waited for the drain's begin.
     ready_listened: AtomicBool,
     main_was_refused: AtomicBool,
+    stop_seen: AtomicBool,
     /// The lifecycle that this is the gate of, for whoever knows its type.
     owner: OnceLock<&'static (dyn Any + Send + Sync)>,
 }
@@ -80,6 +81,7 @@ impl Gate {
             listeners: RwLock::default(),
             ready_listened: AtomicBool::new(false),
             main_was_refused: AtomicBool::new(false),
+            stop_seen: AtomicBool::new(false),
             owner: OnceLock::new(),
         })
     }
@@ -110,7 +112,6 @@ impl Gate {
     }
 
     /// A stop was asked for. Calls are let in as before; those that panic are counted from here on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn request(&self) {
         self.lock().counters.request();
     }
@@ -149,14 +150,12 @@ impl Gate {
     /// How many calls the drain, which is over, cancels and has not cancelled yet, receives that
     /// were let settle among them. When that comes to nothing, [`GateObserver::nothing_to_cancel`]
     /// says so.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn cancelling(&self) -> usize {
         self.lock().counters.cancelling()
     }
 
     /// Nobody waits any longer for what is [`cancelling`](Self::cancelling): what is left of it is
     /// abandoned, so that every call that the drain had to do with has its one ending.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn give_up_cancelling(&self) {
         self.lock().counters.give_up_cancelling(Instant::now());
     }
@@ -192,9 +191,24 @@ impl Gate {
     }
 
     /// Where `main` itself asked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
     pub(crate) fn listeners_of_main(&self) -> Vec<SourceLocation> {
         self.listening(|listener| listener.is_main)
+    }
+
+    /// Whether anybody has asked.
+    pub(crate) fn has_listeners(&self) -> bool {
+        !self.listeners.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The application has been told of the stop: by a milestone, or by a refusal.
+    pub(crate) fn note_stop_seen(&self) {
+        // Relaxed: main's own end, which reads it, comes after through the driver's queue.
+        self.stop_seen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the application has been told of the stop.
+    pub(crate) fn stop_was_seen(&self) -> bool {
+        self.stop_seen.load(Ordering::Relaxed)
     }
 
     /// Whether a fresh call that `main` itself made was refused or cancelled.
@@ -207,6 +221,8 @@ impl Gate {
         let mut inner = self.lock();
         if inner.counters.closed_at().is_some() && !site.policy().admit_always {
             inner.counters.refuse(site);
+            drop(inner);
+            self.note_stop_seen();
             return Err(Refused::new(site, false));
         }
         let entry = inner.counters.enter(site, false, Instant::now());
@@ -230,6 +246,8 @@ impl Gate {
     ) -> Option<Arc<Call>> {
         let mut inner = self.lock();
         if inner.counters.closed_at().is_some() {
+            drop(inner);
+            self.note_stop_seen();
             return None;
         }
         let now = Instant::now();
@@ -458,6 +476,10 @@ struct Listener {
 }
 
 impl Listeners {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn knows(&self, new: Listener) -> bool {
         let mut known = self.0.iter();
         known.any(|old| old.location == new.location && (old.is_main || !new.is_main))

@@ -30,7 +30,6 @@ mod wait;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::context::UseGate;
-#[cfg_attr(not(test), expect(unused_imports, reason = "the runtime is to call it"))]
 pub(crate) use self::ending::drop_as_lost;
 pub(crate) use self::gate::{Gate, GateObserver};
 pub use self::{

@@ -3,11 +3,15 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use crate::runtime::Lifecycle;
-use crate::{Report, SourceLocation, State, admission::context::Interest};
+use crate::{
+    Report, SourceLocation, State,
+    admission::{Gate, context::Interest},
+    runtime::{Lifecycle, Published},
+};
 
 /// Completes when a stop was asked for: whatever *fetches* work goes quiet here, while work that
 /// comes from outside is still admitted. Cancel safe.
@@ -15,7 +19,7 @@ use crate::{Report, SourceLocation, State, admission::context::Interest};
 #[must_use = "futures do nothing unless polled"]
 pub fn requested() -> Milestone {
     Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
-    Milestone::new(State::Delaying)
+    Milestone::new(Reached::Requested)
 }
 
 /// Completes when draining begins: new work is refused from here. Whoever has asked listens: main
@@ -24,16 +28,17 @@ pub fn requested() -> Milestone {
 #[must_use = "futures do nothing unless polled"]
 pub fn draining() -> Milestone {
     Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Draining);
-    Milestone::new(State::Draining)
+    Milestone::new(Reached::Draining)
 }
 
-/// Completes when nothing is in flight any more, or the drain's time was up: hooks run from here.
-/// Cancel safe.
+/// Completes when nothing is in flight any more, or the drain's time is up. It does not wait for main:
+/// a server that stays up until here is inside of it. Whoever has asked listens: main has
+/// `main_timeout` from here on, and hooks run after. Cancel safe.
 #[track_caller]
 #[must_use = "futures do nothing unless polled"]
 pub fn drained() -> Milestone {
     Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
-    Milestone::new(State::Stopping)
+    Milestone::new(Reached::Drained)
 }
 
 /// Completes with the report when it is final. Cancel safe. Under `#[lifecycle::main]` the runtime
@@ -62,20 +67,39 @@ pub fn until_draining<F: Future>(future: F) -> UntilDraining<F> {
 /// A future that completes when the lifecycle has come this far. Polled again, it completes again.
 #[must_use = "futures do nothing unless polled"]
 pub struct Milestone {
-    state: State,
+    reached: Reached,
     inner: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    gate: Arc<Gate>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reached {
+    Requested,
+    Draining,
+    Drained,
+}
+
+impl Reached {
+    fn is_so(self, published: &Published) -> bool {
+        match self {
+            Self::Requested => published.state >= State::Delaying,
+            Self::Draining => published.state >= State::Draining,
+            Self::Drained => published.drained || published.state >= State::Stopping,
+        }
+    }
 }
 
 impl Milestone {
-    fn new(state: State) -> Self {
+    fn new(reached: Reached) -> Self {
         let lifecycle = Lifecycle::current();
         let mut published = lifecycle.published.subscribe();
         Self {
-            state,
+            reached,
             inner: Some(Box::pin(async move {
                 // The sender lives as long as the process.
-                let _ = published.wait_for(|now| now.state >= state).await;
+                let _ = published.wait_for(|now| reached.is_so(now)).await;
             })),
+            gate: Arc::clone(&lifecycle.gate),
         }
     }
 }
@@ -87,6 +111,7 @@ impl Future for Milestone {
         if let Some(inner) = &mut self.inner {
             ready!(inner.as_mut().poll(cx));
             self.inner = None;
+            self.gate.note_stop_seen();
         }
         Poll::Ready(())
     }
@@ -94,7 +119,7 @@ impl Future for Milestone {
 
 impl fmt::Debug for Milestone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Milestone").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Milestone").field("reached", &self.reached).finish_non_exhaustive()
     }
 }
 

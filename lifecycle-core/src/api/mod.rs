@@ -11,7 +11,11 @@ mod provide;
 mod readiness;
 mod registration;
 mod status;
+#[cfg(feature = "tokio-util")]
+mod tokens;
 
+#[cfg(feature = "tokio-util")]
+pub use self::tokens::{draining_token, requested_token};
 pub use self::{
     milestone::{
         Milestone, Stopped, UntilDraining, UntilRequested, drained, draining, requested, stopped,
@@ -20,5 +24,5 @@ pub use self::{
     provide::{ProvideError, Provided, provide, replace, resource, try_provide},
     readiness::{ReadyHold, hold_ready, ready},
     registration::{HookBuilder, HookHandle, hook},
-    status::{Status, events, shutdown, state, status, time_left},
+    status::{Status, completed, events, shutdown, state, status, time_left},
 };

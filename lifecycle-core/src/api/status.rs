@@ -1,6 +1,6 @@
 //! What can be asked and asked for from anywhere.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::runtime::Lifecycle;
 use crate::{
@@ -15,12 +15,23 @@ pub fn shutdown(reason: impl Into<Reason>) {
     Lifecycle::current().request(reason.into());
 }
 
-/// Where the lifecycle of this process stands.
+/// Says that the work of a job is complete, although it has seen that a stop was asked for: its `Ok` is
+/// a success then. A job that never looked needs not say so.
+pub fn completed() {
+    Lifecycle::current().main.complete();
+}
+
+/// Where the lifecycle of this process stands. Whoever asks, listens: see [`draining`](crate::draining).
 #[track_caller]
 #[must_use]
 pub fn state() -> State {
-    Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
-    Lifecycle::current().state()
+    let lifecycle = Lifecycle::current();
+    lifecycle.gate.listen(SourceLocation::caller(), Interest::Other);
+    let state = lifecycle.state();
+    if state > State::Running {
+        lifecycle.gate.note_stop_seen();
+    }
+    state
 }
 
 /// What is left until the library's own deadline, `G − M` after the request; `None` while no stop is under
@@ -35,7 +46,8 @@ pub fn time_left() -> Option<Duration> {
 #[must_use]
 pub fn events() -> Events {
     Lifecycle::current().gate.listen(SourceLocation::caller(), Interest::Other);
-    Lifecycle::current().bus.subscribe()
+    let lifecycle = Lifecycle::current();
+    lifecycle.bus.subscribe(Some(Arc::clone(&lifecycle.gate)))
 }
 
 /// Everything that a probe or an operator may ask, at one moment.

@@ -5,16 +5,17 @@ use std::time::Duration;
 use super::{
     Diagnostic,
     source::{
-        DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, HOOK_TIMEOUT_OF, MANIFEST, PLAN,
-        REPORT, SHUTDOWN_DELAY,
+        DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, HOOK_TIMEOUT_OF, MAIN_TIMEOUT,
+        MANIFEST, PLAN, REPORT, SHUTDOWN_DELAY,
     },
 };
 use crate::values::duration;
 
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
     GRACE_PERIOD,
     SHUTDOWN_DELAY,
     DRAIN_TIMEOUT,
+    MAIN_TIMEOUT,
     HOOK_TIMEOUT,
     EXIT_TIMEOUT,
     PLAN,
@@ -76,6 +77,7 @@ pub(super) struct Variables {
     pub(super) grace_period: Option<Option<Duration>>,
     pub(super) shutdown_delay: Option<Duration>,
     pub(super) drain_timeout: Option<Duration>,
+    pub(super) main_timeout: Option<Duration>,
     pub(super) hook_timeout: Option<Duration>,
     pub(super) exit_timeout: Option<Duration>,
     /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
@@ -118,6 +120,7 @@ impl Environment {
             },
             shutdown_delay: read(SHUTDOWN_DELAY),
             drain_timeout: read(DRAIN_TIMEOUT),
+            main_timeout: read(MAIN_TIMEOUT),
             hook_timeout: read(HOOK_TIMEOUT),
             exit_timeout: read(EXIT_TIMEOUT),
             hook_timeouts: self.hook_timeouts(diagnostics),

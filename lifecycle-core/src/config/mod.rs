@@ -41,6 +41,7 @@ pub struct Config {
     pub(crate) grace_period: Option<Option<Duration>>,
     pub(crate) shutdown_delay: Option<Duration>,
     pub(crate) drain_timeout: Option<Duration>,
+    pub(crate) main_timeout: Option<Duration>,
     pub(crate) hook_timeout: Option<Duration>,
     pub(crate) exit_timeout: Option<Duration>,
     pub(crate) signals: Option<Vec<Signal>>,
@@ -75,6 +76,14 @@ impl Config {
     /// leaves.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = Some(timeout);
+        self
+    }
+
+    /// How long main is waited for once nothing is in flight, where it listens. Written down, it declares
+    /// that main may be cut then: the report names it, and the exit code stays. Default, and the most
+    /// that counts: to the end of the drain.
+    pub fn main_timeout(mut self, timeout: Duration) -> Self {
+        self.main_timeout = Some(timeout);
         self
     }
 

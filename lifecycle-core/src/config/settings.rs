@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{
     Diagnostic, Environment, PlanAnswer, ReportFile,
     source::{
-        DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, SHUTDOWN_DELAY, Source, Sourced,
+        DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, MAIN_TIMEOUT, SHUTDOWN_DELAY,
+        Source, Sourced,
     },
 };
 use crate::{Config, Platform, Signal};
@@ -17,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) grace: Sourced<Option<Duration>>,
     pub(crate) delay: Sourced<Duration>,
     pub(crate) drain_timeout: Sourced<Option<Duration>>,
+    /// How long main is waited for once nothing is in flight.
+    pub(crate) main_timeout: Sourced<Option<Duration>>,
     pub(crate) hook_timeout: Sourced<Duration>,
     pub(crate) exit_timeout: Sourced<Duration>,
     /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
@@ -56,6 +59,12 @@ impl Settings {
                 DRAIN_TIMEOUT,
                 variables.drain_timeout.map(Some),
                 config.drain_timeout.map(Some),
+            )
+            .unwrap_or(Sourced::new(None, Source::Default)),
+            main_timeout: Sourced::first(
+                MAIN_TIMEOUT,
+                variables.main_timeout.map(Some),
+                config.main_timeout.map(Some),
             )
             .unwrap_or(Sourced::new(None, Source::Default)),
             hook_timeout: Sourced::first(HOOK_TIMEOUT, variables.hook_timeout, config.hook_timeout)

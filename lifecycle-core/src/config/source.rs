@@ -7,6 +7,7 @@ use crate::{Platform, values::duration};
 pub(super) const GRACE_PERIOD: &str = "LIFECYCLE_GRACE_PERIOD";
 pub(super) const SHUTDOWN_DELAY: &str = "LIFECYCLE_SHUTDOWN_DELAY";
 pub(super) const DRAIN_TIMEOUT: &str = "LIFECYCLE_DRAIN_TIMEOUT";
+pub(super) const MAIN_TIMEOUT: &str = "LIFECYCLE_MAIN_TIMEOUT";
 pub(super) const HOOK_TIMEOUT: &str = "LIFECYCLE_HOOK_TIMEOUT";
 /// What the names of variables for single hooks begin with.
 pub(super) const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";

@@ -33,6 +33,12 @@ pub(crate) enum Effect {
     /// The drain is over: what is still in flight is abandoned. Say whether anything was:
     /// `Input::DrainEnded`.
     EndDrain,
+    /// Who waits for the drain's end is told: nothing is in flight, or the drain's time is up.
+    Drained,
+    /// Nobody waits any longer for the calls that are being cancelled: `Input::DrainEnded`.
+    GiveUpCancelling,
+    /// Say that main alone is waited for.
+    WaitingForMain,
     /// Drop main, and say so: `Input::MainEnded`.
     DropMain,
     /// Put the final plan together: `Input::Planned`.

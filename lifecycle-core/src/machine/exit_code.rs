@@ -7,8 +7,7 @@ impl Machine {
     /// The exit code, by the precedence of the codes: 128 + n by the last step is no report's.
     pub(crate) fn exit_code(&self) -> u8 {
         let reason = self.stop.as_ref().map(|stop| &stop.reason);
-        let main_returned = matches!(self.run, Run::Over(MainEnd::Returned));
-        if self.settings.job && !main_returned {
+        if self.is_job_interrupted() {
             match reason {
                 Some(Reason::Signal { signal, .. }) => return exit_code_of(*signal),
                 Some(Reason::Requested(_)) => return 75,
@@ -18,14 +17,21 @@ impl Machine {
         if self.breached {
             return 124;
         }
-        let main_failed = matches!(
-            self.run,
-            Run::Over(MainEnd::Failed { interrupted: false, .. } | MainEnd::Panicked(_))
-        );
-        if main_failed || reason.is_some_and(Reason::is_failure) {
-            return 1;
+        match self.run {
+            Run::Over(MainEnd::Failed { interrupted: false, code, .. }) => return code,
+            Run::Over(MainEnd::Panicked(_)) => return 1,
+            _ if reason.is_some_and(Reason::is_failure) => return 1,
+            _ => {}
         }
-        if self.abandoned || self.has_unclean_hook() { 70 } else { 0 }
+        let unclean = self.unclean_calls || self.is_main_unclean() || self.has_unclean_hook();
+        if unclean { 70 } else { 0 }
+    }
+
+    /// Whether main is a job that was stopped before its work was done: before it returned, or it
+    /// had seen the stop by then and did not say that it is complete.
+    pub(crate) fn is_job_interrupted(&self) -> bool {
+        let returned = matches!(self.run, Run::Over(MainEnd::Returned));
+        self.settings.job && (!returned || self.interrupted)
     }
 
     /// A hook that was skipped is normal where start-up had not come to its end.

@@ -36,10 +36,13 @@ pub(crate) enum Input {
     /// The answer to `Effect::CloseGate`.
     GateClosed {
         listeners: usize,
+        /// Whether anything of the program is tracked: else nobody knows what main was doing.
+        tracks: bool,
     },
-    /// The answer to `Effect::EndDrain`: whether calls were left.
+    /// The answer to `Effect::EndDrain` and to `Effect::GiveUpCancelling`.
     DrainEnded {
-        abandoned: bool,
+        /// Whether calls were left, or panicked after the request.
+        unclean: bool,
     },
     /// The answer to `Effect::PlanTeardown`.
     Planned(Box<Plan>),
@@ -62,6 +65,8 @@ pub(crate) enum MainEnd {
     Failed {
         error: String,
         interrupted: bool,
+        /// What the process is to end with; 1 unless main chose it.
+        code: u8,
     },
     Panicked(String),
     Dropped,
@@ -86,4 +91,12 @@ pub(crate) struct Facts {
     /// What the clock shows while the input is handled: not before it was posted.
     pub(crate) now: Moment,
     pub(crate) in_flight: usize,
+    /// How many calls are being cancelled by a drain that is over.
+    pub(crate) cancelling: usize,
+    /// Whether somebody has asked about the stop, so that main is taken to know of it.
+    pub(crate) listens: bool,
+    /// Whether the application has been told of the stop: by a milestone, or by a refusal.
+    pub(crate) stop_seen: bool,
+    /// Whether main has said that its work is complete all the same.
+    pub(crate) completed: bool,
 }

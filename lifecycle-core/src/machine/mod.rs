@@ -30,13 +30,9 @@ use std::time::Duration;
 
 use crate::{Plan, Reason, State, budget::Budget, config::Settings};
 
-use self::{
-    drain::{Drain, Dropping},
-    escalation::Received,
-    stop::Stop,
-    time::Time,
-};
+use self::{drain::Drain, escalation::Received, stop::Stop, time::Time};
 pub(crate) use self::{
+    drain::{Cut, Dropping},
     effect::{Effect, ExitWhy, Step, TeardownHook},
     hook_timeout::ABORT_GRACE,
     input::{End, Facts, Input, MainEnd},
@@ -60,8 +56,10 @@ pub(crate) struct Machine {
     not_ready_at: Option<Moment>,
     drain: Option<Drain>,
     teardown: Option<Teardown>,
-    /// Whether the drain left calls.
-    abandoned: bool,
+    /// Whether the drain left calls, or some panicked after the request.
+    unclean_calls: bool,
+    /// Whether a job returned that had seen the stop, and did not say that it is complete.
+    interrupted: bool,
     resources_until: Option<Moment>,
     finished: Option<Finished>,
     breached: bool,
@@ -96,7 +94,8 @@ impl Machine {
             not_ready_at: None,
             drain: None,
             teardown: None,
-            abandoned: false,
+            unclean_calls: false,
+            interrupted: false,
             resources_until: None,
             finished: None,
             breached: false,
@@ -129,23 +128,15 @@ impl Machine {
             Input::RunBegan { settings, worst_case, under_main } => {
                 self.run_began(time, *settings, worst_case, under_main, &mut effects);
             }
-            Input::MainEnded(end) => self.main_ended(time, end, &mut effects),
+            Input::MainEnded(end) => self.main_ended(time, facts, end, &mut effects),
             Input::RunDropped => self.run_dropped(time, &mut effects),
-            Input::GateClosed { listeners } => {
-                if self.state == State::Draining
-                    && let Some(drain) = &mut self.drain
-                {
-                    drain.gate_closed = true;
-                    drain.main_was_told = listeners > 0;
-                    // Said before anything that follows from it, whose state is a later one.
-                    self.enter(State::Draining, &mut effects);
-                }
+            Input::GateClosed { listeners, tracks } => {
+                self.gate_closed(listeners, tracks, &mut effects);
             }
-            Input::DrainEnded { abandoned } => self.abandoned |= abandoned,
+            Input::DrainEnded { unclean } => self.unclean_calls |= unclean,
             Input::Planned(plan) => {
-                let drained = self.drain.is_none_or(|drain| !drain.timed_out);
                 let was_running = self.was_running();
-                self.teardown = Some(Teardown::new(*plan, self.deadline(), drained, was_running));
+                self.teardown = Some(Teardown::new(*plan, self.deadline(), was_running));
             }
             Input::Extend(plan) => {
                 let verdict = self.extend(*plan);
@@ -163,7 +154,7 @@ impl Machine {
             }
             Input::Tick => {}
         }
-        self.advance(time, facts.in_flight, &mut effects);
+        self.advance(time, facts, &mut effects);
         effects
     }
 
@@ -181,14 +172,9 @@ impl Machine {
         let candidates = [
             self.not_ready_at,
             delaying,
-            drain
-                .filter(|drain| !drain.time_is_up && self.run != Run::Before)
-                .and_then(|drain| drain.until),
-            drain.and_then(|drain| match drain.dropping {
-                Dropping::Until(until) => Some(until),
-                Dropping::No | Dropping::GivenUp => None,
+            drain.and_then(|drain| {
+                drain.next_wake(self.settings.main_timeout.value, self.run != Run::Before)
             }),
-            drain.map(|drain| drain.next_progress),
             self.teardown.as_ref().filter(|_| open).and_then(Teardown::next_wake),
             self.resources_until.filter(|_| open),
             stop.and_then(|stop| stop.deadline).filter(|_| open && !self.breached),
@@ -274,10 +260,11 @@ impl Machine {
         }
     }
 
-    fn main_ended(&mut self, time: Time, end: MainEnd, effects: &mut Vec<Effect>) {
+    fn main_ended(&mut self, time: Time, facts: Facts, end: MainEnd, effects: &mut Vec<Effect>) {
         if matches!(self.run, Run::Over(_)) {
             return;
         }
+        self.interrupted = facts.stop_seen && !facts.completed && self.stop.is_some();
         self.run = Run::Over(end.clone());
         let reason = match end {
             MainEnd::Returned => Reason::MainReturned,
@@ -311,7 +298,7 @@ impl Machine {
     }
 
     /// Everything that follows from where things stand.
-    fn advance(&mut self, time: Time, in_flight: usize, effects: &mut Vec<Effect>) {
+    fn advance(&mut self, time: Time, facts: Facts, effects: &mut Vec<Effect>) {
         if self.finished.is_none()
             && !self.breached
             && let Some(after) = self.overrun(time.now)
@@ -331,7 +318,7 @@ impl Machine {
             }
         }
         if self.state == State::Draining {
-            self.advance_drain(time, in_flight, effects);
+            self.advance_drain(time, facts, effects);
         }
         if self.state == State::Stopping && self.finished.is_none() {
             self.advance_teardown(time, effects);

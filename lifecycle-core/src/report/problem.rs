@@ -29,8 +29,24 @@ pub(crate) enum Problem {
     MainFailed(String),
     #[error("main panicked: {0}")]
     MainPanicked(String),
-    #[error("the job was stopped before it returned: {0}")]
+    #[error("the job was stopped before its work was done: {0}")]
     JobStopped(Reason),
+    #[error(
+        "main listened (asked at {}) and did not return by the end of the drain: it was cut", places(.asked_at)
+    )]
+    MainCut { asked_at: Vec<SourceLocation> },
+    #[error(
+        "main blocks its thread and did not let go by the end of the drain: it was abandoned, and hooks ran \
+         beside it"
+    )]
+    MainHeld,
+    #[error(
+        "nobody asked for draining() and nothing is tracked: this stop cut whatever main was doing; await \
+         lifecycle::draining() where main waits, or put #[tracked] on the work"
+    )]
+    CutUnknown,
+    #[error("{panicked} call(s) of `{name}` ({location}) panicked after the stop was asked for")]
+    CallsPanicked { name: &'static str, location: SourceLocation, panicked: usize },
     #[error("the application asked for a stop as a failure: {0}")]
     AskedAsFailure(String),
     #[error("{}", abandoned(.site, *.drain_skipped))]
@@ -57,13 +73,19 @@ impl Problem {
         }
     }
 
-    /// One for each site that left calls.
-    pub(crate) fn abandoned(drain: &DrainReport) -> impl Iterator<Item = Self> {
-        let sites = drain.sites.iter().filter(|site| site.abandoned() > 0);
-        sites.map(|site| Self::Abandoned {
+    /// Of each site that left calls, or had some that panicked.
+    pub(crate) fn calls(drain: &DrainReport) -> impl Iterator<Item = Self> {
+        let abandoned = drain.sites.iter().filter(|site| site.abandoned() > 0);
+        let abandoned = abandoned.map(|site| Self::Abandoned {
             site: Box::new(site.clone()),
             drain_skipped: drain.drain_skipped,
-        })
+        });
+        let panicked = drain.sites.iter().filter(|site| site.panicked() > 0);
+        abandoned.chain(panicked.map(|site| Self::CallsPanicked {
+            name: site.name(),
+            location: site.location(),
+            panicked: site.panicked(),
+        }))
     }
 }
 
@@ -74,15 +96,20 @@ impl Inner {
     }
 }
 
+fn places(places: &[SourceLocation]) -> String {
+    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn abandoned(site: &SiteReport, drain_skipped: bool) -> String {
     let when = if drain_skipped { "a signal ended the drain" } else { "the drain's time was up" };
     format!(
         "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} \
-         finished later",
+         finished later, {} lost",
         site.abandoned(),
         site.name(),
         site.location(),
         site.oldest_abandoned().unwrap_or_default(),
         site.finished_late(),
+        site.lost(),
     )
 }

@@ -143,7 +143,15 @@ impl Driver {
     }
 
     pub(super) fn facts(&self) -> Facts {
-        Facts { now: self.lifecycle.now(), in_flight: self.lifecycle.gate.in_flight() }
+        let Lifecycle { gate, main, .. } = self.lifecycle;
+        Facts {
+            now: self.lifecycle.now(),
+            in_flight: gate.in_flight(),
+            cancelling: gate.cancelling(),
+            listens: gate.has_listeners(),
+            stop_seen: gate.stop_was_seen(),
+            completed: main.is_complete(),
+        }
     }
 
     /// The budget of a stop needs the worst case of what is registered by then: found once, when it is needed.

@@ -22,6 +22,7 @@ impl Driver {
         match effect {
             Effect::Requested { reason, deadline, .. } => {
                 self.shutdown_id = new_shutdown_id();
+                self.lifecycle.gate.request();
                 self.publish(|published| {
                     published.reason = Some(reason.clone());
                     published.deadline = deadline;
@@ -49,18 +50,19 @@ impl Driver {
                 if main_is_polled {
                     self.say_what_main_gets();
                 }
-                return Some(Input::GateClosed { listeners });
+                let tracks = self.tracks();
+                return Some(Input::GateClosed { listeners, tracks });
             }
             Effect::EndDrain => {
                 self.lifecycle.gate.abandon();
-                let mut sites = self.lifecycle.gate.report();
-                sites.retain(|site| site.abandoned() > 0);
-                let abandoned = !sites.is_empty();
-                if abandoned {
-                    self.lifecycle.emit(Event::Abandoned { sites });
-                }
-                return Some(Input::DrainEnded { abandoned });
+                return Some(self.drain_ended());
             }
+            Effect::GiveUpCancelling => {
+                self.lifecycle.gate.give_up_cancelling();
+                return Some(self.drain_ended());
+            }
+            Effect::Drained => self.publish(|published| published.drained = true),
+            Effect::WaitingForMain => self.waiting_for_main(),
             Effect::DropMain => self.lifecycle.main.drop_it(),
             Effect::PlanTeardown => return Some(Input::Planned(Box::new(self.final_plan()))),
             Effect::Extended(_) => {}
@@ -156,26 +158,40 @@ impl Driver {
         });
     }
 
+    fn drain_ended(&self) -> Input {
+        let mut sites = self.lifecycle.gate.report();
+        let unclean = sites.iter().any(|site| !site.is_clean());
+        sites.retain(|site| site.abandoned() > 0);
+        if !sites.is_empty() {
+            self.lifecycle.emit(Event::Abandoned { sites });
+        }
+        Input::DrainEnded { unclean }
+    }
+
+    /// Whether anything of the program is tracked: a site that it is linked with, or one that was used.
+    fn tracks(&self) -> bool {
+        self.lifecycle.gate.is_used() || inventory::iter::<SiteEntry>.into_iter().next().is_some()
+    }
+
+    fn waiting_for_main(&self) {
+        let places = places(&self.lifecycle.gate.listeners());
+        self.lifecycle.warn(&format!(
+            "nothing is in flight: waiting for main; asked at {places}; Config::main_timeout or \
+             LIFECYCLE_MAIN_TIMEOUT bounds how long (main_timeout)"
+        ));
+    }
+
     fn say_what_main_gets(&self) {
         let log = &self.lifecycle.log;
         let listeners = self.listeners.as_deref().unwrap_or_default();
         if !listeners.is_empty() {
             let places = places(listeners);
             log.info(&format!(
-                "main has the drain's time to return: draining() was asked at {places}"
+                "main has the drain's time to return: the stop was asked about at {places}"
             ));
             return;
         }
         log.info("main is dropped as soon as nothing is in flight: nobody asked for draining()");
-        // Nothing tells what main is doing, and nobody will tell main.
-        let nothing_is_tracked = !self.lifecycle.gate.is_used()
-            && inventory::iter::<SiteEntry>.into_iter().next().is_none();
-        if nothing_is_tracked {
-            self.lifecycle.warn(
-                "nobody listens to draining() and nothing is tracked: this stop cuts whatever main is doing; see \
-                 #[tracked] and lifecycle::draining()",
-            );
-        }
     }
 
     fn warn_of_missing_resources(&self) {

@@ -43,9 +43,19 @@ pub(crate) struct Lifecycle {
     pub(crate) report: ReportSlot,
     pub(crate) bus: Bus,
     pub(crate) log: Log,
+    #[cfg(feature = "tokio-util")]
+    pub(crate) tokens: Tokens,
     inbox: Inbox,
     run: OnceLock<RunContext>,
     claimed: AtomicBool,
+}
+
+/// Those that were asked for.
+#[cfg(feature = "tokio-util")]
+#[derive(Default)]
+pub(crate) struct Tokens {
+    pub(crate) draining: OnceLock<tokio_util::sync::CancellationToken>,
+    pub(crate) requested: OnceLock<tokio_util::sync::CancellationToken>,
 }
 
 /// Where the lifecycle stands, as the driver published it last: all of it is of one moment.
@@ -55,6 +65,8 @@ pub(crate) struct Published {
     /// Of the stop that is under way.
     pub(crate) reason: Option<Reason>,
     pub(crate) deadline: Option<Moment>,
+    /// Whether nothing is in flight any more, or the drain's time is up.
+    pub(crate) drained: bool,
 }
 
 /// What `run` was called with.
@@ -78,10 +90,17 @@ impl Lifecycle {
             registry: Registry::default(),
             readiness: Readiness::default(),
             main: MainTask::default(),
-            published: watch::Sender::new(Published { state, reason: None, deadline: None }),
+            published: watch::Sender::new(Published {
+                state,
+                reason: None,
+                deadline: None,
+                drained: false,
+            }),
             report: ReportSlot::default(),
             bus: Bus::default(),
             log,
+            #[cfg(feature = "tokio-util")]
+            tokens: Tokens::default(),
             inbox: Inbox::default(),
             run: OnceLock::new(),
             claimed: AtomicBool::new(false),
@@ -185,6 +204,10 @@ struct Observer(&'static Lifecycle);
 
 impl GateObserver for Observer {
     fn idle(&self) {
+        self.0.post(Input::Tick);
+    }
+
+    fn nothing_to_cancel(&self) {
         self.0.post(Input::Tick);
     }
 

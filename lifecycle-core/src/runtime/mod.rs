@@ -32,6 +32,8 @@ mod start_line;
 mod watchdog;
 
 #[cfg(feature = "testing")]
+pub(crate) use self::run::MainFailure;
+#[cfg(feature = "testing")]
 pub(crate) use self::{
     driver::Driver,
     host::{Host, LastReport, Replacement},
@@ -44,4 +46,8 @@ pub use self::{
     entry::{MainExit, install, main},
     run::{MainResult, run},
 };
-pub(crate) use self::{lifecycle::Lifecycle, linked::linked, registry::Start};
+pub(crate) use self::{
+    lifecycle::{Lifecycle, Published},
+    linked::linked,
+    registry::Start,
+};

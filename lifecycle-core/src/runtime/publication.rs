@@ -20,9 +20,9 @@ impl Driver {
     /// What everybody may know of the lifecycle is this from here on; who waits for a milestone is woken.
     pub(super) fn publish(&self, change: impl FnOnce(&mut Published)) {
         self.lifecycle.published.send_if_modified(|published| {
-            let before = published.state;
+            let before = (published.state, published.drained);
             change(published);
-            published.state != before
+            (published.state, published.drained) != before
         });
     }
 
@@ -96,6 +96,6 @@ fn log_report(report: &Report) {
         info!(target: "lifecycle", exit_code = code, "stopped cleanly in {total:.1?}");
     } else {
         let problems = report.problems().join("; ");
-        warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}, not cleanly: {problems}");
+        warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}: {problems}");
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::Lifecycle;
 use crate::{
     DrainReport, HookReport, Reason, Report, SignalReport,
-    machine::{Machine, MainEnd, Moment},
+    machine::{Cut, Dropping, Machine, MainEnd, Moment},
     report::{Inner, Problem},
     values::HookId,
 };
@@ -28,6 +28,8 @@ impl Lifecycle {
         let drain = machine.drain();
         let main_did_not_return = drain.is_some_and(|drain| drain.main_was_told)
             && matches!(machine.main_end(), None | Some(MainEnd::Dropped));
+        let cut = drain.and_then(|drain| drain.main_was_cut).filter(|_| main_was_cut(machine));
+        let cut = cut.and_then(|cut| self.problem_of_main(machine, cut));
         let drain = DrainReport {
             delay: drain.map_or(Duration::ZERO, |drain| since(drain.began)),
             took: drain
@@ -51,7 +53,7 @@ impl Lifecycle {
             did: heard.action.did().to_owned(),
         });
         let signals = signals.collect();
-        let mut problems = problems(machine, &hooks, &drain);
+        let mut problems = problems(machine, cut, &hooks, &drain);
         if matches!(machine.stop(), Some(stop) if stop.reason == Reason::RunDropped) {
             let plan = self.plan();
             let not_run = plan.hooks().iter().map(|hook| hook.name().to_owned()).collect();
@@ -74,6 +76,30 @@ impl Lifecycle {
             problems,
         })
     }
+}
+
+impl Lifecycle {
+    /// What is wrong with how main was cut, if anything is.
+    fn problem_of_main(&self, machine: &Machine, cut: Cut) -> Option<Problem> {
+        let gave_up = machine.drain().is_some_and(|drain| drain.dropping == Dropping::GivenUp);
+        match cut {
+            _ if gave_up => Some(Problem::MainHeld),
+            Cut::TimeIsUp => {
+                let mut asked_at = self.gate.listeners_of_main();
+                if asked_at.is_empty() {
+                    asked_at = self.gate.listeners();
+                }
+                Some(Problem::MainCut { asked_at })
+            }
+            Cut::Unknown => Some(Problem::CutUnknown),
+            Cut::Untold | Cut::Declared => None,
+        }
+    }
+}
+
+/// Whether main did not come to its end by itself.
+fn main_was_cut(machine: &Machine) -> bool {
+    matches!(machine.main_end(), None | Some(MainEnd::Dropped))
 }
 
 fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookReport> {
@@ -109,16 +135,22 @@ fn hook_reports(machine: &Machine, requested: Moment, now: Moment) -> Vec<HookRe
 }
 
 /// Each thing that is not as it should be.
-fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec<Problem> {
+fn problems(
+    machine: &Machine,
+    main: Option<Problem>,
+    hooks: &[HookReport],
+    drain: &DrainReport,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     match machine.main_end() {
-        Some(MainEnd::Failed { error, interrupted: false }) => {
+        Some(MainEnd::Failed { error, interrupted: false, .. }) => {
             problems.push(Problem::MainFailed(error.clone()));
         }
         Some(MainEnd::Panicked(text)) => problems.push(Problem::MainPanicked(text.clone())),
         _ => {}
     }
-    if machine.settings().job && !matches!(machine.main_end(), Some(MainEnd::Returned)) {
+    problems.extend(main);
+    if machine.is_job_interrupted() {
         let reason = machine.stop().map(|stop| &stop.reason);
         if let Some(reason @ (Reason::Signal { .. } | Reason::Requested(_))) = reason {
             problems.push(Problem::JobStopped(reason.clone()));
@@ -127,7 +159,7 @@ fn problems(machine: &Machine, hooks: &[HookReport], drain: &DrainReport) -> Vec
     if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason) {
         problems.push(Problem::AskedAsFailure(why.clone()));
     }
-    problems.extend(Problem::abandoned(drain));
+    problems.extend(Problem::calls(drain));
     let unclean = hooks.iter().filter(|hook| machine.is_unclean(&hook.outcome));
     problems.extend(unclean.map(Problem::hook));
     problems

@@ -4,6 +4,7 @@ use std::{
     fmt::{Debug, Display},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    process::ExitCode,
     task::Poll,
 };
 
@@ -17,7 +18,7 @@ use super::{
 use crate::machine::{Input, MainEnd};
 use crate::{
     Config, FitError, Fits, Plan, Report,
-    admission::context,
+    admission::{context, drop_as_lost},
     budget::{Constraints, Manifest},
     config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
     declare::hook::Returns,
@@ -65,34 +66,74 @@ impl Config {
     }
 }
 
-/// What main may return: `()`, `!`, or `Result<(), E>` with `E: Display + Debug`.
+/// What main may return: `()`, `!`, `ExitCode`, or a `Result` of `()` or `ExitCode` with an error that is
+/// `Display + Debug`.
 #[diagnostic::on_unimplemented(
     message = "main cannot return `{Self}`",
     label = "not a result of main",
-    note = "main returns `()`, `!`, or `Result<(), E>` where `E: Display + Debug`"
+    note = "main returns `()`, `!`, `ExitCode`, or `Result<(), E>` or `Result<ExitCode, E>` where `E: Display + Debug`"
 )]
 pub trait MainResult {
     #[doc(hidden)]
-    fn into_result(self) -> Result<(), String>;
+    fn into_result(self) -> Result<(), MainFailure>;
+}
+
+/// Why main failed, and what the process is to end with.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct MainFailure {
+    text: String,
+    code: u8,
 }
 
 impl MainResult for () {
-    fn into_result(self) -> Result<(), String> {
+    fn into_result(self) -> Result<(), MainFailure> {
         Ok(())
+    }
+}
+
+impl MainResult for ExitCode {
+    fn into_result(self) -> Result<(), MainFailure> {
+        // Nothing tells the number of an exit code, but it can be compared.
+        match (0..=u8::MAX).find(|code| Self::from(*code) == self) {
+            Some(0) => Ok(()),
+            code => {
+                let code = code.unwrap_or(1);
+                Err(MainFailure { text: format!("it returned exit code {code}"), code })
+            }
+        }
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<E: Display + Debug> MainResult for Result<(), E> {
     /// `anyhow` and its kin show the chain of causes in the alternate form; others show the same.
-    fn into_result(self) -> Result<(), String> {
-        self.map_err(|error| format!("{error:#}"))
+    fn into_result(self) -> Result<(), MainFailure> {
+        self.map_err(|error| MainFailure { text: format!("{error:#}"), code: 1 })
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Display + Debug> MainResult for Result<ExitCode, E> {
+    fn into_result(self) -> Result<(), MainFailure> {
+        match self {
+            Ok(code) => code.into_result(),
+            Err(error) => Err::<(), _>(error).into_result(),
+        }
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl MainResult for <fn() -> ! as Returns>::Output {
-    fn into_result(self) -> Result<(), String> {
+    fn into_result(self) -> Result<(), MainFailure> {
+        self
+    }
+}
+
+/// What a scenario has made of its main.
+#[cfg(feature = "testing")]
+impl MainResult for Result<(), MainFailure> {
+    fn into_result(self) -> Self {
         self
     }
 }
@@ -233,7 +274,9 @@ impl Lifecycle {
         let mut main = Some(Box::pin(main));
         std::future::poll_fn(|cx| {
             if to_be_dropped.as_mut().poll(cx).is_ready() {
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(main.take())));
+                let dropped = catch_unwind(AssertUnwindSafe(|| {
+                    drop_as_lost(|| drop(main.take()));
+                }));
                 return Poll::Ready(match dropped {
                     Ok(()) => MainEnd::Dropped,
                     Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
@@ -247,9 +290,10 @@ impl Lifecycle {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(result)) => match result.into_result() {
                     Ok(()) => MainEnd::Returned,
-                    Err(error) => MainEnd::Failed {
-                        error: redact(&error),
+                    Err(MainFailure { text, code }) => MainEnd::Failed {
+                        error: redact(&text),
                         interrupted: self.gate.main_was_refused(),
+                        code,
                     },
                 },
                 Err(panic) => MainEnd::Panicked(panic_text(&*panic)),

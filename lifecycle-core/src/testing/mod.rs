@@ -50,7 +50,7 @@ use crate::{
     declare::HookId,
     declare::hook::HookEnd,
     machine::Input,
-    runtime::{MainResult, run_under},
+    runtime::{MainFailure, MainResult, run_under},
 };
 
 /// A lifecycle of its own for one test thread: its resources, its counts, its clock. From its making to
@@ -76,7 +76,7 @@ pub struct Scenario {
     env_guard: EnvGuard,
 }
 
-type Main = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+type Main = Pin<Box<dyn Future<Output = Result<(), MainFailure>>>>;
 type Invariant = Box<dyn Fn(&Report) -> Result<(), String> + Send + Sync>;
 
 /// Something that happens at a time.

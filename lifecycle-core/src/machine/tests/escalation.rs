@@ -278,7 +278,7 @@ fn interrupted_on_a_terminal() -> Input {
 fn the_service_stays_open_only_where_a_balancer_has_to_learn_of_the_stop() {
     let kubernetes = || Config::new().platform(Platform::Kubernetes);
     let signal = |signal| Input::Signal { signal, sender: None, on_terminal: false };
-    let failed = || MainEnd::Failed { error: "no".to_owned(), interrupted: false };
+    let failed = || MainEnd::Failed { error: "no".to_owned(), interrupted: false, code: 1 };
     for (config, input, delay) in [
         (kubernetes(), signal(Term), 5_000),
         (kubernetes(), signal(Hup), 5_000),

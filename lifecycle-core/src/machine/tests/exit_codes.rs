@@ -21,7 +21,7 @@ fn causes() -> Vec<Option<Input>> {
 }
 
 fn failed(interrupted: bool) -> MainEnd {
-    MainEnd::Failed { error: "no".to_owned(), interrupted }
+    MainEnd::Failed { error: "no".to_owned(), interrupted, code: 1 }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -97,6 +97,12 @@ pub(super) struct Simulator {
     pub(super) store: Store,
     /// Whether the drain leaves calls, whatever is in flight here.
     pub(super) abandons: bool,
+    /// How many calls the drain's end cancels that are never answered.
+    pub(super) cancelling: usize,
+    /// Whether anything of the program is tracked.
+    pub(super) tracks: bool,
+    pub(super) stop_seen: bool,
+    pub(super) completed: bool,
     /// How long destructors take; `None`: for ever.
     pub(super) dropping_takes: Option<Duration>,
     due: BTreeMap<(Duration, u64), Due>,
@@ -123,6 +129,10 @@ impl Simulator {
             does_second: HashMap::new(),
             store: Store::new(&Supply::Everything),
             abandons: false,
+            cancelling: 0,
+            tracks: true,
+            stop_seen: false,
+            completed: false,
             dropping_takes: Some(Duration::ZERO),
             due: BTreeMap::new(),
             next: 0,
@@ -238,7 +248,7 @@ impl Simulator {
     }
 
     fn take(&mut self, at: Moment, input: Input) {
-        let facts = Facts { now: Moment::new(self.now), in_flight: self.in_flight };
+        let facts = self.facts();
         let effects = self.machine.handle(at, facts, input);
         self.carry_out(effects);
     }
@@ -246,7 +256,18 @@ impl Simulator {
     /// What the machine makes of `input`, not carried out.
     pub(super) fn decide(&mut self, input: Input) -> Vec<Effect> {
         let now = Moment::new(self.now);
-        self.machine.handle(now, Facts { now, in_flight: self.in_flight }, input)
+        self.machine.handle(now, self.facts(), input)
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            now: Moment::new(self.now),
+            in_flight: self.in_flight,
+            cancelling: self.cancelling,
+            listens: self.main.listeners > 0,
+            stop_seen: self.stop_seen,
+            completed: self.completed,
+        }
     }
 
     pub(super) fn next_wake(&self) -> Option<Duration> {
@@ -264,7 +285,8 @@ impl Simulator {
             self.trace.push((self.now, effect.clone()));
             match effect {
                 Effect::CloseGate { .. } => {
-                    self.handle(Input::GateClosed { listeners: self.main.listeners });
+                    let (listeners, tracks) = (self.main.listeners, self.tracks);
+                    self.handle(Input::GateClosed { listeners, tracks });
                 }
                 Effect::Enter(State::Draining) => {
                     let polled = self.machine.has_run() && self.machine.main_end().is_none();
@@ -275,8 +297,12 @@ impl Simulator {
                     }
                 }
                 Effect::EndDrain => {
-                    let abandoned = self.abandons || self.in_flight > 0;
-                    self.handle(Input::DrainEnded { abandoned });
+                    let unclean = self.abandons || self.in_flight > 0;
+                    self.handle(Input::DrainEnded { unclean });
+                }
+                Effect::GiveUpCancelling => {
+                    self.cancelling = 0;
+                    self.handle(Input::DrainEnded { unclean: true });
                 }
                 Effect::DropMain => {
                     if let Some(takes) = self.main.drop_takes {
