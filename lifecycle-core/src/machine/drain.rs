@@ -82,7 +82,9 @@ impl Machine {
         effects.push(Effect::CloseGate { main_is_polled: self.run == Run::Polling });
         self.state = State::Draining;
         let drain_timeout = self.settings.drain_timeout.value;
-        let until = self.stop.as_ref().and_then(|stop| stop.drain_until(time.now, drain_timeout));
+        let stop = self.stop.as_ref();
+        let until =
+            stop.and_then(|stop| stop.drain_until(time.now, drain_timeout, self.worst_case));
         self.drain = Some(Drain {
             began: time.now,
             ended: None,

@@ -55,12 +55,12 @@ impl Teardown {
 
     /// The share of `timeout` in what is left for a chain that may take `tail`.
     pub(super) fn allot(&self, timeout: Duration, tail: Duration, now: Moment) -> Duration {
-        // Cancelling the last hook and writing the report must fit before the deadline as well; but what
-        // the plan needs, where there is time for it, it has whole.
+        // Cancelling the last hook and writing the report must fit before the deadline as well; but a
+        // plan that was proved to fit has all of its time.
         let left = self.deadline.map(|deadline| {
             let left = deadline.since(now);
             let room = JOIN_ROOM.min(left / 5);
-            left - room.min(tail.saturating_sub(left))
+            left - if self.drained { room.min(tail.saturating_sub(left)) } else { room }
         });
         share(timeout, tail, left)
     }

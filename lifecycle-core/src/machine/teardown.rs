@@ -28,6 +28,7 @@ const START_BATCH: usize = 64;
 pub(crate) struct Teardown {
     pub(super) plan: Plan,
     pub(super) deadline: Option<Moment>,
+    pub(super) drained: bool,
     was_running: bool,
     /// The hooks of the plan, in its order, as they are handed out.
     pub(super) hooks: Vec<TeardownHook>,
@@ -44,11 +45,18 @@ pub(crate) struct Teardown {
 }
 
 impl Teardown {
-    /// The teardown of `plan`, which has to be over at `deadline`. `was_running`: start-up had come to its end.
-    pub(super) fn new(plan: Plan, deadline: Option<Moment>, was_running: bool) -> Self {
+    /// The teardown of `plan`, which has to be over at `deadline`. `drained`: the drain kept to its
+    /// time, and left what it was to leave. `was_running`: start-up had come to its end.
+    pub(super) fn new(
+        plan: Plan,
+        deadline: Option<Moment>,
+        drained: bool,
+        was_running: bool,
+    ) -> Self {
         let count = plan.hooks().len();
         let mut teardown = Self {
             deadline,
+            drained,
             was_running,
             hooks: plan.hooks().iter().map(TeardownHook::new).collect(),
             progress: vec![Progress::waiting(); count],

@@ -127,7 +127,8 @@ fn the_drain_is_never_starved() {
             assert!(got <= promised, "{got:?} of {promised:?}: {said}");
             assert!(got + END_ROOM >= promised.min(left), "{got:?} of {promised:?}: {said}");
             assert!(got * 3 >= promised.min(left), "{got:?} of {promised:?}: {said}");
-            if reserve >= END_ROOM {
+            // The room is the drain's to give where the plan has all that it needs.
+            if reserve >= END_ROOM && reserve < plan.worst_case() {
                 assert_eq!(got, promised, "{said}");
             }
         }

@@ -45,7 +45,8 @@ fn expected(job: bool, cause: Option<&Input>, end: &MainEnd, unclean: Unclean) -
         stopped_job.filter(|_| job && *end != MainEnd::Returned),
         unclean.breach.then_some(124),
         (failure || main_failed).then_some(1),
-        (unclean.hook || unclean.abandoned).then_some(70),
+        // It listened, and had to be dropped.
+        (unclean.hook || unclean.abandoned || *end == MainEnd::Dropped).then_some(70),
     ];
     rows.into_iter().flatten().next().unwrap_or(0)
 }

@@ -8,6 +8,7 @@ mod escalation;
 mod exit_codes;
 mod extend;
 mod late_reading;
+mod main;
 mod ordering;
 mod plans;
 mod proof;
