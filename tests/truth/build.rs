@@ -24,7 +24,15 @@ const NAMES: [&str; 11] = [
     "tokens",
     "uses",
 ];
-const LANDED: [&str; 0] = [];
+const LANDED: [&str; 7] = [
+    "completed",
+    "endings",
+    "exit_code",
+    "inherit",
+    "main_timeout",
+    "settle",
+    "tokens",
+];
 
 /// A loop that says none of these is somebody else's.
 const OURS: [&str; 7] = [

@@ -34,6 +34,7 @@ use self::{drain::Drain, escalation::Received, stop::Stop, time::Time};
 pub(crate) use self::{
     drain::{Cut, Dropping},
     effect::{Effect, ExitWhy, Step, TeardownHook},
+    exit_code::exit_code_of,
     hook_timeout::ABORT_GRACE,
     input::{End, Facts, Input, MainEnd},
     progress::Phase,

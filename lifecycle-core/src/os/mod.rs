@@ -3,6 +3,8 @@
 //! block, the end of the process. All `unsafe` code of the crate is in this folder.
 
 #[cfg(unix)]
+pub(crate) mod job_end;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;

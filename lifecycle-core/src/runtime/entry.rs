@@ -14,7 +14,12 @@ use super::{
     linked::linked,
     run::{MainResult, Prepared, run_under},
 };
-use crate::{Config, config::Environment, machine::Input, os};
+use crate::{
+    Config, Reason, Report, Signal,
+    config::Environment,
+    machine::{Input, exit_code_of},
+    os,
+};
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
 /// with the stop. Answers `LIFECYCLE_PLAN` for the hooks that the program is linked with: prints what it asks
@@ -76,6 +81,10 @@ where
         return MainExit(report.exit_code());
     }
     hear(&prepared);
+    #[cfg(unix)]
+    if prepared.settings.job {
+        os::job_end::prepare();
+    }
     let lifecycle = Lifecycle::process();
     lifecycle.post(Input::UnderMain);
     let runtime = match build() {
@@ -96,7 +105,20 @@ where
             os::thread_names().join(", ")
         ));
     }
+    #[cfg(unix)]
+    if let Some(signal) = interrupted_by(&prepared, &report) {
+        os::job_end::end_by(signal);
+    }
     MainExit(report.exit_code())
+}
+
+/// The signal that a shell is to see as the end of a job that it interrupted.
+#[cfg(unix)]
+fn interrupted_by(prepared: &Prepared, report: &Report) -> Option<Signal> {
+    let Reason::Signal { signal, .. } = *report.reason() else { return None };
+    let is_ours = matches!(signal, Signal::Int | Signal::Term | Signal::Hup);
+    let interrupted = report.exit_code() == exit_code_of(signal);
+    (prepared.settings.job && is_ours && interrupted).then_some(signal)
 }
 
 /// What a `main` under `#[lifecycle::main]` returns: the exit code of its report.
