@@ -8,7 +8,8 @@
 //! function; [`Plan`] and [`Report`] tell what will happen and what did. The modules have, by noun,
 //! what these return, and what few programs need.
 
-// What they add is registered while the program is linked, and a crate that nobody names is left out.
+// What they add is registered while the program is linked, and a crate that nobody names is left
+// out.
 #[cfg(feature = "manifest")]
 use lifecycle_manifest as _;
 #[cfg(feature = "pictures")]

@@ -36,7 +36,8 @@ pub(crate) struct Budget {
     pub(crate) margin: Duration,
     /// How long the service stays open after the request.
     pub(crate) delay: Duration,
-    /// What was asked for instead of `delay`, where that would have starved the drain and the teardown.
+    /// What was asked for instead of `delay`, where that would have starved the drain and the
+    /// teardown.
     pub(crate) delay_cut_from: Option<Duration>,
     /// How long admitted work has; `None`: without limit.
     pub(crate) drain: Option<Duration>,
@@ -89,8 +90,8 @@ impl Budget {
     }
 }
 
-/// What the library keeps of a grace period: 2 s of 20 s and more, else a tenth, at least 250 ms, at most
-/// half.
+/// What the library keeps of a grace period: 2 s of 20 s and more, else a tenth, at least 250 ms,
+/// at most half.
 pub(crate) fn margin(grace: Duration) -> Duration {
     if grace >= 10 * MARGIN { MARGIN } else { (grace / 10).max(SMALLEST_MARGIN).min(grace / 2) }
 }
@@ -103,9 +104,10 @@ pub(crate) fn least_grace(work: Duration) -> Duration {
     candidates.into_iter().find(|&grace| grace - margin(grace) >= work).unwrap_or(Duration::MAX)
 }
 
-/// What a hook gets that may take `timeout` and starts with `left` on the clock, when the longest chain
-/// from its start to the end of the plan may take `tail`: its timeout, or, where less is left, the same
-/// share of what is left. So a chain never takes more than `left`, and its last hook has its share too.
+/// What a hook gets that may take `timeout` and starts with `left` on the clock, when the longest
+/// chain from its start to the end of the plan may take `tail`: its timeout, or, where less is
+/// left, the same share of what is left. So a chain never takes more than `left`, and its last hook
+/// has its share too.
 pub(crate) fn share(timeout: Duration, tail: Duration, left: Option<Duration>) -> Duration {
     match left {
         Some(left) if left < tail => scale(timeout.min(tail), left, tail),
@@ -122,8 +124,9 @@ fn scale(value: Duration, part: Duration, whole: Duration) -> Duration {
     Duration::from_nanos_u128(nanos)
 }
 
-/// The same, bit by bit, for products beyond 128 bits: a `Duration` has 94, so no sum here overflows. By
-/// hand, as std has no wider integer, and the floats of `Duration::mul_f64` may round to more than is left.
+/// The same, bit by bit, for products beyond 128 bits: a `Duration` has 94, so no sum here
+/// overflows. By hand, as std has no wider integer, and the floats of `Duration::mul_f64` may round
+/// to more than is left.
 fn long_scale(value: u128, part: u128, whole: u128) -> u128 {
     (0..u128::BITS - part.leading_zeros())
         .rev()

@@ -13,8 +13,8 @@ pub(crate) const NO_READER: &str =
 pub(crate) const NO_PICTURES: &str =
     "this program draws no pictures; build it with the feature `pictures` of `lifecycle-hooks`";
 
-/// One thing that is wrong, or only looks wrong: see [`is_error`](Self::is_error). `Display` is for a
-/// person; whoever has to know what it is about asks [`variable`](Self::variable).
+/// One thing that is wrong, or only looks wrong: see [`is_error`](Self::is_error). `Display` is for
+/// a person; whoever has to know what it is about asks [`variable`](Self::variable).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Diagnostic {
     #[error("{variable}={value}: {why}")]

@@ -7,14 +7,15 @@ use crate::{
     plan::{PlanError, PlannedHook},
 };
 
-/// What table, JSON, Mermaid, dot and pictures show of a plan, found once for all of them. Of an invalid
-/// plan it has what does not contradict.
+/// What table, JSON, Mermaid, dot and pictures show of a plan, found once for all of them. Of an
+/// invalid plan it has what does not contradict.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlanView<'p> {
     /// In the plan's order.
     pub hooks: Vec<HookView<'p>>,
-    /// The hooks that make the worst case, by their places among `hooks`, in the order in which they run.
+    /// The hooks that make the worst case, by their places among `hooks`, in the order in which
+    /// they run.
     pub critical_path: Vec<usize>,
     /// How long the hooks take when each takes all of its timeout.
     pub worst_case: Duration,
@@ -28,8 +29,8 @@ pub struct PlanView<'p> {
 pub struct HookView<'p> {
     /// The hook itself.
     pub hook: &'p PlannedHook,
-    /// The hooks that it waits for but for barriers, by their places, without those that others of them
-    /// wait for.
+    /// The hooks that it waits for but for barriers, by their places, without those that others of
+    /// them wait for.
     pub waits_for: Vec<usize>,
     /// Whether it is of the critical path.
     pub is_critical: bool,
