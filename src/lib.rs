@@ -87,7 +87,8 @@ pub mod plan {
     #[cfg(feature = "manifest")]
     pub use lifecycle_core::Manifest;
     pub use lifecycle_core::{
-        Constraints, FitError, Fits, HookSet, PlanDiff, PlanError, PlanProblem, PlannedHook,
+        Constraints, FitError, Fits, HookSet, PlanDiff, PlanError, PlanHint, PlanProblem,
+        PlannedHook,
     };
 }
 

@@ -40,7 +40,7 @@ pub use crate::{
     config::{Config, Platform},
     declare::{Hook, HookResult, Site},
     event::{Event, Events},
-    plan::{HookSet, Plan, PlanDiff, PlanError, PlanProblem, PlannedHook},
+    plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
     runtime::{MainResult, install, run},
     text::json::JsonError,
@@ -70,7 +70,8 @@ pub mod __private {
         },
         declare::site::{Drain, Policy, Site, SiteEntry},
         declare::type_check::{
-            NotClone, Otherwise, Tag, must_be_option, must_be_resource, must_differ, not_zero,
+            NotClone, Otherwise, Tag, must_be_option, must_be_resource, must_be_unasked,
+            must_differ, not_zero,
         },
         resource::Binder,
         runtime::{MainExit, MainResult, main},

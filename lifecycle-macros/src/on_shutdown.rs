@@ -17,7 +17,8 @@ use crate::{
     parameter::Parameter,
 };
 
-const OPTIONS: [&str; 7] = ["order", "timeout", "after", "before", "name", "marker", "crate"];
+const OPTIONS: [&str; 9] =
+    ["order", "timeout", "after", "before", "uses", "if_provided", "name", "marker", "crate"];
 
 /// What stands beside the function.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -33,6 +34,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         .collect::<Result<Vec<_>>>()?;
     let result = output::elide(result, &lifetimes);
 
+    options.check(&parameters)?;
+
     let p = options.krate.private();
     let marker_ident = options.marker.as_ref().unwrap_or(&sig.ident);
     let marker = at_call_site(marker_ident);
@@ -44,6 +47,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
             .map(|earlier| later.check_against(earlier, &p))
             .collect::<Vec<_>>()
     });
+    let uses = options.uses.iter().map(|used| check_used(used, &parameters, &p));
     let marker_type = marker_type(&vis, &marker);
     Ok(quote! {
         #marker_type
@@ -51,6 +55,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
             use #p::{NotClone as _, Otherwise as _};
             #(#kinds)*
             #(#pairs)*
+            #(#uses)*
             impl #p::Hook for #marker {
                 fn declared() -> &'static #p::HookDecl {
                     static DECLARATION: #p::HookDecl = #declaration;
@@ -94,14 +99,18 @@ fn at_call_site(ident: &Ident) -> Ident {
 struct Options {
     order: Option<Expr>,
     timeout: Option<Length>,
-    after: Vec<Edge>,
-    before: Vec<Edge>,
+    after: Vec<Listed>,
+    after_written: bool,
+    before: Vec<Listed>,
+    uses: Vec<Listed>,
+    if_provided: Option<Span>,
     name: Option<LitStr>,
     marker: Option<Ident>,
     krate: Krate,
 }
 
-type Edge = (Vec<Attribute>, Type);
+/// What stands in a list: a hook or a resource, under its `#[cfg(..)]`.
+type Listed = (Vec<Attribute>, Type);
 
 impl Options {
     fn read(input: ParseStream<'_>) -> Result<Self> {
@@ -110,8 +119,19 @@ impl Options {
             match key.to_string().as_str() {
                 "order" => options.order = Some(args::value(key, input, "10")?),
                 "timeout" => options.timeout = Some(args::value(key, input, "\"5s\"")?),
-                "after" => options.after = edges(key, input)?,
-                "before" => options.before = edges(key, input)?,
+                "after" => {
+                    options.after = list(key, input, HOOKS)?;
+                    options.after_written = true;
+                }
+                "before" => options.before = list(key, input, HOOKS)?,
+                "uses" => options.uses = used(key, input)?,
+                "if_provided" if input.peek(Token![=]) => {
+                    return Err(Error::new(
+                        key.span(),
+                        "`if_provided` stands alone: write `if_provided` or leave it out",
+                    ));
+                }
+                "if_provided" => options.if_provided = Some(key.span()),
                 "name" => options.name = Some(args::name(key, input)?),
                 "marker" => options.marker = Some(args::value(key, input, "ClosePool")?),
                 _ => options.krate = args::value(key, input, "path")?,
@@ -119,6 +139,16 @@ impl Options {
             Ok(())
         })?;
         Ok(options)
+    }
+
+    fn check(&self, parameters: &[Parameter]) -> Result<()> {
+        match self.if_provided {
+            Some(place) if !parameters.iter().any(Parameter::must_be_there) => Err(Error::new(
+                place,
+                "`if_provided` is for a hook that needs a resource, `&T` or `T`: this one runs whatever is provided",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn declaration(
@@ -134,7 +164,11 @@ impl Options {
         let order = option(&p, self.order.as_ref().map(ToTokens::to_token_stream));
         let timeout = option(&p, self.timeout.as_ref().map(|timeout| timeout.tokens(&p)));
         let after = declared(&p, &self.after);
+        let after_written = self.after_written;
         let before = declared(&p, &self.before);
+        let uses = self.uses.iter();
+        let uses = uses.map(|(attrs, used)| quote!(#(#attrs)* #p::Need::borrow::<#used>()));
+        let if_provided = self.if_provided.is_some();
         let blocking = sig.asyncness.is_none();
         let needs = parameters.iter().map(|parameter| parameter.need(&p));
         let start = start(&p, sig, parameters, result);
@@ -147,17 +181,23 @@ impl Options {
                 order: #order,
                 timeout: #timeout,
                 after: &[#after],
+                after_written: #after_written,
                 before: &[#before],
                 blocking: #blocking,
                 needs: &[#(#needs),*],
+                uses: &[#(#uses),*],
+                if_provided: #if_provided,
                 start: #start,
             }
         }
     }
 }
 
-fn edges(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Edge>> {
-    let example = "[path::to::hook]";
+/// How a list of hooks is written.
+const HOOKS: &str = "[path::to::hook]";
+
+/// Reads `= [..]`; `example` is such a list.
+fn list(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<Vec<Listed>> {
     if input.peek(Token![=]) && !input.peek2(syn::token::Bracket) {
         return Err(Error::new(
             key.span(),
@@ -165,15 +205,45 @@ fn edges(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Edge>> {
         ));
     }
     let list = args::value::<proc_macro2::Group>(key, input, example)?;
-    let edge = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_outer)?, input.parse()?));
+    let listed = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_outer)?, input.parse()?));
     let list = (|input: ParseStream<'_>| {
-        Punctuated::<Edge, Token![,]>::parse_terminated_with(input, edge)
+        Punctuated::<Listed, Token![,]>::parse_terminated_with(input, listed)
     })
     .parse2(list.stream())?;
     Ok(list.into_iter().collect())
 }
 
-fn declared(p: &TokenStream, edges: &[Edge]) -> TokenStream {
+/// Reads the types of `uses = [..]`.
+fn used(key: &Ident, input: ParseStream<'_>) -> Result<Vec<Listed>> {
+    let listed = list(key, input, "[Type]")?;
+    for (_, used) in &listed {
+        if let Type::Reference(_) = output::bare(used) {
+            return Err(Error::new_spanned(
+                used,
+                "what a hook uses counts as borrowed: write the type itself, without `&`",
+            ));
+        }
+        if output::argument_of(used, "Option").is_some() {
+            return Err(Error::new_spanned(
+                used,
+                "what a hook uses need not be provided: write the type itself, without `Option`",
+            ));
+        }
+    }
+    Ok(listed)
+}
+
+/// Fails the build where what is used is no resource, or is a parameter already.
+fn check_used((attrs, used): &Listed, parameters: &[Parameter], p: &TokenStream) -> TokenStream {
+    let place = used.to_token_stream();
+    let kind = quote!(#p::Tag::<#used>::KIND, true);
+    let resource = args::spanning(quote!(#p::must_be_resource), kind, &place);
+    let others = parameters.iter().map(|parameter| parameter.check_unused(used, p));
+    let others = others.map(|check| quote!(#(#attrs)* #check));
+    quote!(#(#attrs)* const _: () = #resource; #(#others)*)
+}
+
+fn declared(p: &TokenStream, edges: &[Listed]) -> TokenStream {
     edges.iter().map(|(attrs, hook)| quote!(#(#attrs)* <#hook as #p::Hook>::declared,)).collect()
 }
 

@@ -112,6 +112,22 @@ impl Parameter {
         quote!(#first #second const _: () = #check;)
     }
 
+    /// Fails the build where `used` is what it asks for.
+    pub(crate) fn check_unused(&self, used: &Type, private: &TokenStream) -> TokenStream {
+        let Self { conditions, resource, .. } = self;
+        let same = quote!(#private::Tag::<(#resource, #used)>::SAME);
+        let check =
+            args::spanning(quote!(#private::must_be_unasked), same, &used.to_token_stream());
+        quote!(#conditions const _: () = #check;)
+    }
+
+    /// Whether, by its spelling, it is a resource without which the hook cannot run.
+    pub(crate) fn must_be_there(&self) -> bool {
+        let is_context =
+            |token| matches!(token, TokenTree::Ident(word) if word == "ShutdownContext");
+        !self.optional && !self.resource.clone().into_iter().any(is_context)
+    }
+
     fn method(&self) -> TokenStream {
         match (self.takes, self.optional) {
             (false, false) => quote!(borrow),

@@ -35,8 +35,11 @@ pub fn hook(name: impl Into<Cow<'static, str>>) -> HookBuilder {
             timeout: None,
             fallback_timeout: Duration::ZERO,
             after: Vec::new(),
+            after_written: false,
             before: Vec::new(),
             needs: Vec::new(),
+            uses: Vec::new(),
+            if_provided: false,
         },
         second_step: None,
     }

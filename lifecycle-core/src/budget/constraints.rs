@@ -7,7 +7,7 @@ use crate::{
     config::{Environment, Settings},
 };
 
-use super::{ASSUMED_DRAIN, PlatformLimit, margin};
+use super::{PlatformLimit, margin};
 
 /// What a plan has to fit into, and who said so: a grace period, a platform, or a configuration.
 #[derive(Clone, Debug)]
@@ -16,10 +16,12 @@ pub struct Constraints {
     pub(crate) grace: Term<Option<Duration>>,
     pub(crate) delay: Term<Duration>,
     pub(crate) margin: Term<Duration>,
-    /// What the drain counts for.
-    pub(crate) drain_timeout: Term<Duration>,
-    /// What hooks get that declare no timeout, where it is not the plan's own default.
+    /// The limit of the drain, where somebody set it.
+    pub(crate) drain_timeout: Option<Term<Duration>>,
+    /// What hooks get that declare no timeout, where somebody wrote it.
     pub(crate) hook_timeout: Option<Duration>,
+    /// What is set aside for hooks that are registered at run time.
+    pub(crate) reserve: Duration,
     /// Where a manifest was read: what it grants, and what the library takes there.
     pub(crate) limit: Option<PlatformLimit>,
 }
@@ -44,8 +46,9 @@ impl Constraints {
             grace: Term::new(grace, source),
             delay: Term::new(Duration::ZERO, "none"),
             margin: Term::new(grace.map(margin).unwrap_or_default(), "the library's own"),
-            drain_timeout: Term::new(ASSUMED_DRAIN, "assumed, no drain timeout is set"),
+            drain_timeout: None,
             hook_timeout: None,
+            reserve: Duration::ZERO,
             limit: None,
         }
     }
@@ -66,15 +69,19 @@ impl Constraints {
         limit: Option<Duration>,
         source: impl Into<Cow<'static, str>>,
     ) -> Self {
-        if let Some(limit) = limit {
-            self.drain_timeout = Term::new(limit, source);
-        }
+        self.drain_timeout = limit.map(|limit| Term::new(limit, source));
         self
     }
 
-    /// With this timeout for hooks that declare none.
-    pub(crate) fn with_hook_timeout(mut self, timeout: Duration) -> Self {
-        self.hook_timeout = Some(timeout);
+    /// With this timeout for hooks that declare none, where it is written.
+    pub(crate) const fn with_hook_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.hook_timeout = timeout;
+        self
+    }
+
+    /// With so much set aside for hooks that are registered at run time.
+    pub(crate) const fn with_reserve(mut self, reserve: Duration) -> Self {
+        self.reserve = reserve;
         self
     }
 
@@ -111,6 +118,8 @@ impl From<&Settings> for Constraints {
                 settings.drain_timeout.value,
                 settings.drain_timeout.source.to_string(),
             )
+            .with_hook_timeout(settings.written_hook_timeout())
+            .with_reserve(settings.reserve)
     }
 }
 
@@ -119,7 +128,7 @@ impl From<&Config> for Constraints {
     /// Without a platform nothing is detected.
     fn from(config: &Config) -> Self {
         let (settings, _) = Settings::resolve(config, &Environment::default());
-        Self::from(&settings).with_hook_timeout(settings.hook_timeout.value)
+        Self::from(&settings)
     }
 }
 

@@ -125,11 +125,10 @@ impl Deployment {
 
         let warnings = warnings.into_iter().filter(|found| self.about(found).is_some());
         let warnings = warnings.map(|found| self.with_place(found)).collect();
-        let mut constraints =
-            Constraints::from(&settings).with_hook_timeout(settings.hook_timeout.value);
+        let mut constraints = Constraints::from(&settings);
         constraints.delay.source = self.source(settings.delay.source).into();
-        if settings.drain_timeout.value.is_some() {
-            constraints.drain_timeout.source = self.source(settings.drain_timeout.source).into();
+        if let Some(drain_timeout) = &mut constraints.drain_timeout {
+            drain_timeout.source = self.source(settings.drain_timeout.source).into();
         }
         Ok(constraints.with_limit(self.limit(&settings, told, warnings)))
     }

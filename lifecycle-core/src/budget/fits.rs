@@ -4,15 +4,27 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use thiserror::Error;
 
-use crate::{Plan, PlanError, PlannedHook, SourceLocation, values::duration::display};
+use crate::{
+    Plan, PlanError, PlannedHook, SourceLocation, plan::DEFAULT_TIMEOUT, values::duration::display,
+};
 
-use super::{Constraints, ManifestError, PlatformLimit, least_grace};
+use super::{
+    ASSUMED_DRAIN, Constraints, LEAST_TIMEOUT, ManifestError, PlatformLimit, Workload,
+    constraints::Term, counted_drain, least_drain, least_grace,
+};
 
 impl Plan {
     /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace
     /// period of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its
-    /// defaults, or a configuration. Without a limit for the drain, 5 s are counted for it. Without
-    /// a grace period all plans fit.
+    /// defaults, or a configuration. Without a grace period all plans fit.
+    ///
+    /// What nobody wrote adapts to what there is: without a limit, the drain counts for 5 s, or a
+    /// quarter of what delay and margin leave where that is less. A hook without a timeout counts
+    /// for 5 s, or for an equal share of what the others on its chain leave, but never for less
+    /// than 500 ms. The stop then grants at least that.
+    ///
+    /// Hooks that are registered at run time are not included;
+    /// [`Config::reserve`](crate::Config::reserve) counts for them.
     ///
     /// # Errors
     ///
@@ -22,8 +34,8 @@ impl Plan {
         let constraints = constraints.into();
         self.check().map_err(|error| FitError { why: Why::Invalid(error) })?;
         let account = match constraints.hook_timeout {
-            Some(timeout) => Account::new(&self.clone().with_default_timeout(timeout), constraints),
-            None => Account::new(self, constraints),
+            Some(timeout) => Account::new(self.clone().with_default_timeout(timeout), constraints),
+            None => Account::new(self.clone(), constraints),
         };
         if account.holds() {
             Ok(Fits { account })
@@ -120,7 +132,13 @@ impl fmt::Debug for FitError {
 #[derive(Clone, Debug)]
 struct Account {
     constraints: Constraints,
+    drain: Term<Duration>,
+    /// What is left of the reserve: hooks that were registered count for themselves.
+    reserve: Duration,
+    has_registered: bool,
     worst_case: Duration,
+    /// The same, where unwritten timeouts are as short as they may be.
+    least_worst_case: Duration,
     path: Vec<Step>,
     /// When it does not fit: the slowest of `path`, and whether the plan fits once that one is
     /// shorter by what is missing.
@@ -135,21 +153,57 @@ struct Step {
     time: Duration,
     timeout: Duration,
     timeout_written: bool,
+    timeout_open: bool,
 }
 
 impl Account {
-    fn new(plan: &Plan, constraints: Constraints) -> Self {
+    fn new(plan: Plan, constraints: Constraints) -> Self {
+        let workload = Workload::from(&plan);
+        let reserve = left_of_reserve(&plan, constraints.reserve);
+        let drain_timeout = constraints.drain_timeout.as_ref().map(|limit| limit.value);
+        let least = workload.least().saturating_add(reserve);
+        let (each, drain) = match constraints.grace.value {
+            None => (DEFAULT_TIMEOUT, drain_timeout.unwrap_or(ASSUMED_DRAIN)),
+            Some(grace) => {
+                let taken = constraints.delay.value.saturating_add(constraints.margin.value);
+                let left = grace.saturating_sub(taken);
+                let drain = counted_drain(drain_timeout, left);
+                let hooks = left.checked_sub(drain).and_then(|left| left.checked_sub(reserve));
+                match hooks.and_then(|hooks| workload.share_of(hooks)) {
+                    Some(each) => (each, drain),
+                    None => (LEAST_TIMEOUT, least_drain(drain_timeout, least)),
+                }
+            }
+        };
+        let has_registered = plan.has_registered();
+        let plan = plan.with_share(each);
+        let drain = constraints.drain_timeout.clone().unwrap_or_else(|| {
+            let quarter = "a quarter of what there is, no drain timeout is set";
+            let all = drain == ASSUMED_DRAIN;
+            Term::new(drain, if all { "assumed, no drain timeout is set" } else { quarter })
+        });
         let step = |hook: &PlannedHook| Step {
             name: hook.name.clone(),
             location: hook.location,
-            time: hook.longest(),
+            time: hook.timeout.saturating_add(hook.fallback_timeout),
             timeout: hook.timeout,
             timeout_written: hook.timeout_written,
+            timeout_open: hook.timeout_open,
         };
-        let worst_case = plan.worst_case();
+        let worst_case = workload.worst_case(each);
+        let least_worst_case = workload.least();
         let path = plan.critical_path();
         let steps = path.iter().copied().map(step).collect();
-        let mut account = Self { constraints, worst_case, path: steps, slowest: None };
+        let mut account = Self {
+            constraints,
+            drain,
+            reserve,
+            has_registered,
+            worst_case,
+            least_worst_case,
+            path: steps,
+            slowest: None,
+        };
         let missing = account.short();
         if !missing.is_zero() {
             account.slowest =
@@ -164,17 +218,18 @@ impl Account {
         account
     }
 
-    /// Delay, drain and teardown: what the margin has to leave.
-    fn work(&self) -> Duration {
-        self.constraints
-            .delay
-            .value
-            .saturating_add(self.constraints.drain_timeout.value)
-            .saturating_add(self.worst_case)
+    fn needed(&self) -> Duration {
+        [self.drain.value, self.worst_case, self.reserve, self.constraints.margin.value]
+            .into_iter()
+            .fold(self.constraints.delay.value, Duration::saturating_add)
     }
 
-    fn needed(&self) -> Duration {
-        self.work().saturating_add(self.constraints.margin.value)
+    /// Delay, drain and teardown: what the margin has to leave at least.
+    fn least_work(&self) -> Duration {
+        let hooks = self.least_worst_case.saturating_add(self.reserve);
+        let limit = self.constraints.drain_timeout.as_ref().map(|limit| limit.value);
+        let drain = least_drain(limit, hooks);
+        self.constraints.delay.value.saturating_add(drain).saturating_add(hooks)
     }
 
     /// What the plan needs over what it has.
@@ -212,9 +267,9 @@ impl Account {
     /// The numbers to change, each of which does alone, where one can.
     fn advice(&self) -> Vec<String> {
         match &self.constraints.limit {
-            Some(limit) => limit.ways(self.work(), self.savings()),
+            Some(limit) => limit.ways(self.least_work(), self.savings()),
             None => {
-                let least = display(least_grace(self.work()));
+                let least = display(least_grace(self.least_work()));
                 let source = &self.constraints.grace.source;
                 let mut advice = vec![format!("a grace period of {least} or more ({source})")];
                 advice.extend(self.savings());
@@ -240,10 +295,9 @@ impl Account {
                 format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")
             });
         }
-        let Constraints { drain_timeout, delay, .. } = &self.constraints;
         for (what, variable, value) in [
-            ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", drain_timeout.value),
-            ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", delay.value),
+            ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", self.drain.value),
+            ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", self.constraints.delay.value),
         ] {
             if value > short {
                 savings.push(format!("a {what} of {} (`{variable}`)", display(value - short)));
@@ -267,7 +321,7 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Constraints { grace, delay, margin, drain_timeout, limit, .. } = &self.constraints;
+        let Constraints { grace, delay, margin, limit, .. } = &self.constraints;
         if let Some(chosen) = limit.as_ref().and_then(|limit| limit.chosen.as_ref()) {
             writeln!(f, "  {:<10}{chosen}", "service")?;
         }
@@ -277,7 +331,7 @@ impl fmt::Display for Account {
         let hooks =
             if self.path.is_empty() { "there are none" } else { "at worst, one after the other:" };
         line("delay", delay.value, &delay.source)?;
-        line("drain", drain_timeout.value, &drain_timeout.source)?;
+        line("drain", self.drain.value, &self.drain.source)?;
         line("hooks", self.worst_case, hooks)?;
         let width = self
             .path
@@ -286,15 +340,35 @@ impl fmt::Display for Account {
             .max()
             .unwrap_or_default()
             .min(44);
-        for Step { name, location, time, timeout_written, .. } in &self.path {
-            let default = if *timeout_written { "" } else { " (default timeout)" };
+        for Step { name, location, time, timeout, timeout_written, timeout_open } in &self.path {
+            let is_share = *timeout_open && *timeout < DEFAULT_TIMEOUT;
+            let default = match (timeout_written, is_share) {
+                (true, _) => "",
+                (false, true) => " (default timeout, its share)",
+                (false, false) => " (default timeout)",
+            };
             writeln!(f, "    {:>6}  {name:<width$}  {location}{default}", display(*time))?;
         }
         let granted =
             grace.value.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
-        let [own, needed] = [margin.value, self.needed()].map(display);
+        let [reserve, own, needed] = [self.reserve, margin.value, self.needed()].map(display);
+        let of_run_time = match (self.reserve.is_zero(), self.has_registered) {
+            (false, _) => "for hooks registered at run time",
+            (true, false) => "hooks registered at run time are not included",
+            (true, true) => "further hooks registered at run time are not included",
+        };
+        writeln!(f, "  {:<10}{reserve:>8}  {of_run_time}", "reserve")?;
         writeln!(f, "  {:<10}{own:>8}  {}", "margin", margin.source)?;
         writeln!(f, "  {:<10}{needed:>8}", "needed")?;
         write!(f, "  {:<10}{granted:>8}  {}", "granted", grace.source)
     }
+}
+
+/// What is left of `reserve` where some hooks of `plan` were registered at run time.
+fn left_of_reserve(plan: &Plan, reserve: Duration) -> Duration {
+    if reserve.is_zero() || !plan.has_registered() {
+        return reserve;
+    }
+    let declared = plan.clone().without_registered().worst_case();
+    reserve.saturating_sub(plan.worst_case().saturating_sub(declared))
 }

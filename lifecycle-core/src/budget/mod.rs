@@ -8,10 +8,11 @@ mod manifest_error;
 mod platform_limit;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 use std::time::Duration;
 
-use self::platform_limit::PlatformLimit;
+pub(crate) use self::workload::{Shares, Workload};
 pub use self::{
     constraints::Constraints,
     deployment::{Deployment, StopSignal, Variable},
@@ -20,9 +21,16 @@ pub use self::{
     manifest_error::ManifestError,
     platform_limit::Setting,
 };
+use self::{
+    platform_limit::PlatformLimit,
+    workload::{LEAST_TIMEOUT, counted_drain, least_drain},
+};
 
-/// What the drain counts for, when a plan is measured and nobody gave it a limit.
-pub(crate) const ASSUMED_DRAIN: Duration = Duration::from_secs(5);
+/// The most that the drain counts for, when a plan is measured and nobody gave it a limit.
+const ASSUMED_DRAIN: Duration = Duration::from_secs(5);
+
+/// What is kept of a time that is short for cancelling and reporting.
+pub(crate) const JOIN_ROOM: Duration = Duration::from_millis(150);
 
 const MARGIN: Duration = Duration::from_secs(2);
 const SMALLEST_MARGIN: Duration = Duration::from_millis(250);
@@ -41,6 +49,8 @@ pub(crate) struct Budget {
     pub(crate) delay_cut_from: Option<Duration>,
     /// How long admitted work has; `None`: without limit.
     pub(crate) drain: Option<Duration>,
+    /// What of it counts where a plan is proved to fit.
+    pub(crate) counted_drain: Duration,
     /// What the drain leaves to the teardown.
     pub(crate) teardown: Duration,
     /// From the request to the end of the process, by the library's own hand.
@@ -48,12 +58,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Divides `grace` for a plan that takes `worst_case`.
+    /// Divides `grace` for a plan that takes `workload`. What `fits` proves is granted whole.
     pub(crate) fn new(
         grace: Option<Duration>,
         delay: Duration,
         drain_timeout: Option<Duration>,
-        worst_case: Duration,
+        workload: &Workload,
     ) -> Self {
         let Some(whole) = grace else {
             return Self {
@@ -62,21 +72,27 @@ impl Budget {
                 delay,
                 delay_cut_from: None,
                 drain: drain_timeout,
-                teardown: worst_case,
+                counted_drain: drain_timeout.unwrap_or(ASSUMED_DRAIN),
+                teardown: workload.most(),
                 deadline: None,
             };
         };
         let margin = margin(whole);
         let deadline = whole - margin;
         // Cut to what leaves drain and teardown what they need, but not to less than half.
-        let work = drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case);
+        let least = workload.least();
+        let work = least_drain(drain_timeout, least).saturating_add(least);
         let granted = if delay.saturating_add(work) <= deadline {
             delay
         } else {
             delay.min(deadline.saturating_sub(work.max(SMALLEST_MARGIN)).max(deadline / 2))
         };
         let left = deadline - granted;
-        let teardown = worst_case.min(left / 2);
+        let counted_drain = counted_drain(drain_timeout, left);
+        let teardown = left
+            .checked_sub(counted_drain)
+            .and_then(|hooks| workload.within(hooks))
+            .unwrap_or_else(|| workload.most().min(left / 2));
         let drain = drain_timeout.map_or(left - teardown, |limit| limit.min(left - teardown));
         Self {
             grace,
@@ -84,6 +100,7 @@ impl Budget {
             delay: granted,
             delay_cut_from: (granted < delay).then_some(delay),
             drain: Some(drain),
+            counted_drain,
             teardown,
             deadline: Some(deadline),
         }

@@ -1,7 +1,7 @@
 use proptest::{collection::vec, prelude::any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::Platform;
+use crate::{Plan, Platform, declare::HookId, plan::HookSpec};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -35,14 +35,18 @@ fn the_grace_period_is_divided() {
         (0, 0, unlimited, 1_000, (0, 0, 0, 0, 0)),
         // A delay of half is kept, and one that fits; any other is cut to that.
         (30_000, 14_000, unlimited, 7_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
-        (30_000, 14_001, unlimited, 9_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
-        (30_000, 16_000, unlimited, 7_000, (2_000, 16_000, 6_000, 6_000, 28_000)),
+        (30_000, 14_001, unlimited, 11_000, (2_000, 14_000, 7_000, 7_000, 28_000)),
+        (30_000, 16_001, unlimited, 9_000, (2_000, 16_000, 3_000, 9_000, 28_000)),
+        // An assumed drain gives way to a quarter of what is left.
+        (30_000, 14_001, unlimited, 9_000, (2_000, 14_001, 4_999, 9_000, 28_000)),
+        (30_000, 16_000, unlimited, 7_000, (2_000, 16_000, 5_000, 7_000, 28_000)),
         (30_000, 26_000, Some(1_000), 1_000, (2_000, 26_000, 1_000, 1_000, 28_000)),
         (30_000, 26_001, Some(1_000), 1_000, (2_000, 26_000, 1_000, 1_000, 28_000)),
         (5_000, 60_000, Some(0), 0, (500, 4_250, 0, 0, 4_500)),
         (10_000, 60_000, unlimited, 7_000, (1_000, 4_500, 2_250, 2_250, 9_000)),
     ] {
-        let budget = Budget::new(Some(ms(grace)), ms(delay), drain_timeout.map(ms), ms(worst_case));
+        let budget =
+            Budget::new(Some(ms(grace)), ms(delay), drain_timeout.map(ms), &ms(worst_case).into());
         let (margin, granted, drain, teardown, deadline) = expected;
         let expected = Budget {
             grace: Some(ms(grace)),
@@ -50,6 +54,8 @@ fn the_grace_period_is_divided() {
             delay: ms(granted),
             delay_cut_from: (granted < delay).then_some(ms(delay)),
             drain: Some(ms(drain)),
+            counted_drain: drain_timeout
+                .map_or_else(|| ms(5_000).min(ms(deadline - granted) / 4), ms),
             teardown: ms(teardown),
             deadline: Some(ms(deadline)),
         };
@@ -65,11 +71,15 @@ fn without_a_grace_period_nothing_is_divided() {
         delay: ms(5),
         delay_cut_from: None,
         drain: Some(ms(6)),
+        counted_drain: ms(6),
         teardown: ms(7),
         deadline: None,
     };
-    assert_eq!(Budget::new(None, ms(5), Some(ms(6)), ms(7)), expected);
-    assert_eq!(Budget::new(None, ms(5), None, ms(7)), Budget { drain: None, ..expected });
+    assert_eq!(Budget::new(None, ms(5), Some(ms(6)), &ms(7).into()), expected);
+    assert_eq!(
+        Budget::new(None, ms(5), None, &ms(7).into()),
+        Budget { drain: None, counted_drain: ms(5_000), ..expected }
+    );
 }
 
 #[test]
@@ -92,8 +102,8 @@ fn platforms_set_terms() {
     );
     let constraints = Constraints::from(ms(5_000));
     assert_eq!(
-        (constraints.delay.value, constraints.margin.value, constraints.drain_timeout.value),
-        (ms(0), ms(500), ms(5_000))
+        (constraints.delay.value, constraints.margin.value, constraints.drain_timeout.is_none()),
+        (ms(0), ms(500), true)
     );
 }
 
@@ -114,17 +124,18 @@ proptest! {
         grace in any::<Duration>(), delay in any::<Duration>(),
         drain_timeout in any::<Option<Duration>>(), worst_case in any::<Duration>(),
     ) {
-        let budget = Budget::new(Some(grace), delay, drain_timeout, worst_case);
+        let budget = Budget::new(Some(grace), delay, drain_timeout, &worst_case.into());
         let (drain, deadline) = (budget.drain.unwrap(), budget.deadline.unwrap());
         prop_assert_eq!(deadline + budget.margin, grace);
         prop_assert!(budget.delay + drain + budget.teardown <= deadline);
         let work =
-            drain_timeout.unwrap_or(ASSUMED_DRAIN).saturating_add(worst_case).max(SMALLEST_MARGIN);
+            least_drain(drain_timeout, worst_case).saturating_add(worst_case).max(SMALLEST_MARGIN);
         prop_assert!(budget.delay <= deadline / 2 || budget.delay.saturating_add(work) <= deadline);
         prop_assert!(budget.delay == delay || budget.delay.saturating_add(work) >= deadline);
         prop_assert!(budget.teardown <= worst_case);
-        // The drain is never starved: it gets its limit, or half of what the delay leaves.
-        prop_assert!(drain >= drain_timeout.unwrap_or(Duration::MAX).min((deadline - budget.delay) / 2));
+        // The drain is never starved: it gets what it counts for, or half of what the delay leaves.
+        let left = deadline - budget.delay;
+        prop_assert!(drain >= counted_drain(drain_timeout, left).min(left / 2));
     }
 
     #[test]
@@ -162,4 +173,83 @@ proptest! {
         let (whole, a, b) = (u128::from(whole), u128::from(a) % u128::from(whole), u128::from(b) % u128::from(whole));
         prop_assert_eq!(long_scale(a, b, whole), a * b / whole);
     }
+}
+
+/// Edges lead from smaller to larger numbers.
+fn plan_of(timeouts: &[Option<u64>], edges: &[(usize, usize)]) -> Plan {
+    let id = |n: usize| HookId::Registered(n as u64);
+    let hooks = timeouts.iter().enumerate().map(|(n, timeout)| HookSpec {
+        id: id(n),
+        name: format!("hook{n}").into(),
+        name_written: true,
+        location: crate::SourceLocation::new("src/hooks.rs", n as u32 + 1),
+        order: None,
+        timeout: timeout.map(ms),
+        fallback_timeout: Duration::ZERO,
+        after: edges
+            .iter()
+            .map(|(a, b)| (a % timeouts.len(), b % timeouts.len()))
+            .filter(|(a, b)| a < b && *b == n)
+            .map(|(a, _)| id(a))
+            .collect(),
+        after_written: false,
+        before: Vec::new(),
+        needs: Vec::new(),
+        uses: Vec::new(),
+        if_provided: false,
+    });
+    Plan::build(hooks.collect(), Vec::new(), Vec::new())
+}
+
+proptest! {
+    /// Against the plan itself, with each length of the unwritten timeouts.
+    #[test]
+    fn a_workload_knows_the_worst_case_of_every_share(
+        timeouts in vec(proptest::option::of(1..9_000_u64), 1..14),
+        edges in vec((0..14_usize, 0..14_usize), 0..30), each in 500..=5_000_u64,
+    ) {
+        let plan = plan_of(&timeouts, &edges);
+        let workload = Workload::from(&plan);
+        for each in [ms(each), ms(each) + Duration::from_nanos(1), ms(500), ms(5_000)] {
+            prop_assert_eq!(workload.worst_case(each), plan.clone().with_share(each).worst_case());
+        }
+    }
+
+    /// Whatever hooks leave unused: who follows has at least what was proved, and no chain goes beyond what
+    /// is left.
+    #[test]
+    fn shares_are_never_less_than_proved_and_never_more_than_is_left(
+        timeouts in vec(proptest::option::of(1..3_000_u64), 1..12),
+        edges in vec((0..12_usize, 0..12_usize), 0..24), left in 500..40_000_u64,
+        used in vec(0.0..=1.0_f64, 12),
+    ) {
+        let (plan, left) = (plan_of(&timeouts, &edges), ms(left));
+        let Some(each) = Workload::from(&plan).share_of(left) else { return Ok(()) };
+        let shares = Shares::new(&plan, Some(left));
+        let graph = plan.graph();
+        let mut starts = vec![Duration::ZERO; plan.hooks().len()];
+        // Nodes of one order come in topological order.
+        for (node, hook) in plan.hooks().iter().enumerate() {
+            let rest = left - starts[node];
+            let given = shares.timeout(node, hook, Some(rest));
+            let proved = if hook.timeout_open { each } else { hook.timeout() };
+            prop_assert!(given >= proved && given <= hook.timeout() && given <= rest);
+            let end = starts[node] + given.mul_f64(used[node]);
+            for next in &graph.successors[node] {
+                starts[*next as usize] = starts[*next as usize].max(end);
+            }
+        }
+    }
+}
+
+/// A hook that nobody waits for does not pay for a long chain beside it.
+#[test]
+fn a_short_chain_has_its_whole_timeout() {
+    let plan = plan_of(&[None, None, None, None], &[(0, 1), (1, 2)]);
+    let shares = Shares::new(&plan, Some(ms(6_150)));
+    let given = |name: &str| {
+        let node = plan.hooks().iter().position(|hook| hook.name() == name).unwrap();
+        shares.timeout(node, &plan.hooks()[node], Some(ms(6_150)))
+    };
+    assert_eq!([given("hook0"), given("hook3")], [ms(2_000), ms(5_000)]);
 }

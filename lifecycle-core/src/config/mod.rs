@@ -43,6 +43,7 @@ pub struct Config {
     pub(crate) drain_timeout: Option<Duration>,
     pub(crate) main_timeout: Option<Duration>,
     pub(crate) hook_timeout: Option<Duration>,
+    pub(crate) reserve: Option<Duration>,
     pub(crate) exit_timeout: Option<Duration>,
     pub(crate) signals: Option<Vec<Signal>>,
     pub(crate) platform: Option<Platform>,
@@ -87,9 +88,18 @@ impl Config {
         self
     }
 
-    /// The timeout of hooks that declare none. Default: 5 s.
+    /// The timeout of hooks that declare none. Default: 5 s, or where less is left an equal share
+    /// of that; what is set here counts in full where a plan is measured.
     pub fn hook_timeout(mut self, timeout: Duration) -> Self {
         self.hook_timeout = Some(timeout);
+        self
+    }
+
+    /// Counts so much more for the hooks where a plan is measured, for those that are registered at
+    /// run time: [`Plan::fits`] knows nothing of them. Once they are registered they count for
+    /// themselves, and of the reserve what they leave. Default: none.
+    pub fn reserve(mut self, time: Duration) -> Self {
+        self.reserve = Some(time);
         self
     }
 

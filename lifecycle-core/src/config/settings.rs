@@ -9,7 +9,7 @@ use super::{
         Source, Sourced,
     },
 };
-use crate::{Config, Platform, Signal};
+use crate::{Config, Plan, Platform, Signal};
 
 /// What [`Config`] and the environment come to.
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     /// How long main is waited for once nothing is in flight.
     pub(crate) main_timeout: Sourced<Option<Duration>>,
     pub(crate) hook_timeout: Sourced<Duration>,
+    pub(crate) reserve: Duration,
     pub(crate) exit_timeout: Sourced<Duration>,
     /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
     pub(crate) hook_timeouts: Vec<(String, Duration)>,
@@ -69,6 +70,7 @@ impl Settings {
             .unwrap_or(Sourced::new(None, Source::Default)),
             hook_timeout: Sourced::first(HOOK_TIMEOUT, variables.hook_timeout, config.hook_timeout)
                 .unwrap_or(Sourced::new(DEFAULT_HOOK_TIMEOUT, Source::Default)),
+            reserve: config.reserve.unwrap_or_default(),
             exit_timeout: Sourced::first(EXIT_TIMEOUT, variables.exit_timeout, config.exit_timeout)
                 .unwrap_or(Sourced::new(DEFAULT_EXIT_TIMEOUT, Source::Default)),
             hook_timeouts: variables.hook_timeouts,
@@ -87,6 +89,19 @@ impl Settings {
             diagnostics.push(Diagnostic::NoTimeForHooks { set_by: settings.hook_timeout.source });
         }
         (settings, diagnostics)
+    }
+
+    /// The timeout of hooks that declare none, where the configuration or a variable wrote it.
+    pub(crate) fn written_hook_timeout(&self) -> Option<Duration> {
+        (self.hook_timeout.source != Source::Default).then_some(self.hook_timeout.value)
+    }
+
+    /// `plan` with that timeout.
+    pub(crate) fn with_hook_timeout(&self, plan: Plan) -> Plan {
+        match self.written_hook_timeout() {
+            Some(timeout) => plan.with_default_timeout(timeout),
+            None => plan,
+        }
     }
 }
 

@@ -47,12 +47,18 @@ pub struct HookDecl {
     pub timeout: Option<Duration>,
     /// `after = [..]`.
     pub after: &'static [HookRef],
+    /// Whether `after = ..` was written, be it empty.
+    pub after_written: bool,
     /// `before = [..]`.
     pub before: &'static [HookRef],
     /// Whether the function is not `async`: it then runs on a thread of its own.
     pub blocking: bool,
     /// The parameters that are resources.
     pub needs: &'static [Need],
+    /// `uses = [..]`: what it counts as borrowing and is not given.
+    pub uses: &'static [Need],
+    /// `if_provided`: where a resource was never provided, there is no such hook.
+    pub if_provided: bool,
     /// Binds the parameters and makes the call; `None` when a resource is missing (the binder says
     /// which).
     pub start: fn(&mut Binder<'_>) -> Option<Body>,

@@ -138,6 +138,15 @@ pub const fn must_differ(same: bool) {
     );
 }
 
+/// Fails the build where what a hook uses is asked for by one of its parameters.
+#[track_caller]
+pub const fn must_be_unasked(same: bool) {
+    assert!(
+        !same,
+        "a parameter of this hook asks for that resource already: leave it out of `uses`"
+    );
+}
+
 /// Fails the build where a written timeout is zero.
 #[track_caller]
 #[must_use]

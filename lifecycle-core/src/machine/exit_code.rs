@@ -52,7 +52,7 @@ impl Machine {
 
 pub(super) const fn is_unclean(outcome: &Outcome, was_running: bool) -> bool {
     match outcome {
-        Outcome::Completed | Outcome::Unregistered => false,
+        Outcome::Completed | Outcome::Unregistered | Outcome::NotProvided(_) => false,
         Outcome::Skipped(_) => was_running,
         _ => true,
     }

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use super::{Effect, Moment, Step, progress::Phase, teardown::Teardown, time::Time};
-use crate::{Outcome, budget::share};
+use crate::{
+    Outcome,
+    budget::{JOIN_ROOM, Shares, share},
+};
 
 /// How long a cancelled hook may take to go.
 pub(crate) const ABORT_GRACE: Duration = Duration::from_millis(100);
-
-/// What is kept of a time that is short for cancelling and reporting.
-const JOIN_ROOM: Duration = Duration::from_millis(150);
 
 impl Teardown {
     /// Does what is due.
@@ -47,22 +47,35 @@ impl Teardown {
             self.close(hook, Outcome::TimedOut, time.at, effects);
             return;
         }
-        let tail = self.graph().tail[hook].saturating_sub(planned.timeout());
-        let timeout = self.allot(planned.fallback_timeout(), tail, time.now);
+        let tail = self.shares(time.now).tail_of_fallback(hook, &planned);
+        let timeout = share(planned.fallback_timeout(), tail, self.left_for(tail, time.now));
         self.set_phase(hook, Phase::Fallback { until: time.now.after(timeout) });
         effects.push(Effect::Step(Step::Fallback { hook: planned, timeout }));
     }
 
-    /// The share of `timeout` in what is left for a chain that may take `tail`.
-    pub(super) fn allot(&self, timeout: Duration, tail: Duration, now: Moment) -> Duration {
-        // Cancelling the last hook and writing the report must fit before the deadline as well; but a
-        // plan that was proved to fit has all of its time.
-        let left = self.deadline.map(|deadline| {
+    /// What the hook, which starts now, is given.
+    pub(super) fn allot(&mut self, hook: usize, now: Moment) -> Duration {
+        let tail = self.shares(now).tail(hook);
+        let left = self.left_for(tail, now);
+        let planned = self.hooks[hook].clone();
+        self.shares(now).timeout(hook, &planned, left)
+    }
+
+    /// What is left for a chain that may take `tail`.
+    fn left_for(&self, tail: Duration, now: Moment) -> Option<Duration> {
+        // Cancelling the last hook and writing the report must fit before the deadline as well; but a plan that
+        // was proved to fit has all of its time.
+        self.deadline.map(|deadline| {
             let left = deadline.since(now);
             let room = JOIN_ROOM.min(left / 5);
-            left - if self.drained { room.min(tail.saturating_sub(left)) } else { room }
-        });
-        share(timeout, tail, left)
+            left - room.min(tail.saturating_sub(left))
+        })
+    }
+
+    /// Found when the first hook starts.
+    fn shares(&mut self, now: Moment) -> &Shares {
+        let left = self.deadline.map(|deadline| deadline.since(now));
+        self.shares.get_or_insert_with(|| Shares::new(&self.plan, left))
     }
 
     /// The only thing that changes a phase: the timers follow it.

@@ -1,9 +1,9 @@
 //! What happened, as the machine is told: the only way to change it.
 
-use std::time::Duration;
-
 use super::Moment;
-use crate::{Plan, Reason, Signal, SignalSender, config::Settings, values::HookId};
+use crate::{
+    Plan, Reason, Signal, SignalSender, budget::Workload, config::Settings, values::HookId,
+};
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -11,12 +11,12 @@ pub(crate) enum Input {
     /// The numbers that count until `run` brings its own: a stop may come before.
     Prepared {
         settings: Box<Settings>,
-        worst_case: Duration,
+        workload: Workload,
     },
     /// The process ends soon after every stop, as under `#[lifecycle::main]`.
     UnderMain,
     /// Hooks were registered or unregistered, or a resource uses another.
-    WorstCase(Duration),
+    Workload(Workload),
     Signal {
         signal: Signal,
         sender: Option<SignalSender>,
@@ -28,7 +28,7 @@ pub(crate) enum Input {
     /// `run` began; main is about to be polled unless a stop is under way.
     RunBegan {
         settings: Box<Settings>,
-        worst_case: Duration,
+        workload: Workload,
         under_main: bool,
     },
     MainEnded(MainEnd),
@@ -82,6 +82,7 @@ pub(crate) enum End {
     /// Dropped at an await point, as `Step::Abort` asked.
     Cancelled,
     Skipped(String),
+    NotProvided(String),
     Unregistered,
 }
 

@@ -28,7 +28,11 @@ mod time;
 
 use std::time::Duration;
 
-use crate::{Plan, Reason, State, budget::Budget, config::Settings};
+use crate::{
+    Plan, Reason, State,
+    budget::{Budget, Workload},
+    config::Settings,
+};
 
 use self::{drain::Drain, escalation::Received, stop::Stop, time::Time};
 pub(crate) use self::{
@@ -46,7 +50,7 @@ const READY_EXPECTED: Duration = Duration::from_secs(60);
 
 pub(crate) struct Machine {
     settings: Settings,
-    worst_case: Duration,
+    workload: Workload,
     under_main: bool,
     state: State,
     stop: Option<Stop>,
@@ -84,7 +88,7 @@ impl Machine {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
-            worst_case: Duration::ZERO,
+            workload: Workload::default(),
             under_main: false,
             state: State::Starting,
             stop: None,
@@ -108,14 +112,14 @@ impl Machine {
         let time = Time { at, now: facts.now.max(at) };
         let mut effects = Vec::new();
         match input {
-            Input::Prepared { settings, worst_case } => {
+            Input::Prepared { settings, workload } => {
                 if self.run == Run::Before && self.stop.is_none() {
                     self.settings = *settings;
-                    self.worst_case = worst_case;
+                    self.workload = workload;
                 }
             }
             Input::UnderMain => self.under_main = true,
-            Input::WorstCase(worst_case) => self.worst_case = worst_case,
+            Input::Workload(workload) => self.workload = workload,
             Input::Signal { signal, sender, on_terminal } => {
                 self.signal(time, signal, sender, on_terminal, &mut effects);
             }
@@ -126,8 +130,8 @@ impl Machine {
                     self.enter(State::Running, &mut effects);
                 }
             }
-            Input::RunBegan { settings, worst_case, under_main } => {
-                self.run_began(time, *settings, worst_case, under_main, &mut effects);
+            Input::RunBegan { settings, workload, under_main } => {
+                self.run_began(time, *settings, workload, under_main, &mut effects);
             }
             Input::MainEnded(end) => self.main_ended(time, facts, end, &mut effects),
             Input::RunDropped => self.run_dropped(time, &mut effects),
@@ -237,12 +241,12 @@ impl Machine {
         &mut self,
         time: Time,
         settings: Settings,
-        worst_case: Duration,
+        workload: Workload,
         under_main: bool,
         effects: &mut Vec<Effect>,
     ) {
         self.settings = settings;
-        self.worst_case = worst_case;
+        self.workload = workload;
         self.under_main |= under_main;
         self.run = Run::Polling;
         match &mut self.stop {
@@ -251,7 +255,7 @@ impl Machine {
                 // The stop came before the configuration, whose numbers count from the request all the same.
                 let grace = self.settings.grace.value;
                 let drain_timeout = self.settings.drain_timeout.value;
-                stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, worst_case);
+                stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, &self.workload);
                 stop.deadline = stop.budget.deadline.map(|deadline| stop.at.after(deadline));
                 effects.push(Effect::DeadlineMoved(stop.deadline));
                 let until = stop.drain_until(time.now, drain_timeout, worst_case);

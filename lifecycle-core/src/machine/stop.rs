@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{Effect, Machine, Moment, Run, drain::END_ROOM, time::Time};
-use crate::{
-    Reason, Signal, State,
-    budget::{ASSUMED_DRAIN, Budget},
-};
+use crate::{Reason, Signal, State, budget::Budget};
 
 /// A stop under way.
 #[derive(Clone, Debug)]
@@ -54,7 +51,7 @@ impl Machine {
             _ => None,
         };
         let grace = [self.settings.grace.value, limit].into_iter().flatten().min();
-        let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, self.worst_case);
+        let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, &self.workload);
         let deadline = budget.deadline.map(|deadline| time.at.after(deadline));
         self.not_ready_at = None;
         // A main that returned did not fail to start, ready or not.
@@ -107,7 +104,7 @@ impl Stop {
                 if reserved >= worst_case { reserved.saturating_add(room) } else { reserved };
             let latest = deadline.before(kept.max(room));
             // What was proved is granted whole: the room is kept of what goes beyond it.
-            let proven = now.after(drain_timeout.unwrap_or(ASSUMED_DRAIN));
+            let proven = now.after(drain_timeout.unwrap_or(self.budget.counted_drain));
             let fits = self.budget.delay_cut_from.is_none()
                 && proven <= deadline.before(self.budget.teardown);
             if fits { latest.max(proven) } else { latest }

@@ -5,7 +5,8 @@
 //! 1. A hook starts when every predecessor has ended or is `Stuck`, and not before.
 //! 2. A hook has exactly one outcome; only `Stuck` may still turn into `Late`, when the hook ends by itself.
 //! 3. A hook that starts with `left` on the clock and the longest chain `tail` behind it gets at most its
-//!    share of `left`, so that the last hook of every chain still gets its own.
+//!    share of `left`, so that the last hook of every chain still gets its own. What nobody wrote is short
+//!    before what somebody wrote is.
 //! 4. A hook's time counts from the moment at which it is started: where many become free at once, they start
 //!    in batches.
 //!
@@ -19,7 +20,7 @@ use super::{
     progress::{Phase, Progress, Timers},
     time::Time,
 };
-use crate::{Outcome, Plan, plan::Graph, values::HookId};
+use crate::{Outcome, Plan, budget::Shares, plan::Graph, values::HookId};
 
 /// How many hooks start at once at most. The driver looks at signals and at the deadline in between, and
 /// those behind are given their time when it is their turn.
@@ -27,6 +28,7 @@ const START_BATCH: usize = 64;
 
 pub(crate) struct Teardown {
     pub(super) plan: Plan,
+    pub(super) shares: Option<Shares>,
     pub(super) deadline: Option<Moment>,
     pub(super) drained: bool,
     was_running: bool,
@@ -55,6 +57,7 @@ impl Teardown {
     ) -> Self {
         let count = plan.hooks().len();
         let mut teardown = Self {
+            shares: None,
             deadline,
             drained,
             was_running,
@@ -102,6 +105,7 @@ impl Teardown {
                     End::Failed(text) => Outcome::Failed(text),
                     End::Panicked(text) => Outcome::Panicked(text),
                     End::Skipped(why) => Outcome::Skipped(why),
+                    End::NotProvided(what) => Outcome::NotProvided(what),
                     End::Unregistered => Outcome::Unregistered,
                     End::Cancelled => Outcome::TimedOut,
                 };
@@ -113,6 +117,9 @@ impl Teardown {
                     self.close(hook, Outcome::Panicked(text), time.at, effects);
                 }
                 End::Skipped(why) => self.close(hook, Outcome::Skipped(why), time.at, effects),
+                End::NotProvided(what) => {
+                    self.close(hook, Outcome::NotProvided(what), time.at, effects);
+                }
                 End::Completed | End::Failed(_) | End::Unregistered => {
                     self.close(hook, Outcome::Late, time.at, effects);
                 }
@@ -184,6 +191,7 @@ impl Teardown {
         self.progress = progress;
         self.blocked_by = blocked_by;
         self.plan = plan;
+        self.shares = None;
         Ok(())
     }
 
@@ -213,7 +221,7 @@ impl Teardown {
         effects: &mut Vec<Effect>,
     ) {
         let planned = self.hooks[hook].clone();
-        let timeout = self.allot(planned.timeout(), self.graph().tail[hook], time.now);
+        let timeout = self.allot(hook, time.now);
         self.set_phase(hook, Phase::Running { until: time.now.after(timeout) });
         let progress = &mut self.progress[hook];
         progress.started = Some(time.now);

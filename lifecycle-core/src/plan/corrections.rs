@@ -58,9 +58,32 @@ impl Plan {
         self.changed(|plan| plan.sequential = true)
     }
 
-    /// The timeout of hooks that declare none.
+    /// The timeout of hooks that declare none, as the configuration wrote it.
     pub(crate) fn with_default_timeout(self, timeout: Duration) -> Self {
-        self.changed(|plan| plan.default_timeout = timeout)
+        self.changed(|plan| (plan.default_timeout, plan.default_is_written) = (timeout, true))
+    }
+
+    /// What hooks have whose timeout nobody wrote, if there are any.
+    pub(crate) fn with_share(self, each: Duration) -> Self {
+        if self.default_is_written || self.default_timeout == each {
+            return self;
+        }
+        self.changed(|plan| plan.default_timeout = each)
+    }
+
+    /// Whether some of its hooks were registered at run time.
+    pub(crate) fn has_registered(&self) -> bool {
+        let mut kept = self.entries.iter().filter(|entry| entry.kept);
+        kept.any(|entry| matches!(entry.spec.id, HookId::Registered(_)))
+    }
+
+    /// Without the hooks that were registered at run time.
+    pub(crate) fn without_registered(self) -> Self {
+        self.changed(|plan| {
+            for entry in &mut plan.entries {
+                entry.kept &= matches!(entry.spec.id, HookId::Declared(_));
+            }
+        })
     }
 
     /// Gives the hook this timeout, where the plan has it.

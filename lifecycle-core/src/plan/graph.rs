@@ -9,6 +9,29 @@ use std::{
 
 use super::edges::Edges;
 
+/// What hooks that run one after the other take at worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// The times that are written down.
+    pub(crate) written: Duration,
+    /// How many of the hooks have a timeout that nobody wrote.
+    pub(crate) unwritten: u32,
+}
+
+impl Chain {
+    /// How long it is, where `each` is what unwritten timeouts are.
+    pub(crate) const fn length(self, each: Duration) -> Duration {
+        self.written.saturating_add(each.saturating_mul(self.unwritten))
+    }
+
+    const fn and(self, rest: Self) -> Self {
+        Self {
+            written: self.written.saturating_add(rest.written),
+            unwritten: self.unwritten.saturating_add(rest.unwritten),
+        }
+    }
+}
+
 /// The hooks as nodes `0..hooks`, and behind them nodes that take no time: stand-ins that keep the
 /// order through hooks that were left out, and barriers between orders. Linear in hooks and edges.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +42,10 @@ pub(crate) struct Graph {
     pub(crate) predecessors: Vec<u32>,
     /// The longest way from the start of the node to the end of the plan, itself included.
     pub(crate) tail: Vec<Duration>,
+    /// What each hook takes.
+    time: Vec<Chain>,
+    /// The nodes so that every edge leads forward.
+    topological: Vec<u32>,
     hooks: u32,
     barriers: Range<u32>,
 }
@@ -47,14 +74,15 @@ pub(super) fn sequence(edges: &Edges, order: &[i32], hooks: u32) -> Vec<u32> {
 
 impl Graph {
     /// From `sequence`; `time` is what each hook takes at worst, by its place among the hooks
-    /// there.
+    /// there, and `default` what unwritten timeouts are.
     pub(super) fn new(
         edges: &Edges,
         order: &[i32],
         sequence: &[u32],
-        hooks: u32,
-        time: &[Duration],
+        time: Vec<Chain>,
+        default: Duration,
     ) -> Self {
+        let hooks = time.len() as u32;
         let place = places(edges, order, sequence, hooks);
         let kept = place.iter().flatten().count() as u32;
         let mut graph = Self::empty(hooks, kept);
@@ -97,16 +125,26 @@ impl Graph {
             }
             topological.extend(group.iter().map(|node| node.1));
         }
-        graph.measure(&topological, time);
-        graph
+        graph.measured(topological, time, default)
     }
 
     /// One hook after the other.
-    pub(super) fn sequential(hooks: u32, time: &[Duration]) -> Self {
+    pub(super) fn sequential(time: Vec<Chain>, default: Duration) -> Self {
+        let hooks = time.len() as u32;
         let mut graph = Self::empty(hooks, hooks);
         (1..hooks).for_each(|node| graph.add(node - 1, node));
-        graph.measure(&(0..hooks).collect::<Vec<_>>(), time);
-        graph
+        graph.measured((0..hooks).collect(), time, default)
+    }
+
+    /// For each node, the longest way from its start to the end of the plan, itself included,
+    /// where `each` is what unwritten timeouts are.
+    pub(crate) fn tails(&self, each: Duration) -> Vec<Chain> {
+        self.longest(|chain| (chain.length(each), chain.unwritten))
+    }
+
+    /// For each node, the most unwritten timeouts on a way from its start to the end of the plan.
+    pub(crate) fn most_unwritten(&self) -> Vec<u32> {
+        self.longest(|chain| chain.unwritten).iter().map(|chain| chain.unwritten).collect()
     }
 
     /// The time from the first start to the last end, when all take as long as they may.
@@ -210,6 +248,8 @@ impl Graph {
             successors: vec![Vec::new(); nodes as usize],
             predecessors: vec![0; nodes as usize],
             tail: Vec::new(),
+            time: Vec::new(),
+            topological: Vec::new(),
             hooks,
             barriers: nodes..nodes,
         }
@@ -227,17 +267,21 @@ impl Graph {
         self.predecessors[to as usize] += 1;
     }
 
-    fn measure(&mut self, topological: &[u32], time: &[Duration]) {
-        self.tail = vec![Duration::ZERO; self.successors.len()];
-        for &node in topological.iter().rev() {
+    fn measured(mut self, topological: Vec<u32>, time: Vec<Chain>, default: Duration) -> Self {
+        (self.topological, self.time) = (topological, time);
+        self.tail = self.tails(default).iter().map(|chain| chain.length(default)).collect();
+        self
+    }
+
+    fn longest<K: Ord>(&self, key: impl Fn(&Chain) -> K) -> Vec<Chain> {
+        let mut tails = vec![Chain::default(); self.successors.len()];
+        for &node in self.topological.iter().rev() {
             let node = node as usize;
-            let rest = self.successors[node]
-                .iter()
-                .map(|&to| self.tail[to as usize])
-                .max()
-                .unwrap_or_default();
-            self.tail[node] = time.get(node).copied().unwrap_or_default().saturating_add(rest);
+            let behind = self.successors[node].iter().map(|&to| tails[to as usize]);
+            let rest = behind.max_by_key(&key).unwrap_or_default();
+            tails[node] = self.time.get(node).copied().unwrap_or_default().and(rest);
         }
+        tails
     }
 }
 

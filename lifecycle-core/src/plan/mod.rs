@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod export;
 mod graph;
+mod hints;
 mod names;
 mod order;
 mod ownership;
@@ -37,12 +38,16 @@ pub use self::{
     corrections::HookSet,
     error::{PlanError, PlanProblem},
     export::{HookView, PlanView, PlanWriter},
+    hints::PlanHint,
     planned::PlannedHook,
 };
-pub(crate) use self::{graph::Graph, spec::HookSpec};
+pub(crate) use self::{
+    graph::{Chain, Graph},
+    spec::HookSpec,
+};
 
 /// What a hook gets that declares no timeout, unless the configuration says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The shutdown hooks in their partial order.
 ///
@@ -56,6 +61,8 @@ pub struct Plan {
     promises: Vec<Promise>,
     sequential: bool,
     default_timeout: Duration,
+    /// Whether the configuration gave it.
+    default_is_written: bool,
     /// What follows from the above, found when it is first asked for.
     resolved: OnceLock<Resolved>,
 }
@@ -92,6 +99,7 @@ impl Plan {
             promises: expected.into_iter().map(Promise::from).collect(),
             sequential: false,
             default_timeout: DEFAULT_TIMEOUT,
+            default_is_written: false,
             resolved: OnceLock::new(),
         };
         empty.with_hooks(specs)
@@ -129,7 +137,8 @@ impl Plan {
         problems.is_empty() && (first < second || first == second && graph.reaches_in_order(a, b))
     }
 
-    /// How long the hooks take when each takes all of its timeout.
+    /// How long the hooks take when each takes all of its timeout; one that nobody wrote counts
+    /// for the 5 s that it has where there is time.
     #[must_use]
     pub fn worst_case(&self) -> Duration {
         self.graph().worst_case()

@@ -71,7 +71,7 @@ impl<'s> Claims<'s> {
         let mut borrowers: HashMap<_, Vec<_>> = HashMap::new();
         let mut first_taken = Vec::new();
         for (hook, spec) in (0..).zip(hooks) {
-            for Need { access, id, arc_id, type_name, .. } in spec.resources() {
+            for Need { access, id, arc_id, type_name, .. } in spec.resources().chain(&spec.uses) {
                 let claim = (hook, type_name());
                 match access {
                     Access::Take => {

@@ -7,6 +7,7 @@ use crate::{
     declare::hook::{Access, Need},
 };
 
+use super::graph::Chain;
 use crate::declare::HookId;
 
 /// A hook of a plan, with what the plan made of it.
@@ -18,8 +19,12 @@ pub struct PlannedHook {
     pub(crate) order: i32,
     pub(crate) timeout: Duration,
     pub(crate) timeout_written: bool,
+    /// Whether nobody wrote a timeout, neither at the hook nor for all of them.
+    pub(crate) timeout_open: bool,
     pub(crate) fallback_timeout: Duration,
     pub(crate) needs: Vec<Need>,
+    pub(crate) if_provided: bool,
+    pub(crate) after_written: bool,
     pub(crate) unordered: bool,
 }
 
@@ -61,6 +66,12 @@ impl PlannedHook {
         self.unordered
     }
 
+    /// Whether there is no such hook where a resource of its was never provided.
+    #[must_use]
+    pub const fn is_if_provided(&self) -> bool {
+        self.if_provided
+    }
+
     /// The names of the types it borrows.
     pub fn borrows(&self) -> impl Iterator<Item = &'static str> {
         self.accesses(Access::Borrow)
@@ -81,8 +92,12 @@ impl PlannedHook {
     }
 
     /// What it counts for in the worst case.
-    pub(crate) const fn longest(&self) -> Duration {
-        self.timeout.saturating_add(self.fallback_timeout)
+    pub(super) const fn longest(&self) -> Chain {
+        let written = self.fallback_timeout;
+        match self.timeout_open {
+            true => Chain { written, unwritten: 1 },
+            false => Chain { written: written.saturating_add(self.timeout), unwritten: 0 },
+        }
     }
 
     fn accesses(&self, access: Access) -> impl Iterator<Item = &'static str> {

@@ -1,9 +1,6 @@
 //! From what was written down to the plan: one pass over each question, each linear in the plan.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     HookId, Plan, Uses,
@@ -11,7 +8,7 @@ use super::{
     edges::{Edge, Edges, Why},
     error::PlanProblem,
     explain::Explainer,
-    graph::{Graph, sequence},
+    graph::{Chain, Graph, sequence},
     names::names,
     order::lift,
     ownership::ownership,
@@ -81,17 +78,20 @@ impl Resolved {
                     order: order[node as usize],
                     timeout: spec.timeout.unwrap_or(plan.default_timeout),
                     timeout_written: spec.timeout.is_some(),
+                    timeout_open: spec.timeout.is_none() && !plan.default_is_written,
                     fallback_timeout: spec.fallback_timeout,
                     needs: spec.resources().copied().collect(),
+                    if_provided: spec.if_provided,
+                    after_written: spec.after_written,
                     unordered: false,
                 }
             })
             .collect();
-        let time: Vec<Duration> = planned.iter().map(PlannedHook::longest).collect();
+        let time: Vec<Chain> = planned.iter().map(PlannedHook::longest).collect();
         let graph = if plan.sequential {
-            Graph::sequential(hooks, &time)
+            Graph::sequential(time, plan.default_timeout)
         } else {
-            Graph::new(&edges, &order, &sequence, hooks, &time)
+            Graph::new(&edges, &order, &sequence, time, plan.default_timeout)
         };
         let mut resolved = Self {
             place: (0..).zip(&planned).map(|(place, hook)| (hook.id, place)).collect(),

@@ -28,8 +28,14 @@ pub(crate) struct HookSpec {
     /// The second step of `on_timeout`, which the worst case counts.
     pub(crate) fallback_timeout: Duration,
     pub(crate) after: Vec<HookId>,
+    /// Whether a person wrote down what it comes after, be it nothing.
+    pub(crate) after_written: bool,
     pub(crate) before: Vec<HookId>,
     pub(crate) needs: Vec<Need>,
+    /// What it counts as borrowing and is not given.
+    pub(crate) uses: Vec<Need>,
+    /// Whether there is no such hook where a resource of its was never provided.
+    pub(crate) if_provided: bool,
 }
 
 impl HookSpec {
@@ -53,8 +59,11 @@ impl From<&'static HookDecl> for HookSpec {
             timeout: decl.timeout,
             fallback_timeout: Duration::ZERO,
             after: ids(decl.after),
+            after_written: decl.after_written,
             before: ids(decl.before),
             needs: decl.needs.to_vec(),
+            uses: decl.uses.to_vec(),
+            if_provided: decl.if_provided,
         }
     }
 }

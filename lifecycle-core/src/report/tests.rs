@@ -522,9 +522,12 @@ mod json {
                     order: None,
                     timeout: None,
                     after: &[],
+                    after_written: false,
                     before: &[],
                     blocking: false,
                     needs: &[],
+                    uses: &[],
+                    if_provided: false,
                     start: |_| None,
                 };
                 &DECL

@@ -114,7 +114,7 @@ const fn tint_of(outcome: &Outcome) -> Tint {
     match outcome {
         Outcome::Completed => Tint::Good,
         Outcome::Late | Outcome::Skipped(_) => Tint::Doubtful,
-        Outcome::NotStarted | Outcome::Unregistered => Tint::Faint,
+        Outcome::NotStarted | Outcome::Unregistered | Outcome::NotProvided(_) => Tint::Faint,
         Outcome::Failed(_) | Outcome::Panicked(_) | Outcome::TimedOut | Outcome::Stuck => Tint::Bad,
     }
 }

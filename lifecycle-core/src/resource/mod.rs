@@ -161,6 +161,8 @@ impl Unclaimed {
 pub(crate) struct Missing {
     pub(crate) type_name: &'static str,
     pub(crate) why: String,
+    /// Whether it was there once.
+    pub(crate) was_provided: bool,
 }
 
 impl fmt::Display for Missing {

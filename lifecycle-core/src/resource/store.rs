@@ -171,7 +171,7 @@ impl Store {
             }
             None => format!("was never provided{}", self.near_miss(type_name)),
         };
-        Some(Missing { type_name, why })
+        Some(Missing { type_name, why, was_provided: direct.is_some() })
     }
 
     /// What was provided instead, by the look of its name.

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Config, Plan, Report, SourceLocation, State,
+    budget::Workload,
     config::Settings,
     machine::{Facts, Input, Machine, Moment},
     report::files::ReportFiles,
@@ -167,9 +168,9 @@ impl Driver {
         if version != self.worst_case_of {
             self.worst_case_of = version;
             let plan = self.plan_now();
-            let worst_case = plan.worst_case();
+            let workload = Workload::from(&plan);
             self.plan = Some((version, plan));
-            self.step(at, Input::WorstCase(worst_case));
+            self.step(at, Input::Workload(workload));
         }
     }
 

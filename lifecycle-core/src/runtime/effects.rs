@@ -195,11 +195,12 @@ impl Driver {
     }
 
     fn warn_of_missing_resources(&self) {
-        for hook in self.lifecycle.plan().hooks() {
+        let plan = self.lifecycle.plan();
+        for hook in plan.hooks().iter().filter(|hook| !hook.is_if_provided()) {
             for missing in self.lifecycle.resources.missing(hook.needs()) {
                 self.lifecycle.warn(&format!(
                     "hook `{}` ({}) would be skipped: {missing}; lifecycle::provide it, or make the parameter an \
-                     Option",
+                     Option; a library's hook that this program has no use for is left out by Plan::without",
                     hook.name(),
                     hook.location(),
                 ));

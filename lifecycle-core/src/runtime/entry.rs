@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     Config, Reason, Report, Signal,
+    budget::Workload,
     config::Environment,
     machine::{Input, exit_code_of},
     os,
@@ -62,7 +63,7 @@ fn end_if_answered(prepared: &Prepared) {
 fn hear(prepared: &Prepared) {
     let lifecycle = Lifecycle::process();
     let settings = Box::new(prepared.settings.clone());
-    lifecycle.post(Input::Prepared { settings, worst_case: prepared.plan.worst_case() });
+    lifecycle.post(Input::Prepared { settings, workload: Workload::from(&prepared.plan) });
     if let Err(error) = lifecycle.host.start(&prepared.settings.signals) {
         panic!("lifecycle: signals cannot be heard: {error}");
     }

@@ -43,7 +43,11 @@ impl Driver {
         let missing = lifecycle.resources.missing(hook.needs());
         if !missing.is_empty() {
             let why: Vec<_> = missing.iter().map(ToString::to_string).collect();
-            lifecycle.hook_ended(id, End::Skipped(why.join("; ")));
+            let why = why.join("; ");
+            let never_was = missing.iter().any(|missing| !missing.was_provided);
+            let is_there = !(hook.is_if_provided() && never_was);
+            let end = if is_there { End::Skipped(why) } else { End::NotProvided(why) };
+            lifecycle.hook_ended(id, end);
             return;
         }
         match lifecycle.registry.action(id) {

@@ -19,7 +19,7 @@ use crate::machine::{Input, MainEnd};
 use crate::{
     Config, FitError, Fits, Plan, Report,
     admission::{context, drop_as_lost},
-    budget::{Constraints, Manifest},
+    budget::{Constraints, Manifest, Workload},
     config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
     declare::hook::Returns,
     os,
@@ -173,7 +173,7 @@ impl Prepared {
     pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
         let (settings, mut diagnostics) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
-        let mut plan = plan.with_default_timeout(settings.hook_timeout.value);
+        let mut plan = settings.with_hook_timeout(plan);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
         diagnostics.extend(hook_timeouts.apply(&mut plan));
         let manifest = settings.manifest.as_deref();
@@ -222,10 +222,13 @@ impl Prepared {
             PlanAnswer::Dot => print(&self.plan.to_dot()),
             // The settings know only names that are linked.
             PlanAnswer::Linked(name) => print(&self.plan.written_by(name).unwrap_or_default()),
-            PlanAnswer::Check => match self.fits() {
-                Ok(fits) => print(&fits),
-                Err(error) => return Some(invalid(vec![error.into()])),
-            },
+            PlanAnswer::Check => {
+                self.plan.hints().iter().for_each(|hint| print(&format_args!("hint: {hint}")));
+                match self.fits() {
+                    Ok(fits) => print(&fits),
+                    Err(error) => return Some(invalid(vec![error.into()])),
+                }
+            }
         }
         Some(Report::answered())
     }
@@ -253,8 +256,8 @@ impl Lifecycle {
             .start(&settings.signals)
             .map_err(|error| Problem::NoSignals(error.to_string()))?;
         let start_line = StartLine::new(&settings, &diagnostics, &plan);
-        let worst_case = plan.worst_case();
-        let input = Input::RunBegan { settings: Box::new(settings), worst_case, under_main };
+        let workload = Workload::from(&plan);
+        let input = Input::RunBegan { settings: Box::new(settings), workload, under_main };
         self.send(Post::RunBegan { input, plan_version, start_line });
         self.check_ready();
         Ok(())

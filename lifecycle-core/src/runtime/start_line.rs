@@ -32,6 +32,7 @@ impl StartLine {
         let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
         let unfit = plan.fits(Constraints::from(settings)).err();
         warnings.extend(unfit.map(|error| error.to_string()));
+        warnings.extend(plan.hints().iter().map(ToString::to_string));
         warnings.extend(os::shell_as_pid_1().map(|shell| {
             format!(
                 "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; \

@@ -68,8 +68,11 @@ mod tests {
             timeout: Some(Duration::from_secs(timeout)),
             fallback_timeout: Duration::ZERO,
             after: Vec::new(),
+            after_written: false,
             before: Vec::new(),
             needs: Vec::new(),
+            uses: Vec::new(),
+            if_provided: false,
         };
         Plan::build(vec![hook], Vec::new(), Vec::new())
     }

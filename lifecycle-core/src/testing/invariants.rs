@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::{
     Config, HookReport, Outcome, Plan, Reason, Report, Signal,
-    budget::margin,
+    budget::{Budget, JOIN_ROOM, Shares, Workload, margin},
     config::{Environment, Settings},
     declare::HookId,
     declare::hook::Access,
@@ -19,17 +19,15 @@ const GRAIN: Duration = Duration::from_millis(2);
 /// What the drain may leave of its time for the report.
 const END_ROOM: Duration = Duration::from_millis(250);
 
-/// What the teardown may keep for cancelling its last hook.
-const CANCELLING: Duration = Duration::from_millis(150);
-
 /// What always has to hold, said of orders and edges as they were written, of who borrows and who takes. That
 /// no hook waits longer than it has to, and how much time each has, is said of the plan's own graph.
 pub(super) struct Invariants {
     /// The first has to end before the second starts, for this reason.
     pairs: Vec<(HookId, HookId, String)>,
-    /// Each hook, those it waits for, and the longest chain from its start.
-    waits: Vec<(HookId, Vec<HookId>, Duration)>,
-    worst_case: Duration,
+    /// Each hook, and those it waits for.
+    waits: Vec<(HookId, Vec<HookId>)>,
+    plan: Plan,
+    grace: Option<Duration>,
     deadline: Option<Duration>,
     drain_timeout: Option<Duration>,
     job: bool,
@@ -38,12 +36,13 @@ pub(super) struct Invariants {
 impl Invariants {
     pub(super) fn new(config: &Config, plan: &Plan) -> Self {
         let (settings, _) = Settings::resolve(config, &Environment::default());
-        let plan = plan.clone().with_default_timeout(settings.hook_timeout.value);
+        let plan = settings.with_hook_timeout(plan.clone());
         let grace = settings.grace.value;
         Self {
             pairs: pairs(&plan),
             waits: waits(&plan),
-            worst_case: plan.worst_case(),
+            plan: plan.clone(),
+            grace,
             deadline: grace.map(|grace| grace - margin(grace)),
             drain_timeout: settings.drain_timeout.value,
             job: config.job,
@@ -97,10 +96,8 @@ impl Invariants {
 
     /// What the drain has at least, after such a delay.
     fn promised_drain(&self, delay: Duration) -> Option<Duration> {
-        let Some(deadline) = self.deadline else { return self.drain_timeout };
-        let left = deadline.saturating_sub(delay);
-        let most = left - self.worst_case.min(left / 2);
-        Some(self.drain_timeout.map_or(most, |timeout| timeout.min(most)))
+        let workload = Workload::from(&self.plan);
+        Budget::new(self.grace, delay, self.drain_timeout, &workload).drain
     }
 
     fn check_hooks(&self, report: &Report) -> Result<(), String> {
@@ -136,7 +133,7 @@ impl Invariants {
 
     fn check_promptness(&self, report: &Report) -> Result<(), String> {
         let teardown = report.drain().delay() + report.drain().took();
-        for (hook, waits, _) in &self.waits {
+        for (hook, waits) in &self.waits {
             let Some(hook) = find(report, *hook) else { continue };
             let before = waits.iter().map(|before| find(report, *before).and_then(free_at));
             let Some(free) = before.chain([Some(teardown)]).collect::<Option<Vec<_>>>() else {
@@ -157,16 +154,16 @@ impl Invariants {
     /// a little less where cancelling and reporting need it.
     fn check_shares(&self, report: &Report) -> Result<(), String> {
         let Some(deadline) = self.deadline else { return Ok(()) };
-        for (hook, _, tail) in &self.waits {
-            let Some(hook) = find(report, *hook) else { continue };
+        let began = report.hooks().iter().filter_map(HookReport::started).min();
+        let left = deadline.saturating_sub(began.unwrap_or_default());
+        let shares = Shares::new(&self.plan, Some(left));
+        for (node, planned) in self.plan.hooks().iter().enumerate() {
+            let Some(hook) = find(report, planned.id()) else { continue };
             let Some(left) = hook.started().map(|started| deadline.saturating_sub(started)) else {
                 continue;
             };
-            let share = |left: Duration| match left {
-                left if left >= *tail => hook.timeout(),
-                left => hook.timeout().mul_f64(left.as_secs_f64() / tail.as_secs_f64()),
-            };
-            let (least, most) = (share(left - CANCELLING.min(left / 5)), share(left));
+            let share = |left: Duration| shares.timeout(node, planned, Some(left));
+            let (least, most) = (share(left - JOIN_ROOM.min(left / 5)), share(left));
             let given = hook.allotted();
             if given.saturating_add(GRAIN) < least || given > most.saturating_add(GRAIN) {
                 let share = format!("its share is {least:.3?} to {most:.3?}");
@@ -223,7 +220,10 @@ impl Invariants {
         let is_unclean = |hook: &HookReport| {
             !matches!(
                 hook.outcome(),
-                Outcome::Completed | Outcome::Unregistered | Outcome::Skipped(_)
+                Outcome::Completed
+                    | Outcome::Unregistered
+                    | Outcome::Skipped(_)
+                    | Outcome::NotProvided(_)
             )
         };
         if report.reason().is_failure() || main_failed {
@@ -266,14 +266,14 @@ fn pairs(plan: &Plan) -> Vec<(HookId, HookId, String)> {
     pairs
 }
 
-fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>, Duration)> {
+fn waits(plan: &Plan) -> Vec<(HookId, Vec<HookId>)> {
     let hooks = plan.hooks();
     let graph = plan.graph();
-    let waits = hooks.iter().zip(graph.waits()).zip(&graph.tail).map(|((hook, nearest), tail)| {
+    let waits = hooks.iter().zip(graph.waits()).map(|(hook, nearest)| {
         let nearest = nearest.into_iter().map(|place| hooks[place as usize].id());
         let smaller =
             hooks.iter().filter(|other| other.order() < hook.order()).map(PlannedHook::id);
-        (hook.id(), nearest.chain(smaller).collect(), *tail)
+        (hook.id(), nearest.chain(smaller).collect())
     });
     waits.collect()
 }

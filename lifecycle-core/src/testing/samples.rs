@@ -55,8 +55,11 @@ impl From<SampleHook> for HookSpec {
             timeout,
             fallback_timeout,
             after: after.into_iter().map(id).collect(),
+            after_written: false,
             before: Vec::new(),
             needs: Vec::new(),
+            uses: Vec::new(),
+            if_provided: false,
         }
     }
 }

@@ -23,11 +23,13 @@ pub enum Outcome {
     NotStarted,
     /// It was unregistered before its turn came.
     Unregistered,
+    /// It is there `if_provided`, and a resource that it asks for never was: this one.
+    NotProvided(String),
 }
 
 impl Outcome {
     /// One of each kind, those that have a text with this one.
-    pub(crate) fn every(text: &str) -> [Self; 9] {
+    pub(crate) fn every(text: &str) -> [Self; 10] {
         [
             Self::Completed,
             Self::Late,
@@ -38,6 +40,7 @@ impl Outcome {
             Self::Skipped(text.to_owned()),
             Self::NotStarted,
             Self::Unregistered,
+            Self::NotProvided(text.to_owned()),
         ]
     }
 
@@ -60,13 +63,17 @@ impl Outcome {
             Self::Skipped(_) => "skipped",
             Self::NotStarted => "not started",
             Self::Unregistered => "unregistered",
+            Self::NotProvided(_) => "not provided",
         }
     }
 
     /// What it was that went wrong, where the hook or the library said so.
     pub(crate) const fn text(&self) -> Option<&String> {
         match self {
-            Self::Failed(text) | Self::Panicked(text) | Self::Skipped(text) => Some(text),
+            Self::Failed(text)
+            | Self::Panicked(text)
+            | Self::Skipped(text)
+            | Self::NotProvided(text) => Some(text),
             _ => None,
         }
     }
@@ -84,6 +91,7 @@ impl Outcome {
             Self::Skipped(_) => '-',
             Self::NotStarted => '.',
             Self::Unregistered => ' ',
+            Self::NotProvided(_) => '/',
         }
     }
 }
@@ -100,6 +108,7 @@ impl fmt::Display for Outcome {
             Self::Skipped(why) => write!(f, "skipped: {why}"),
             Self::NotStarted => f.write_str("not started"),
             Self::Unregistered => f.write_str("unregistered before its turn"),
+            Self::NotProvided(what) => write!(f, "not there: {what}"),
         }
     }
 }

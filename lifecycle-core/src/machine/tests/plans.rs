@@ -34,8 +34,11 @@ pub(super) fn hook(n: usize, timeout: Duration) -> HookSpec {
         timeout: Some(timeout),
         fallback_timeout: Duration::ZERO,
         after: Vec::new(),
+        after_written: false,
         before: Vec::new(),
         needs: Vec::new(),
+        uses: Vec::new(),
+        if_provided: false,
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Config, Plan, Reason, Signal, State,
+    budget::Workload,
     config::{Environment, Settings},
     declare::HookId,
 };
@@ -159,9 +160,9 @@ impl Simulator {
 
     pub(super) fn begin_run_under(&mut self, config: &Config, under_main: bool) {
         let settings = Box::new(settings(config));
-        let worst_case = self.plan.worst_case();
+        let workload = Workload::from(&self.plan);
         let not_run = self.machine.stop().is_some();
-        self.handle(Input::RunBegan { settings, worst_case, under_main });
+        self.handle(Input::RunBegan { settings, workload, under_main });
         if not_run {
             self.handle(Input::MainEnded(MainEnd::NotRun));
         }

@@ -204,3 +204,13 @@ fn no_hooks_are_a_plan() {
             && plan.graph().successors.is_empty()
     );
 }
+
+#[test]
+fn what_a_hook_uses_counts_as_borrowed_and_is_not_asked_for() {
+    let mut flush = hook::<A>().needs([Need::borrow::<R<0>>()]);
+    flush.uses = vec![Need::borrow::<R<1>>()];
+    let plan = plan([hook::<B>().needs([Need::take::<R<1>>()]), flush]);
+    assert!(plan.runs_before::<A, B>());
+    assert_eq!(plan.hooks()[0].borrows().count(), 1);
+    assert!(plan.hooks()[0].needs().iter().all(|need| need.id != Need::borrow::<R<1>>().id));
+}

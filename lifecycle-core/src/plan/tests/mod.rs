@@ -4,6 +4,7 @@ mod corrections;
 mod diff;
 mod errors;
 mod fits;
+mod hints;
 mod hooks;
 mod lifting;
 mod random;

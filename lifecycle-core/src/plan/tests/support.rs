@@ -34,9 +34,12 @@ impl<const N: usize> M<N> {
         order: None,
         timeout: None,
         after: &[],
+        after_written: false,
         before: &[],
         blocking: true,
         needs: &[],
+        uses: &[],
+        if_provided: false,
         start: |_| -> Option<Body> { None },
     };
 }
@@ -63,8 +66,11 @@ pub(super) fn numbered(n: usize) -> HookSpec {
         timeout: None,
         fallback_timeout: Duration::ZERO,
         after: Vec::new(),
+        after_written: false,
         before: Vec::new(),
         needs: Vec::new(),
+        uses: Vec::new(),
+        if_provided: false,
     }
 }
 

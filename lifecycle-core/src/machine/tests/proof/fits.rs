@@ -40,6 +40,9 @@ const AIMS: [i64; 12] = [
     2_000_000_000,
 ];
 
+/// What unwritten timeouts leave for cancelling the last of them.
+const ROOM_TO_CANCEL: Duration = ms(150);
+
 /// A plan, and what it has to fit into.
 #[derive(Clone, Debug)]
 struct Case {
@@ -93,7 +96,7 @@ impl Case {
 
     /// The plan as `run` takes it.
     fn as_run(&self) -> Plan {
-        self.plan.clone().with_default_timeout(self.settings().hook_timeout.value)
+        self.settings().with_hook_timeout(self.plan.clone())
     }
 
     fn grace(&self) -> Duration {
@@ -108,9 +111,28 @@ impl Case {
         if self.config.job { Duration::ZERO } else { self.settings().delay.value }
     }
 
+    /// What drain and hooks have.
+    fn left(&self) -> Duration {
+        self.grace().saturating_sub(self.margin() + self.delay())
+    }
+
     /// What the drain is proven for.
     fn drain(&self) -> Duration {
-        self.config.drain_timeout.unwrap_or(ms(5_000))
+        self.config.drain_timeout.unwrap_or_else(|| ms(5_000).min(self.left() / 4))
+    }
+
+    /// The plan with the times that are proven. Those that nobody wrote are equal, and as long as they can
+    /// be; found by trying.
+    fn proved(&self) -> Plan {
+        let plan = self.as_run();
+        let hooks = self.left().saturating_sub(self.drain());
+        let takes = |each: u64| plan.clone().with_share(Duration::from_nanos(each)).worst_case();
+        let (mut some, mut too_much) = (500_000_000, 5_000_000_001);
+        while too_much - some > 1 {
+            let each = u64::midpoint(some, too_much);
+            if takes(each) + ROOM_TO_CANCEL <= hooks { some = each } else { too_much = each }
+        }
+        plan.with_share(Duration::from_nanos(some))
     }
 
     /// Calls that last to the end of the drain; hooks that are cancelled at their timeouts.
@@ -125,7 +147,8 @@ impl Case {
 
     fn stop(&self, does: impl Fn(Duration) -> Does) -> Stop {
         let plan = self.as_run();
-        let does: HashMap<_, _> = plan
+        let proved = self.proved();
+        let does: HashMap<_, _> = proved
             .hooks()
             .iter()
             .map(|hook| (hook.id(), (does(hook.timeout()), does(hook.fallback_timeout()))))
@@ -140,7 +163,7 @@ fn is_whole(stop: &Stop, case: &Case) -> bool {
     stop.delay() == case.delay()
         && !stop.abandons()
         && stop.drain() == case.drain().saturating_sub(NEARLY)
-        && stop.worst_cut().is_zero()
+        && stop.worst_cut(&case.proved()).is_zero()
         && stop.is_in_time()
 }
 
@@ -186,7 +209,9 @@ fn judge(case: &Case, seen: &mut Seen) -> Result<(), TestCaseError> {
     } else {
         seen.tight += 1;
         prop_assert!(
-            !stop.abandons() && stop.worst_cut().is_zero() && stop.is_over_by_the_deadline(),
+            !stop.abandons()
+                && stop.worst_cut(&case.proved()).is_zero()
+                && stop.is_over_by_the_deadline(),
             "{}",
             fits
         );
@@ -211,7 +236,7 @@ fn nothing_to_spare_is_enough() {
             let slow = case.slow();
             assert!(is_whole(&slow, &case) && slow.all_completed(), "{hooks:?} {delay:?}");
             let hanging = case.hanging();
-            let is_granted = !hanging.abandons() && hanging.worst_cut().is_zero();
+            let is_granted = !hanging.abandons() && hanging.worst_cut(&case.plan).is_zero();
             assert!(is_granted && hanging.is_over_by_the_deadline(), "{hooks:?} {delay:?}");
         }
     }

@@ -37,9 +37,12 @@ impl<const N: usize> K<N> {
         order: None,
         timeout: None,
         after: &[],
+        after_written: false,
         before: &[],
         blocking: true,
         needs: &[],
+        uses: &[],
+        if_provided: false,
         start: |_| -> Option<Body> { None },
     };
 }

@@ -19,7 +19,6 @@ const REQUESTED: Duration = ms(1_000);
 /// What became of a stop.
 pub(super) struct Stop {
     simulator: Simulator,
-    plan: Plan,
     /// What each hook was given, and its second step.
     given: HashMap<HookId, Duration>,
     given_second: HashMap<HookId, Duration>,
@@ -55,7 +54,7 @@ impl Stop {
                 _ => None,
             };
         }
-        Self { simulator, plan: plan.clone(), given, given_second }
+        Self { simulator, given, given_second }
     }
 
     /// From the first start to the last end of hooks.
@@ -91,9 +90,9 @@ impl Stop {
         self.is_in_time() || self.simulator.breached().is_some_and(|at| Some(at) == deadline)
     }
 
-    /// How much less than its whole time the hook that lost most was given; all of it where it was not
-    /// started.
-    pub(super) fn worst_cut(&self) -> Duration {
+    /// How much less than its time in `proved` the hook that lost most was given; all of it where it was
+    /// not started. What nobody wrote may be more.
+    pub(super) fn worst_cut(&self, proved: &Plan) -> Duration {
         let cut = |hook: &PlannedHook| {
             let given = self.given.get(&hook.id()).copied().unwrap_or_default();
             // The second step comes only where the first was cancelled.
@@ -102,9 +101,13 @@ impl Stop {
                 .get(&hook.id())
                 .copied()
                 .unwrap_or_else(|| hook.fallback_timeout());
-            (hook.timeout() - given).max(hook.fallback_timeout() - second)
+            assert!(
+                hook.timeout_open || given <= hook.timeout(),
+                "{given:?} is more than was written"
+            );
+            hook.timeout().saturating_sub(given).max(hook.fallback_timeout() - second)
         };
-        self.plan.hooks().iter().map(cut).max().unwrap_or_default()
+        proved.hooks().iter().map(cut).max().unwrap_or_default()
     }
 
     pub(super) fn all_completed(&self) -> bool {
