@@ -24,14 +24,17 @@ const NAMES: [&str; 11] = [
     "tokens",
     "uses",
 ];
-const LANDED: [&str; 7] = [
+const LANDED: [&str; 10] = [
     "completed",
     "endings",
     "exit_code",
+    "if_provided",
     "inherit",
     "main_timeout",
+    "reserve",
     "settle",
     "tokens",
+    "uses",
 ];
 
 /// A loop that says none of these is somebody else's.

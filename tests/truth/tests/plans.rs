@@ -108,7 +108,7 @@ fn one_hook_with_nothing_written_fits_every_platform() {
         assert!(fits.is_ok(), "{platform:?}: {}", fits.unwrap_err());
     }
     let json = plan.to_json();
-    assert!(json.contains(r#""default""#), "{json}");
+    assert!(json.contains(r#""timeout_is_default": true"#), "{json}");
 }
 
 #[test]
