@@ -84,7 +84,7 @@ impl Machine {
         let drain_timeout = self.settings.drain_timeout.value;
         let stop = self.stop.as_ref();
         let until =
-            stop.and_then(|stop| stop.drain_until(time.now, drain_timeout, self.worst_case));
+            stop.and_then(|stop| stop.drain_until(time.now, drain_timeout, self.workload.least()));
         self.drain = Some(Drain {
             began: time.now,
             ended: None,

@@ -140,9 +140,8 @@ impl Machine {
             }
             Input::DrainEnded { unclean } => self.unclean_calls |= unclean,
             Input::Planned(plan) => {
-                let drained = self.drain.is_none_or(|drain| !drain.timed_out);
                 let was_running = self.was_running();
-                self.teardown = Some(Teardown::new(*plan, self.deadline(), drained, was_running));
+                self.teardown = Some(Teardown::new(*plan, self.deadline(), was_running));
             }
             Input::Extend(plan) => {
                 let verdict = self.extend(*plan);
@@ -258,7 +257,7 @@ impl Machine {
                 stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, &self.workload);
                 stop.deadline = stop.budget.deadline.map(|deadline| stop.at.after(deadline));
                 effects.push(Effect::DeadlineMoved(stop.deadline));
-                let until = stop.drain_until(time.now, drain_timeout, worst_case);
+                let until = stop.drain_until(time.now, drain_timeout, self.workload.least());
                 if let Some(drain) = &mut self.drain {
                     drain.until = until;
                 }

@@ -93,15 +93,13 @@ impl Stop {
         &self,
         now: Moment,
         drain_timeout: Option<Duration>,
-        worst_case: Duration,
+        needed: Duration,
     ) -> Option<Moment> {
         let latest = self.deadline.map(|deadline| {
             let room = END_ROOM.min(deadline.since(now) / 5);
-            // The room is the drain's to give: what the plan needs is reserved whole beside it.
             // Where all that the plan needs is reserved, the room is the drain's to give.
             let reserved = self.budget.teardown;
-            let kept =
-                if reserved >= worst_case { reserved.saturating_add(room) } else { reserved };
+            let kept = if reserved >= needed { reserved.saturating_add(room) } else { reserved };
             let latest = deadline.before(kept.max(room));
             // What was proved is granted whole: the room is kept of what goes beyond it.
             let proven = now.after(drain_timeout.unwrap_or(self.budget.counted_drain));

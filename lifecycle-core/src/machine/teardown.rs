@@ -30,7 +30,6 @@ pub(crate) struct Teardown {
     pub(super) plan: Plan,
     pub(super) shares: Option<Shares>,
     pub(super) deadline: Option<Moment>,
-    pub(super) drained: bool,
     was_running: bool,
     /// The hooks of the plan, in its order, as they are handed out.
     pub(super) hooks: Vec<TeardownHook>,
@@ -47,19 +46,12 @@ pub(crate) struct Teardown {
 }
 
 impl Teardown {
-    /// The teardown of `plan`, which has to be over at `deadline`. `drained`: the drain kept to its
-    /// time, and left what it was to leave. `was_running`: start-up had come to its end.
-    pub(super) fn new(
-        plan: Plan,
-        deadline: Option<Moment>,
-        drained: bool,
-        was_running: bool,
-    ) -> Self {
+    /// The teardown of `plan`, which has to be over at `deadline`. `was_running`: start-up had come to its end.
+    pub(super) fn new(plan: Plan, deadline: Option<Moment>, was_running: bool) -> Self {
         let count = plan.hooks().len();
         let mut teardown = Self {
             shares: None,
             deadline,
-            drained,
             was_running,
             hooks: plan.hooks().iter().map(TeardownHook::new).collect(),
             progress: vec![Progress::waiting(); count],

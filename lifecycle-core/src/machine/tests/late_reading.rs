@@ -76,7 +76,7 @@ fn the_deadline_is_kept_by_the_clock_whatever_waits_to_be_read() {
 #[test]
 fn hooks_that_become_free_at_once_start_in_batches() {
     let hooks = (0..200).map(|n| hook(n, ms(1_000))).collect();
-    let mut teardown = Teardown::new(plan(hooks), None, true, true);
+    let mut teardown = Teardown::new(plan(hooks), None, true);
     let mut starts = Vec::new();
     for n in 0..5 {
         let now = Moment::new(ms(n));
