@@ -140,11 +140,17 @@ impl Gate {
     /// that it owed an end is abandoned. They keep running and keep their admission. What
     /// `drain = cancel` may drop is told to go: see [`cancelling`](Self::cancelling). Before
     /// `close`, and a second time, nothing happens.
-    pub(crate) fn abandon(&self) {
-        let news = self.lock().counters.abandon(Instant::now());
+    ///
+    /// Returns how many it cancels.
+    pub(crate) fn abandon(&self) -> usize {
+        let mut inner = self.lock();
+        let news = inner.counters.abandon(Instant::now());
+        let cancelling = inner.counters.cancelling();
+        drop(inner);
         if news {
             self.drain_ends.notify_waiters();
         }
+        cancelling
     }
 
     /// How many calls the drain, which is over, cancels and has not cancelled yet, receives that

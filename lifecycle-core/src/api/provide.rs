@@ -81,6 +81,7 @@ impl<T: 'static> Provided<T> {
         }
         lifecycle.resources.add_uses(uses);
         lifecycle.registry.plan_changed();
+        lifecycle.look_at_plan();
         self
     }
 }

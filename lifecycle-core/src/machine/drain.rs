@@ -34,6 +34,8 @@ pub(crate) struct Drain {
     waiting_was_said: bool,
     /// How far the drain is over for calls.
     calls: Calls,
+    /// Where calls were cancelled: how long main has because of the answers.
+    answers_until: Option<Moment>,
     pub(crate) dropping: Dropping,
     /// How main was dropped, where it was.
     pub(crate) main_was_cut: Option<Cut>,
@@ -98,6 +100,7 @@ impl Machine {
             drained: false,
             waiting_was_said: false,
             calls: Calls::Draining,
+            answers_until: None,
             dropping: Dropping::No,
             main_was_cut: None,
             next_progress: time.now.after(PROGRESS_EVERY),
@@ -118,6 +121,13 @@ impl Machine {
             drain.tracks = tracks;
             // Said before anything that follows from it, whose state is a later one.
             self.enter(State::Draining, effects);
+        }
+    }
+
+    /// Who was waiting for a call that was cancelled, main perhaps, has a moment to go on.
+    pub(super) fn calls_ended(&mut self, time: Time, cancels: bool) {
+        if let Some(drain) = self.drain.as_mut().filter(|_| cancels) {
+            drain.answers_until = drain.answers_until.or(Some(time.now.after(CANCEL_GRACE)));
         }
     }
 
@@ -200,6 +210,7 @@ impl Drain {
             self.until.filter(|_| !self.time_is_up && has_run),
             since_idle.filter(|_| !self.waiting_was_said).map(|since| since.after(MAIN_EXPECTED)),
             since_idle.and_then(|since| Some(since.after(main_timeout?))),
+            self.answers_until.filter(|_| self.dropping == Dropping::No && has_run),
             match self.calls {
                 Calls::Cancelling(until) => Some(until),
                 Calls::Draining | Calls::Over => None,
@@ -249,6 +260,9 @@ impl Drain {
                 } else if self.main_was_told {
                     if !self.time_is_up {
                         self.say_waiting(idle_for, effects);
+                        return;
+                    }
+                    if self.answers_until.is_some_and(|until| until > at) {
                         return;
                     }
                     Cut::TimeIsUp

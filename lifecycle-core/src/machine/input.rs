@@ -43,6 +43,8 @@ pub(crate) enum Input {
     DrainEnded {
         /// Whether calls were left, or panicked after the request.
         unclean: bool,
+        /// Whether calls were cancelled, whose callers are to be polled with the answer.
+        cancels: bool,
     },
     /// The answer to `Effect::PlanTeardown`.
     Planned(Box<Plan>),

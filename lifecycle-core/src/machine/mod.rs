@@ -138,7 +138,10 @@ impl Machine {
             Input::GateClosed { listeners, tracks } => {
                 self.gate_closed(listeners, tracks, &mut effects);
             }
-            Input::DrainEnded { unclean } => self.unclean_calls |= unclean,
+            Input::DrainEnded { unclean, cancels } => {
+                self.unclean_calls |= unclean;
+                self.calls_ended(time, cancels);
+            }
             Input::Planned(plan) => {
                 let was_running = self.was_running();
                 self.teardown = Some(Teardown::new(*plan, self.deadline(), was_running));

@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     inbox::{Post, Posted},
+    late_plan::LatePlan,
     lifecycle::Lifecycle,
     running::{Dropping, Running},
     start_line::StartLine,
@@ -46,6 +47,7 @@ pub(crate) struct Driver {
     pub(super) unpublished: Option<(Moment, Report)>,
     /// The plan as it was when it was last made, and its version.
     plan: Option<(u64, Plan)>,
+    pub(super) late_plan: LatePlan,
     /// The version of the plan whose worst case the machine knows.
     worst_case_of: u64,
 }
@@ -64,6 +66,7 @@ impl Driver {
             listeners: None,
             unpublished: None,
             plan: None,
+            late_plan: LatePlan::default(),
             worst_case_of: 0,
         }
     }
@@ -74,8 +77,9 @@ impl Driver {
         let now = self.lifecycle.now();
         let publication = self.publish_when_due(now);
         let watchdog = self.check_watchdog(now);
+        let late_plan = self.look_at_late_plan(now);
         let machine = if is_all { self.machine.next_wake() } else { Some(Moment::ZERO) };
-        [machine, publication, watchdog].into_iter().flatten().min()
+        [machine, publication, watchdog, late_plan].into_iter().flatten().min()
     }
 
     /// Whether nothing is left.
@@ -129,6 +133,7 @@ impl Driver {
             Post::RunBegan { input, plan_version, start_line } => {
                 self.start_line = Some(start_line);
                 self.worst_case_of = plan_version;
+                self.looked_at_plan(plan_version);
                 self.step(at, input);
             }
             Post::Register { id, hook, verdict } => {

@@ -54,12 +54,12 @@ impl Driver {
                 return Some(Input::GateClosed { listeners, tracks });
             }
             Effect::EndDrain => {
-                self.lifecycle.gate.abandon();
-                return Some(self.drain_ended());
+                let cancels = self.lifecycle.gate.abandon() > 0;
+                return Some(self.drain_ended(cancels));
             }
             Effect::GiveUpCancelling => {
                 self.lifecycle.gate.give_up_cancelling();
-                return Some(self.drain_ended());
+                return Some(self.drain_ended(false));
             }
             Effect::Drained => self.publish(|published| published.drained = true),
             Effect::WaitingForMain => self.waiting_for_main(),
@@ -158,14 +158,14 @@ impl Driver {
         });
     }
 
-    fn drain_ended(&self) -> Input {
+    fn drain_ended(&self, cancels: bool) -> Input {
         let mut sites = self.lifecycle.gate.report();
         let unclean = sites.iter().any(|site| !site.is_clean());
         sites.retain(|site| site.abandoned() > 0);
         if !sites.is_empty() {
             self.lifecycle.emit(Event::Abandoned { sites });
         }
-        Input::DrainEnded { unclean }
+        Input::DrainEnded { unclean, cancels }
     }
 
     /// Whether anything of the program is tracked: a site that it is linked with, or one that was used.

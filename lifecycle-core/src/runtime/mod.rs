@@ -14,6 +14,7 @@ mod entry;
 mod exit;
 mod host;
 mod inbox;
+mod late_plan;
 mod launch;
 mod lifecycle;
 mod linked;

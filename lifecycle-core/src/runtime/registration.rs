@@ -16,6 +16,13 @@ use crate::{
 };
 
 impl Lifecycle {
+    /// The plan changed: once the service runs, the driver says whether it still fits.
+    pub(crate) fn look_at_plan(&self) {
+        if self.is_running() {
+            self.post(Input::Tick);
+        }
+    }
+
     pub(crate) fn register(
         &self,
         mut spec: HookSpec,
@@ -28,7 +35,10 @@ impl Lifecycle {
         let mut checked = None;
         loop {
             match self.registry.add(hook, checked) {
-                Ok(()) => return Ok(id),
+                Ok(()) => {
+                    self.look_at_plan();
+                    return Ok(id);
+                }
                 Err(NotAdded::Unchecked(version, back)) => {
                     self.plan().with_hooks(vec![back.spec.clone()]).check()?;
                     (hook, checked) = (back, Some(version));

@@ -299,11 +299,11 @@ impl Simulator {
                 }
                 Effect::EndDrain => {
                     let unclean = self.abandons || self.in_flight > 0;
-                    self.handle(Input::DrainEnded { unclean });
+                    self.handle(Input::DrainEnded { unclean, cancels: self.cancelling > 0 });
                 }
                 Effect::GiveUpCancelling => {
                     self.cancelling = 0;
-                    self.handle(Input::DrainEnded { unclean: true });
+                    self.handle(Input::DrainEnded { unclean: true, cancels: false });
                 }
                 Effect::DropMain => {
                     if let Some(takes) = self.main.drop_takes {
