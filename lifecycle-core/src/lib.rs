@@ -31,7 +31,7 @@ pub use crate::{
         spawn, spawn_blocking,
     },
     api::{
-        HookBuilder, HookHandle, Milestone, ProvideError, Provided, ReadyHold, Status, Stopped,
+        HookBuilder, HookHandle, Milestone, ProvideError, Provided, ReadyHold, Stopped,
         UntilDraining, UntilRequested, completed, drained, draining, events, hold_ready, hook,
         provide, ready, replace, requested, resource, shutdown, state, status, stopped, time_left,
         try_provide, until_draining, until_requested,
@@ -42,7 +42,7 @@ pub use crate::{
     event::{Event, Events},
     plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
-    runtime::{MainResult, install, run},
+    runtime::{HookStatus, MainResult, Status, install, run},
     text::json::JsonError,
     values::{
         Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,

@@ -56,7 +56,7 @@ impl Gate {
     /// to do when one comes. What `main` asks always counts, what others ask counts where they are
     /// not part of a call, and what is asked [`as_library`] counts for nothing.
     pub(crate) fn listen(&self, location: SourceLocation, interest: Interest) {
-        if THREAD.try_with(|thread| thread.library.get()).unwrap_or(false) {
+        if is_library() {
             return;
         }
         let is_main = is_main();
@@ -67,12 +67,24 @@ impl Gate {
             self.note_ready();
         }
     }
+
+    /// The application has been told of the stop: by a milestone, or by a refusal. What is told
+    /// [`as_library`] is told to nobody.
+    pub(crate) fn note_stop_seen(&self) {
+        if !is_library() {
+            self.set_stop_seen();
+        }
+    }
+}
+
+/// Whether [`as_library`] runs.
+fn is_library() -> bool {
+    THREAD.try_with(|thread| thread.library.get()).unwrap_or(false)
 }
 
 /// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
 /// listener, and nobody ready. For the library itself, for extensions, for what answers a probe; a
 /// future is to be polled in it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
 pub(crate) fn as_library<R>(work: impl FnOnce() -> R) -> R {
     let before = THREAD.try_with(|thread| thread.library.replace(true)).unwrap_or(false);
     let _restore = RestoreLibrary(before);

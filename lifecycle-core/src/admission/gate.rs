@@ -55,6 +55,9 @@ pub(crate) trait GateObserver: Send + Sync {
     /// The drain is over, and nothing is left of what it cancels. Said each time that becomes true.
     fn nothing_to_cancel(&self) {}
 
+    /// A call began where none was in flight. Said only once [`Gate::watch_first_call`] asked for it.
+    fn first_call(&self) {}
+
     /// Someone waits for the drain's begin for the first time. Said once.
     fn first_listener(&self);
 }
@@ -62,6 +65,7 @@ pub(crate) trait GateObserver: Send + Sync {
 #[derive(Default)]
 struct Inner {
     counters: Counters,
+    watches_first_call: bool,
     observer: Option<Arc<dyn GateObserver>>,
 }
 
@@ -129,6 +133,11 @@ impl Gate {
         if let Some(observer) = observer {
             observer.idle();
         }
+    }
+
+    /// Says from now on when a call begins where none was in flight.
+    pub(crate) fn watch_first_call(&self) {
+        self.lock().watches_first_call = true;
     }
 
     /// Whether draining has begun.
@@ -206,8 +215,8 @@ impl Gate {
         !self.listeners.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// The application has been told of the stop: by a milestone, or by a refusal.
-    pub(crate) fn note_stop_seen(&self) {
+    /// See `note_stop_seen`.
+    pub(super) fn set_stop_seen(&self) {
         // Relaxed: main's own end, which reads it, comes after through the driver's queue.
         self.stop_seen.store(true, Ordering::Relaxed);
     }
@@ -232,7 +241,7 @@ impl Gate {
             return Err(Refused::new(site, false));
         }
         let entry = inner.counters.enter(site, false, Instant::now());
-        drop(inner);
+        Self::entered(inner);
         Ok(Call::new(Arc::clone(self), Some((site, entry)), false, Ending::Finished))
     }
 
@@ -262,7 +271,7 @@ impl Gate {
         } else {
             inner.counters.enter(site, inherited, now)
         };
-        drop(inner);
+        Self::entered(inner);
         let counted = Some((site, entry));
         Some(Call::new(Arc::clone(self), counted, inherited, Ending::Withdrawn))
     }
@@ -327,6 +336,16 @@ impl Gate {
     fn listening(&self, which: impl Fn(&Listener) -> bool) -> Vec<SourceLocation> {
         let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
         listeners.places(which)
+    }
+
+    /// A call was let in.
+    fn entered(inner: MutexGuard<'_, Inner>) {
+        let is_first = inner.watches_first_call && inner.counters.in_flight() == 1;
+        let observer = if is_first { inner.observer.clone() } else { None };
+        drop(inner);
+        if let Some(observer) = observer {
+            observer.first_call();
+        }
     }
 
     /// Un-counts a call; only its destructor does.

@@ -24,5 +24,5 @@ pub use self::{
     provide::{ProvideError, Provided, provide, replace, resource, try_provide},
     readiness::{ReadyHold, hold_ready, ready},
     registration::{HookBuilder, HookHandle, hook},
-    status::{Status, completed, events, shutdown, state, status, time_left},
+    status::{completed, events, shutdown, state, status, time_left},
 };

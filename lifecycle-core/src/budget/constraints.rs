@@ -5,6 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use crate::{
     Config, Platform,
     config::{Environment, Settings},
+    plan::PlannedComponent,
+    text::terminal,
 };
 
 use super::{PlatformLimit, margin};
@@ -18,6 +20,8 @@ pub struct Constraints {
     pub(crate) margin: Term<Duration>,
     /// The limit of the drain, where somebody set it.
     pub(crate) drain_timeout: Option<Term<Duration>>,
+    /// What components take after the last hook, together.
+    pub(crate) components: Term<Duration>,
     /// What hooks get that declare no timeout, where somebody wrote it.
     pub(crate) hook_timeout: Option<Duration>,
     /// What is set aside for hooks that are registered at run time.
@@ -47,6 +51,7 @@ impl Constraints {
             delay: Term::new(Duration::ZERO, "none"),
             margin: Term::new(grace.map(margin).unwrap_or_default(), "the library's own"),
             drain_timeout: None,
+            components: Term::new(Duration::ZERO, "none"),
             hook_timeout: None,
             reserve: Duration::ZERO,
             limit: None,
@@ -70,6 +75,17 @@ impl Constraints {
         source: impl Into<Cow<'static, str>>,
     ) -> Self {
         self.drain_timeout = limit.map(|limit| Term::new(limit, source));
+        self
+    }
+
+    /// With these components.
+    pub(crate) fn with_components(mut self, components: &[PlannedComponent]) -> Self {
+        if let Some(longest) = PlannedComponent::longest(components) {
+            let name = |component: &PlannedComponent| terminal::plain(component.name());
+            let names: Vec<_> = components.iter().map(name).collect();
+            self.components =
+                Term::new(longest, format!("together, after the hooks: {}", names.join(", ")));
+        }
         self
     }
 
@@ -120,6 +136,7 @@ impl From<&Settings> for Constraints {
             )
             .with_hook_timeout(settings.written_hook_timeout())
             .with_reserve(settings.reserve)
+            .with_components(&settings.components)
     }
 }
 

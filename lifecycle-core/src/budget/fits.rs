@@ -161,14 +161,15 @@ impl Account {
         let workload = Workload::from(&plan);
         let reserve = left_of_reserve(&plan, constraints.reserve);
         let drain_timeout = constraints.drain_timeout.as_ref().map(|limit| limit.value);
-        let least = workload.least().saturating_add(reserve);
+        let after = reserve.saturating_add(constraints.components.value);
+        let least = workload.least().saturating_add(after);
         let (each, drain) = match constraints.grace.value {
             None => (DEFAULT_TIMEOUT, drain_timeout.unwrap_or(ASSUMED_DRAIN)),
             Some(grace) => {
                 let taken = constraints.delay.value.saturating_add(constraints.margin.value);
                 let left = grace.saturating_sub(taken);
                 let drain = counted_drain(drain_timeout, left);
-                let hooks = left.checked_sub(drain).and_then(|left| left.checked_sub(reserve));
+                let hooks = left.checked_sub(drain).and_then(|left| left.checked_sub(after));
                 match hooks.and_then(|hooks| workload.share_of(hooks)) {
                     Some(each) => (each, drain),
                     None => (LEAST_TIMEOUT, least_drain(drain_timeout, least)),
@@ -219,14 +220,21 @@ impl Account {
     }
 
     fn needed(&self) -> Duration {
-        [self.drain.value, self.worst_case, self.reserve, self.constraints.margin.value]
-            .into_iter()
-            .fold(self.constraints.delay.value, Duration::saturating_add)
+        [
+            self.drain.value,
+            self.worst_case,
+            self.reserve,
+            self.constraints.components.value,
+            self.constraints.margin.value,
+        ]
+        .into_iter()
+        .fold(self.constraints.delay.value, Duration::saturating_add)
     }
 
     /// Delay, drain and teardown: what the margin has to leave at least.
     fn least_work(&self) -> Duration {
         let hooks = self.least_worst_case.saturating_add(self.reserve);
+        let hooks = hooks.saturating_add(self.constraints.components.value);
         let limit = self.constraints.drain_timeout.as_ref().map(|limit| limit.value);
         let drain = least_drain(limit, hooks);
         self.constraints.delay.value.saturating_add(drain).saturating_add(hooks)
@@ -295,6 +303,11 @@ impl Account {
                 format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")
             });
         }
+        let components = &self.constraints.components;
+        if components.value > short {
+            let rest = display(components.value - short);
+            savings.push(format!("a `stop_timeout` of at most {rest} for each component"));
+        }
         for (what, variable, value) in [
             ("drain timeout", "LIFECYCLE_DRAIN_TIMEOUT", self.drain.value),
             ("shutdown delay", "LIFECYCLE_SHUTDOWN_DELAY", self.constraints.delay.value),
@@ -321,7 +334,7 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Constraints { grace, delay, margin, limit, .. } = &self.constraints;
+        let Constraints { grace, delay, margin, components, limit, .. } = &self.constraints;
         if let Some(chosen) = limit.as_ref().and_then(|limit| limit.chosen.as_ref()) {
             writeln!(f, "  {:<10}{chosen}", "service")?;
         }
@@ -348,6 +361,10 @@ impl fmt::Display for Account {
                 (false, false) => " (default timeout)",
             };
             writeln!(f, "    {:>6}  {name:<width$}  {location}{default}", display(*time))?;
+        }
+        if !components.value.is_zero() {
+            let [what, time] = ["components".to_owned(), display(components.value).to_string()];
+            writeln!(f, "  {what:<10}{time:>8}  {}", components.source)?;
         }
         let granted =
             grace.value.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());

@@ -24,6 +24,13 @@ impl Workload {
         self.chains.iter().map(|chain| chain.length(each)).max().unwrap_or_default()
     }
 
+    /// With so much after the last hook.
+    pub(crate) fn followed_by(&self, time: Duration) -> Self {
+        let longer =
+            |chain: &Chain| Chain { written: chain.written.saturating_add(time), ..*chain };
+        Self { chains: self.chains.iter().map(longer).collect() }
+    }
+
     /// How long they take when unwritten timeouts are as short as they may be.
     pub(crate) fn least(&self) -> Duration {
         self.worst_case(LEAST_TIMEOUT)

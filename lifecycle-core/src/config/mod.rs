@@ -1,5 +1,6 @@
 //! What a lifecycle is configured with: in code, by the environment, by the platform.
 
+mod component;
 mod diagnostic;
 mod environment;
 mod hook_timeouts;
@@ -11,13 +12,17 @@ use std::time::Duration;
 
 #[cfg(feature = "pictures")]
 pub(crate) use self::diagnostic::NO_PICTURES;
-pub use self::platform::Platform;
 pub(crate) use self::{
+    component::{BoxedComponent, ComponentFuture, Components},
     diagnostic::{Diagnostic, NO_READER},
     environment::{Environment, Linked, PlanAnswer, ReportFile, ReportFormat},
     hook_timeouts::HookTimeouts,
     settings::Settings,
     source::Source,
+};
+pub use self::{
+    component::{Component, ComponentError},
+    platform::Platform,
 };
 use crate::{Plan, Signal};
 
@@ -50,6 +55,7 @@ pub struct Config {
     pub(crate) plan: Option<Plan>,
     pub(crate) job: bool,
     pub(crate) escalate_on_term: bool,
+    pub(crate) components: Components,
 }
 
 impl Config {

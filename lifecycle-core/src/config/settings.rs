@@ -9,7 +9,7 @@ use super::{
         Source, Sourced,
     },
 };
-use crate::{Config, Plan, Platform, Signal};
+use crate::{Config, Plan, Platform, Signal, plan::PlannedComponent};
 
 /// What [`Config`] and the environment come to.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) signals: Vec<Signal>,
     pub(crate) job: bool,
     pub(crate) escalate_on_term: bool,
+    pub(crate) components: Vec<PlannedComponent>,
     pub(crate) report: Option<ReportFile>,
     pub(crate) plan_answer: Option<PlanAnswer>,
     /// `LIFECYCLE_MANIFEST`, where `check` is asked for.
@@ -78,6 +79,7 @@ impl Settings {
             signals: config.signals.clone().unwrap_or_else(|| Signal::DEFAULT.to_vec()),
             job: config.job,
             escalate_on_term: config.escalate_on_term,
+            components: config.components.planned(),
             report: variables.report,
             plan_answer: variables.plan_answer,
             manifest: variables.manifest,

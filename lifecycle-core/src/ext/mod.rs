@@ -2,6 +2,12 @@
 //!
 //! What is here changes as seldom as what an application uses, and is as public.
 //!
+//! - An [`Observer`] is told what happens; [`observe`] registers it.
+//! - A [`Component`] is there from before main until after the last hook: `Config::component` adds it.
+//! - A [`LastResort`] is done when the library ends the process.
+//! - [`Status`] is a lifecycle at one moment, and [`Handle`] asks for it from anywhere.
+//! - A [`Site`](crate::Site) is the only door for admission.
+//!
 //! A program is answered by what is linked into it. An extension registers what it adds with
 //! [`register!`], once, at the top of a module; whoever uses the extension names its crate
 //! (`use lifecycle_pictures as _;`), as a crate that nobody names is left out by the compiler.
@@ -20,8 +26,11 @@ pub use crate::{
         Deployment, Manifest, ManifestError, ManifestReader, Overrides, Setting, StopSignal,
         Variable,
     },
-    plan::{HookView, PlanView, PlanWriter},
+    config::{Component, ComponentError},
+    os::{LastResort, LastResortError, LastResortFn},
+    plan::{HookView, PlanView, PlanWriter, PlannedComponent},
     report::ReportWriter,
+    runtime::{Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, Status, observe},
 };
 
 #[doc(inline)]

@@ -85,8 +85,9 @@ impl Machine {
         self.state = State::Draining;
         let drain_timeout = self.settings.drain_timeout.value;
         let stop = self.stop.as_ref();
-        let until =
-            stop.and_then(|stop| stop.drain_until(time.now, drain_timeout, self.workload.least()));
+        let until = stop.and_then(|stop| {
+            stop.drain_until(time.now, drain_timeout, self.teardown_workload().least())
+        });
         self.drain = Some(Drain {
             began: time.now,
             ended: None,

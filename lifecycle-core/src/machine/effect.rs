@@ -48,6 +48,8 @@ pub(crate) enum Effect {
     Step(Step),
     /// Drop what no hook took: `Input::ResourcesDropped`.
     DropResources,
+    /// Stop the components: `Input::ComponentsStopped`.
+    StopComponents,
     /// Say what is in flight.
     Progress {
         main_is_over: bool,

@@ -23,8 +23,11 @@ impl Machine {
             _ if reason.is_some_and(Reason::is_failure) => return 1,
             _ => {}
         }
-        let unclean = self.unclean_calls || self.is_main_unclean() || self.has_unclean_hook();
-        if unclean { 70 } else { 0 }
+        let is_unclean = self.unclean_calls
+            || self.is_main_unclean()
+            || self.has_unclean_hook()
+            || self.components.is_unclean;
+        if is_unclean { 70 } else { 0 }
     }
 
     /// Whether main is a job that was stopped before its work was done: before it returned, or it

@@ -55,6 +55,10 @@ pub(crate) enum Input {
         end: End,
     },
     ResourcesDropped,
+    /// The answer to `Effect::StopComponents`: whether each stopped as it should.
+    ComponentsStopped {
+        is_clean: bool,
+    },
     /// Only time passed, or what is in flight changed.
     Tick,
 }
@@ -73,6 +77,8 @@ pub(crate) enum MainEnd {
     Panicked(String),
     Dropped,
     NotRun,
+    /// It was not polled, as a component did not start: which, and why.
+    ComponentFailed(String),
 }
 
 /// How a hook came to its end.

@@ -10,9 +10,10 @@
 //! 3. The deadline is looked at with every input, by what the clock shows.
 //! 4. One call starts at most [`START_BATCH`](teardown) hooks: the next wake-up is then at once.
 //!
-//! `stop` has the request and its budget, `drain` and `teardown` what comes after it; `escalation` says what
+//! `stop` has the request and its budget, `drain`, `teardown` and `components` what comes after it; `escalation` says what
 //! signals do, `hook_timeout` when hooks are cancelled, `exit_code` how the process ends.
 
+mod components;
 mod drain;
 mod effect;
 mod escalation;
@@ -34,7 +35,13 @@ use crate::{
     config::Settings,
 };
 
-use self::{drain::Drain, escalation::Received, stop::Stop, time::Time};
+use self::{
+    components::{ComponentStop, Components},
+    drain::Drain,
+    escalation::Received,
+    stop::Stop,
+    time::Time,
+};
 pub(crate) use self::{
     drain::{Cut, Dropping},
     effect::{Effect, ExitWhy, Step, TeardownHook},
@@ -65,7 +72,11 @@ pub(crate) struct Machine {
     unclean_calls: bool,
     /// Whether a job returned that had seen the stop, and did not say that it is complete.
     interrupted: bool,
+    /// When hooks and resources have to be gone.
+    hooks_until: Option<Moment>,
     resources_until: Option<Moment>,
+    resources_dropped: bool,
+    components: Components,
     finished: Option<Finished>,
     breached: bool,
 }
@@ -101,7 +112,10 @@ impl Machine {
             teardown: None,
             unclean_calls: false,
             interrupted: false,
+            hooks_until: None,
             resources_until: None,
+            resources_dropped: false,
+            components: Components::default(),
             finished: None,
             breached: false,
         }
@@ -144,7 +158,9 @@ impl Machine {
             }
             Input::Planned(plan) => {
                 let was_running = self.was_running();
-                self.teardown = Some(Teardown::new(*plan, self.deadline(), was_running));
+                self.hooks_until = self.hooks_deadline(time.now, plan.worst_case());
+                let until = self.hooks_until;
+                self.teardown = Some(Teardown::new(*plan, until, was_running));
             }
             Input::Extend(plan) => {
                 let verdict = self.extend(*plan);
@@ -157,8 +173,12 @@ impl Machine {
             }
             Input::ResourcesDropped => {
                 if self.resources_until.is_some() && self.finished.is_none() {
-                    self.finish(time, &mut effects);
+                    self.resources_dropped = true;
+                    self.stop_components(time, &mut effects);
                 }
+            }
+            Input::ComponentsStopped { is_clean } => {
+                self.components_stopped(time, is_clean, &mut effects);
             }
             Input::Tick => {}
         }
@@ -184,7 +204,9 @@ impl Machine {
                 drain.next_wake(self.settings.main_timeout.value, self.run != Run::Before)
             }),
             self.teardown.as_ref().filter(|_| open).and_then(Teardown::next_wake),
-            self.resources_until.filter(|_| open),
+            self.resources_until
+                .filter(|_| open && self.components.stop == ComponentStop::NotAsked),
+            self.components.next_wake().filter(|_| open),
             stop.and_then(|stop| stop.deadline).filter(|_| open && !self.breached),
             self.finished.and_then(|finished| finished.exit_at),
         ];
@@ -251,16 +273,17 @@ impl Machine {
         self.workload = workload;
         self.under_main |= under_main;
         self.run = Run::Polling;
+        let teardown = self.teardown_workload();
         match &mut self.stop {
             None => self.not_ready_at = Some(time.now.after(READY_EXPECTED)),
             Some(stop) => {
                 // The stop came before the configuration, whose numbers count from the request all the same.
                 let grace = self.settings.grace.value;
                 let drain_timeout = self.settings.drain_timeout.value;
-                stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, &self.workload);
+                stop.budget = Budget::new(grace, stop.budget.delay, drain_timeout, &teardown);
                 stop.deadline = stop.budget.deadline.map(|deadline| stop.at.after(deadline));
                 effects.push(Effect::DeadlineMoved(stop.deadline));
-                let until = stop.drain_until(time.now, drain_timeout, self.workload.least());
+                let until = stop.drain_until(time.now, drain_timeout, teardown.least());
                 if let Some(drain) = &mut self.drain {
                     drain.until = until;
                 }
@@ -278,6 +301,7 @@ impl Machine {
             MainEnd::Returned => Reason::MainReturned,
             MainEnd::Failed { error, .. } => Reason::MainFailed(error),
             MainEnd::Panicked(text) => Reason::MainPanicked(text),
+            MainEnd::ComponentFailed(why) => Reason::Failure(why),
             MainEnd::Dropped | MainEnd::NotRun => return,
         };
         self.request(time, reason, effects);
@@ -349,12 +373,17 @@ impl Machine {
         match self.resources_until {
             None => {
                 let timeout = self.settings.hook_timeout.value;
-                let until = self.deadline().unwrap_or_else(|| time.now.after(timeout));
+                let until = self.hooks_until.unwrap_or_else(|| time.now.after(timeout));
                 self.resources_until = Some(until);
                 effects.push(Effect::DropResources);
             }
-            Some(until) if until <= time.at => self.finish(time, effects),
+            Some(until) if until <= time.at && self.components.stop == ComponentStop::NotAsked => {
+                self.stop_components(time, effects);
+            }
             Some(_) => {}
+        }
+        if self.finished.is_none() {
+            self.enforce_component_timeout(time, effects);
         }
     }
 

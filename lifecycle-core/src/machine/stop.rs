@@ -51,7 +51,8 @@ impl Machine {
             _ => None,
         };
         let grace = [self.settings.grace.value, limit].into_iter().flatten().min();
-        let budget = Budget::new(grace, delay, self.settings.drain_timeout.value, &self.workload);
+        let drain_timeout = self.settings.drain_timeout.value;
+        let budget = Budget::new(grace, delay, drain_timeout, &self.teardown_workload());
         let deadline = budget.deadline.map(|deadline| time.at.after(deadline));
         self.not_ready_at = None;
         // A main that returned did not fail to start, ready or not.

@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 pub(crate) mod job_end;
+pub(crate) mod last_resort;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -13,6 +14,8 @@ mod windows;
 pub(crate) use unix::{Waker, boot_time, exit_now, listen, thread_names, write_stderr};
 #[cfg(windows)]
 pub(crate) use windows::{Waker, boot_time, exit_now, listen, thread_names, write_stderr};
+
+pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

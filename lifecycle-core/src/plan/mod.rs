@@ -5,6 +5,7 @@
 //! runtime, a clock or the registry.
 
 mod compared;
+mod component;
 mod corrections;
 mod cycles;
 mod diff;
@@ -35,6 +36,7 @@ use self::{resolve::Resolved, spec::Promise};
 pub use self::diff::PlanDiff;
 pub(crate) use self::names::last_names;
 pub use self::{
+    component::PlannedComponent,
     corrections::HookSet,
     error::{PlanError, PlanProblem},
     export::{HookView, PlanView, PlanWriter},
@@ -60,6 +62,7 @@ pub struct Plan {
     edges: Vec<WrittenEdge>,
     promises: Vec<Promise>,
     sequential: bool,
+    components: Vec<PlannedComponent>,
     default_timeout: Duration,
     /// Whether the configuration gave it.
     default_is_written: bool,
@@ -98,6 +101,7 @@ impl Plan {
             edges: Vec::new(),
             promises: expected.into_iter().map(Promise::from).collect(),
             sequential: false,
+            components: Vec::new(),
             default_timeout: DEFAULT_TIMEOUT,
             default_is_written: false,
             resolved: OnceLock::new(),

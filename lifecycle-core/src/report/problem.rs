@@ -55,6 +55,9 @@ pub(crate) enum Problem {
     Hook { name: String, location: SourceLocation, outcome: crate::Outcome, took: Duration },
     #[error("the run future was dropped: a stop without hooks; not run: {}", not_run.join(", "))]
     RunDropped { not_run: Vec<String> },
+    /// A component, and what is wrong with it.
+    #[error("{0}")]
+    Component(String),
     /// What holds the process, in words.
     #[error("{0}")]
     Holds(String),

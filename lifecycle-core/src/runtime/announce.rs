@@ -7,6 +7,7 @@ impl Lifecycle {
     /// Says it to whoever wants to know.
     pub(crate) fn emit(&self, event: Event) {
         self.bus.send(&event);
+        self.observers.event(&event);
         if self.host.stderr_is_terminal()
             && let Some(line) = terminal_line(&event)
         {
@@ -17,7 +18,9 @@ impl Lifecycle {
 
     pub(crate) fn warn(&self, text: &str) {
         self.log.warn(text);
-        self.bus.send(&Event::Notice { text: text.to_owned() });
+        let notice = Event::Notice { text: text.to_owned() };
+        self.bus.send(&notice);
+        self.observers.event(&notice);
     }
 
     /// A line on stderr, whatever subscriber is installed.

@@ -51,6 +51,7 @@ impl Driver {
         lines.extend(self.watchdog.held_runtime(now, timeout));
         lines.extend(self.lifecycle.gate.snapshot().iter().map(ToString::to_string));
         lines.extend(self.dropping.culprit(now));
+        lines.extend(self.lifecycle.components.culprits(now));
         lines
     }
 }

@@ -131,6 +131,7 @@ impl Driver {
                 self.step(at, input);
             }
             Post::RunBegan { input, plan_version, start_line } => {
+                self.publish(|published| published.hooks.planned = start_line.hooks);
                 self.start_line = Some(start_line);
                 self.worst_case_of = plan_version;
                 self.looked_at_plan(plan_version);
@@ -174,6 +175,7 @@ impl Driver {
             self.worst_case_of = version;
             let plan = self.plan_now();
             let workload = Workload::from(&plan);
+            self.publish_planned(&plan);
             self.plan = Some((version, plan));
             self.step(at, Input::Workload(workload));
         }

@@ -64,10 +64,15 @@ impl Driver {
             Effect::Drained => self.publish(|published| published.drained = true),
             Effect::WaitingForMain => self.waiting_for_main(),
             Effect::DropMain => self.lifecycle.main.drop_it(),
-            Effect::PlanTeardown => return Some(Input::Planned(Box::new(self.final_plan()))),
+            Effect::PlanTeardown => {
+                let plan = self.final_plan();
+                self.publish_planned(&plan);
+                return Some(Input::Planned(Box::new(plan)));
+            }
             Effect::Extended(_) => {}
             Effect::Step(step) => self.step_of_hook(step),
             Effect::DropResources => self.drop_resources(),
+            Effect::StopComponents => return self.stop_components(),
             Effect::Progress { main_is_over } => self.progress(main_is_over),
             Effect::NotReadyYet => self.not_ready_yet(),
             Effect::Finish => self.finish(),
@@ -107,6 +112,7 @@ impl Driver {
                     location: hook.location(),
                     timeout,
                 });
+                self.publish(|published| published.hooks.started(hook.clone()));
                 self.launch(&hook, timeout);
             }
             Step::Fallback { hook, .. } => self.launch_fallback(&hook),
@@ -130,6 +136,7 @@ impl Driver {
             }
             Step::Ended { hook, outcome, is_clean, took } => {
                 self.running.ended(hook.id());
+                self.publish(|published| published.hooks.ended(hook.id()));
                 self.lifecycle.emit(Event::HookEnded {
                     name: hook.name().to_owned(),
                     location: hook.location(),

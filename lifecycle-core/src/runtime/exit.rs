@@ -3,13 +3,10 @@
 use super::driver::Driver;
 use crate::{State, machine::ExitWhy, os};
 
-/// One function ends the process; before it does, it runs what must not be left undone. Nothing here may
+/// One function ends the process; before it does, it does what must not be left undone. Nothing here may
 /// allocate, lock or block.
 pub(crate) fn end_process(code: u8) -> ! {
-    const LAST_RESORTS: [fn(); 0] = [];
-    for last_resort in LAST_RESORTS {
-        last_resort();
-    }
+    os::last_resort::run();
     os::exit_now(code)
 }
 
@@ -46,14 +43,16 @@ impl Driver {
         lifecycle.host.announce_exit();
         lifecycle.eprint_all(std::iter::once(why).chain(culprits.iter().map(|line| &**line)));
         let files = if leaves_report { self.report_files() } else { None };
-        let report = self.last_report(culprits, code);
+        let listed = lifecycle.host.undone_last_resorts();
+        let report = self.last_report(culprits.into_iter().chain(listed).collect(), code);
         // From here on there is only who plays the process.
         if let Some(report) = lifecycle.host.end(code, files, report)
             && lifecycle.report().is_none()
         {
             self.running.abort_all();
-            lifecycle.report.publish(report);
             self.enter(State::Stopped);
+            lifecycle.tell_observers(&report);
+            lifecycle.report.publish(report);
             // A main that is still there is polled no more.
             lifecycle.main.drop_it();
         }

@@ -10,6 +10,7 @@ use crate::{
     Report, Signal,
     config::{Environment, Settings},
     machine::{Input, Moment},
+    os::{LastResort, LastResortError},
     report::files::ReportFiles,
     values::HookId,
 };
@@ -55,6 +56,15 @@ pub(crate) trait Host: Send + Sync {
     /// The first word about how the process ends now is about to be said: main may return meanwhile, and
     /// must not make that a lie.
     fn announce_exit(&self);
+
+    /// Has it done when the process is ended, while what it returns lives.
+    fn add_last_resort(
+        &self,
+        what: LastResort,
+    ) -> Result<Box<dyn Any + Send + Sync>, LastResortError>;
+
+    /// The last resorts that are not done at the end, in words.
+    fn undone_last_resorts(&self) -> Vec<String>;
 
     /// Ends the process. Where there is none to end, the report comes back, made.
     fn end(&self, code: u8, files: Option<ReportFiles>, report: LastReport) -> Option<Report>;

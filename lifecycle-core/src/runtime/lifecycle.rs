@@ -15,13 +15,16 @@ use std::{
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
+    component_set::ComponentSet,
     host::Host,
     inbox::{Inbox, Post, Posted},
     log::Log,
     main_task::MainTask,
+    observers::Observers,
     readiness::Readiness,
     registry::Registry,
     report_slot::ReportSlot,
+    status::{PublishedHooks, Status},
 };
 use crate::{
     Plan, Reason, Report, State,
@@ -45,6 +48,8 @@ pub(crate) struct Lifecycle {
     pub(crate) log: Log,
     #[cfg(feature = "tokio-util")]
     pub(crate) tokens: Tokens,
+    pub(crate) observers: Observers,
+    pub(super) components: ComponentSet,
     inbox: Inbox,
     run: OnceLock<RunContext>,
     claimed: AtomicBool,
@@ -67,6 +72,7 @@ pub(crate) struct Published {
     pub(crate) deadline: Option<Moment>,
     /// Whether nothing is in flight any more, or the drain's time is up.
     pub(crate) drained: bool,
+    pub(super) hooks: PublishedHooks,
 }
 
 /// What `run` was called with.
@@ -82,7 +88,13 @@ impl Lifecycle {
     /// A new one. It is never freed: that of the process lives as long as it, and what a test's holds is
     /// dropped with its scenario.
     pub(crate) fn make(gate: Arc<Gate>, host: &'static dyn Host, log: Log) -> &'static Self {
-        let state = State::Starting;
+        let published = Published {
+            state: State::Starting,
+            reason: None,
+            deadline: None,
+            drained: false,
+            hooks: PublishedHooks::default(),
+        };
         let lifecycle: &'static Self = Box::leak(Box::new(Self {
             host,
             gate,
@@ -90,23 +102,20 @@ impl Lifecycle {
             registry: Registry::default(),
             readiness: Readiness::default(),
             main: MainTask::default(),
-            published: watch::Sender::new(Published {
-                state,
-                reason: None,
-                deadline: None,
-                drained: false,
-            }),
+            published: watch::Sender::new(published),
             report: ReportSlot::default(),
             bus: Bus::default(),
             log,
             #[cfg(feature = "tokio-util")]
             tokens: Tokens::default(),
+            observers: Observers::default(),
+            components: ComponentSet::default(),
             inbox: Inbox::default(),
             run: OnceLock::new(),
             claimed: AtomicBool::new(false),
         }));
         lifecycle.gate.set_owner(lifecycle);
-        lifecycle.gate.set_observer(Arc::new(Observer(lifecycle)));
+        lifecycle.gate.set_observer(Arc::new(ToldByGate(lifecycle)));
         lifecycle
     }
 
@@ -193,6 +202,31 @@ impl Lifecycle {
         plan
     }
 
+    /// What is published holds still meanwhile: state, reason, deadline and hooks are of one moment, and
+    /// readiness and the sites are looked at within it.
+    pub(crate) fn status(&self) -> Status {
+        let published = self.published.borrow();
+        let (is_given, holds) = self.readiness.look();
+        let now = self.now();
+        Status {
+            state: published.state,
+            ready: published.state == State::Running && is_given,
+            reason: published.reason.clone(),
+            time_left: published.deadline.map(|deadline| deadline.since(now)),
+            hooks: published.hooks.status(),
+            sites: self.gate.snapshot(),
+            holds,
+        }
+    }
+
+    /// Whether something is in flight, or a stop is under way.
+    pub(super) fn is_active(&self) -> bool {
+        let published = self.published.borrow();
+        let is_stopping = published.reason.is_some() && published.state < State::Stopped;
+        drop(published);
+        is_stopping || self.gate.in_flight() > 0
+    }
+
     /// The report, once it is final.
     pub(crate) fn report(&self) -> Option<Report> {
         self.report.get()
@@ -200,15 +234,19 @@ impl Lifecycle {
 }
 
 /// What the gate tells the lifecycle.
-struct Observer(&'static Lifecycle);
+struct ToldByGate(&'static Lifecycle);
 
-impl GateObserver for Observer {
+impl GateObserver for ToldByGate {
     fn idle(&self) {
         self.0.post(Input::Tick);
     }
 
     fn nothing_to_cancel(&self) {
         self.0.post(Input::Tick);
+    }
+
+    fn first_call(&self) {
+        self.0.observers.wake();
     }
 
     fn first_listener(&self) {

@@ -7,19 +7,25 @@
 //! force. `watchdog` names who does not yield meanwhile. `entry` and `run` are how it all begins.
 
 mod announce;
+mod component_set;
+mod components;
 mod deadline;
 mod driver;
 mod effects;
 mod entry;
 mod exit;
+mod handle;
 mod host;
 mod inbox;
+mod last_resort;
 mod late_plan;
 mod launch;
 mod lifecycle;
 mod linked;
 mod log;
 mod main_task;
+mod observer;
+mod observers;
 mod process;
 mod publication;
 mod readiness;
@@ -30,6 +36,7 @@ mod report_slot;
 mod run;
 mod running;
 mod start_line;
+mod status;
 mod watchdog;
 
 #[cfg(feature = "testing")]
@@ -45,7 +52,11 @@ pub(crate) use self::{
 };
 pub use self::{
     entry::{MainExit, install, main},
+    handle::Handle,
+    last_resort::LastResortHandle,
+    observer::{Observer, ObserverHandle, observe},
     run::{MainResult, run},
+    status::{HookStatus, Status},
 };
 pub(crate) use self::{
     lifecycle::{Lifecycle, Published},

@@ -26,7 +26,7 @@ use crate::{
     admission::{Gate, context},
     config::{Environment, Settings},
     machine::{Input, Moment},
-    os::{self, Call, Waker},
+    os::{self, Call, LastResort, LastResortError, Waker},
     report::files::ReportFiles,
     values::HookId,
 };
@@ -187,6 +187,17 @@ impl Host for Process {
 
     fn announce_exit(&self) {
         os::announce_exit();
+    }
+
+    fn add_last_resort(
+        &self,
+        what: LastResort,
+    ) -> Result<Box<dyn Any + Send + Sync>, LastResortError> {
+        Ok(Box::new(os::last_resort::add(what)?))
+    }
+
+    fn undone_last_resorts(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Writes what is known, for as long as nobody notices, and ends the process.

@@ -5,9 +5,12 @@ use std::{mem, time::Duration};
 
 use tracing::{info, warn};
 
-use super::{driver::Driver, host::LastReport, lifecycle::Published, watchdog::SILENCE};
+use super::{
+    driver::Driver, host::LastReport, lifecycle::Published, observers::OBSERVER_TIMEOUT,
+    watchdog::SILENCE,
+};
 use crate::{
-    Report,
+    Plan, Report,
     machine::{Machine, Moment},
     text::terminal,
 };
@@ -26,8 +29,13 @@ impl Driver {
         });
     }
 
+    pub(super) fn publish_planned(&self, plan: &Plan) {
+        self.publish(|published| published.hooks.planned = plan.hooks().len());
+    }
+
     /// Says what is wrong, writes the report, hands it over.
     pub(super) fn finish(&mut self) {
+        self.lifecycle.components.give_up();
         let report = self.report(Vec::new());
         let report_files = self.report_files();
         let lifecycle = self.lifecycle;
@@ -40,10 +48,12 @@ impl Driver {
             lifecycle.host.eprint(&format!("\n{}", terminal::shown(&report, true)));
         }
         let timeout = if report_files.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
+        lifecycle.observers.report(&report);
         self.unpublished = Some((lifecycle.now().after(timeout), report.clone()));
         let hand_over = move |report: Report| {
             lifecycle.log.run(move |_| {
                 log_report(&report);
+                lifecycle.observers.flush(OBSERVER_TIMEOUT);
                 lifecycle.report.publish(report);
             });
         };

@@ -22,13 +22,18 @@ impl Readiness {
         self.lock().asked = true;
     }
 
+    /// Whether it is given, and who holds it, for people.
+    pub(crate) fn look(&self) -> (bool, Vec<String>) {
+        let inner = self.lock();
+        let name = |(_, name, location): &(u64, String, SourceLocation)| {
+            format!("\"{name}\" ({location})")
+        };
+        (inner.asked && inner.holds.is_empty(), inner.holds.iter().map(name).collect())
+    }
+
     /// Who holds readiness, for people.
     pub(crate) fn holds(&self) -> Vec<String> {
-        self.lock()
-            .holds
-            .iter()
-            .map(|(_, name, location)| format!("\"{name}\" ({location})"))
-            .collect()
+        self.look().1
     }
 
     pub(crate) fn hold(&self, name: String, location: SourceLocation) -> u64 {

@@ -81,6 +81,7 @@ impl Driver {
             registry.remove(id);
             return Err(error);
         }
+        let planned = plan.hooks().len();
         let effects = self.machine.handle(at, self.facts(), Input::Extend(Box::new(plan)));
         let verdict = effects.iter().find_map(|effect| match effect {
             Effect::Extended(verdict) => Some(*verdict),
@@ -91,6 +92,7 @@ impl Driver {
             self.carry_out_all(at, effects);
             return Err(too_late(why));
         }
+        self.publish(|published| published.hooks.planned = planned);
         self.carry_out_all(at, effects);
         Ok(())
     }

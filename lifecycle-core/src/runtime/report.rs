@@ -63,6 +63,7 @@ impl Lifecycle {
         if culprits.is_empty() && !problems.is_empty() {
             problems.extend(held(now).map(Problem::Holds));
         }
+        problems.extend(self.components.problems());
         problems.extend(culprits.into_iter().map(Problem::Holds));
         Report::new(Inner {
             reason: machine.stop().map_or(Reason::RunDropped, |stop| stop.reason.clone()),
@@ -147,6 +148,7 @@ fn problems(
             problems.push(Problem::MainFailed(error.clone()));
         }
         Some(MainEnd::Panicked(text)) => problems.push(Problem::MainPanicked(text.clone())),
+        Some(MainEnd::ComponentFailed(why)) => problems.push(Problem::Component(why.clone())),
         _ => {}
     }
     problems.extend(main);
@@ -156,7 +158,9 @@ fn problems(
             problems.push(Problem::JobStopped(reason.clone()));
         }
     }
-    if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason) {
+    if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason)
+        && !matches!(machine.main_end(), Some(MainEnd::ComponentFailed(failed)) if failed == why)
+    {
         problems.push(Problem::AskedAsFailure(why.clone()));
     }
     problems.extend(Problem::calls(drain));

@@ -20,7 +20,7 @@ use crate::{
     Config, FitError, Fits, Plan, Report,
     admission::{context, drop_as_lost},
     budget::{Constraints, Manifest, Workload},
-    config::{Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
+    config::{Components, Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
     declare::hook::Returns,
     os,
     plan::PlanError,
@@ -147,11 +147,12 @@ where
     if let Some(report) = prepared.answer(lifecycle.host) {
         return report;
     }
+    let components = config.components;
     if let Err(why) = lifecycle.begin(prepared, under_main) {
         return invalid(vec![why]);
     }
     let mut guard = RunGuard { lifecycle, finished: false };
-    let end = lifecycle.poll_main(main).await;
+    let end = lifecycle.poll_main(&components, main).await;
     lifecycle.post(Input::MainEnded(end));
     let report = lifecycle.report.published().await;
     guard.finished = true;
@@ -173,6 +174,7 @@ impl Prepared {
     pub(crate) fn new(config: &Config, environment: &Environment) -> Self {
         let (settings, mut diagnostics) = Settings::resolve(config, environment);
         let plan = config.plan.clone().unwrap_or_else(Plan::declared);
+        let plan = plan.with_components(settings.components.clone());
         let mut plan = settings.with_hook_timeout(plan);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
         diagnostics.extend(hook_timeouts.apply(&mut plan));
@@ -264,7 +266,7 @@ impl Lifecycle {
     }
 
     /// Polls main until it ends or is to be dropped, and drops it.
-    async fn poll_main<M>(&self, main: M) -> MainEnd
+    async fn poll_main<M>(&self, components: &Components, main: M) -> MainEnd
     where
         M: Future<Output: MainResult>,
     {
@@ -274,6 +276,21 @@ impl Lifecycle {
         }
         let mut to_be_dropped = self.main.to_be_dropped();
         let mut to_be_dropped = pin!(to_be_dropped.wait_for(|drop| *drop));
+        let mut starting = Box::pin(self.start_components(components));
+        let started = std::future::poll_fn(|cx| {
+            if to_be_dropped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            starting.as_mut().poll(cx).map(Some)
+        });
+        let started = started.await;
+        // What was cut while it started is dropped here.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(starting)));
+        match started {
+            Some(Ok(())) if !self.is_stop_asked_for() => {}
+            Some(Err(why)) => return MainEnd::ComponentFailed(why),
+            Some(Ok(())) | None => return MainEnd::NotRun,
+        }
         let mut main = Some(Box::pin(main));
         std::future::poll_fn(|cx| {
             if to_be_dropped.as_mut().poll(cx).is_ready() {
@@ -321,6 +338,7 @@ impl Drop for RunGuard {
     fn drop(&mut self) {
         if !self.finished && self.lifecycle.report().is_none() {
             self.lifecycle.post(Input::RunDropped);
+            self.lifecycle.components.drop_all();
         }
     }
 }

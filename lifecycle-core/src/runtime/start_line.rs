@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) struct StartLine {
     numbers: String,
-    hooks: usize,
+    pub(super) hooks: usize,
     tracked_sites: usize,
     worst_case: String,
     warnings: Vec<String>,

@@ -33,6 +33,7 @@ impl EnvGuard {
 
 impl Drop for EnvGuard {
     fn drop(&mut self) {
+        self.lifecycle.observers.close();
         // What nobody took goes now, also where it was never run.
         for unclaimed in self.lifecycle.resources.unclaimed() {
             unclaimed.drop_value();

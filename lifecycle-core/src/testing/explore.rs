@@ -82,6 +82,8 @@ impl Scenario {
             "an exploration has a main, signals, calls and parts of its own: leave out what says otherwise"
         );
         drop(env_guard);
+        // A component is there once, and a run needs it: an exploration is of the hooks.
+        let config = config.without_components();
         let only = std::env::var(SEED).ok();
         let range = range(only.as_deref(), seeds).unwrap_or_else(|wrong| panic!("{wrong}"));
         // A thread of its own, as this one may be in a runtime already.

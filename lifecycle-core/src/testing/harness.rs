@@ -3,11 +3,11 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     future::poll_fn,
     io,
     pin::pin,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
     task::Poll,
     thread::{self, ThreadId},
     time::Duration,
@@ -20,6 +20,7 @@ use crate::{
     Report, Signal,
     config::{Environment, Settings},
     machine::{Input, Moment},
+    os::{LastResort, LastResortError, last_resort},
     report::files::ReportFiles,
     runtime::{Driver, HookFuture, Host, LastReport, Lifecycle, Replacement, Start},
     values::HookId,
@@ -34,6 +35,19 @@ pub(super) struct Harness {
     faults: Mutex<HashMap<HookId, Fault>>,
     /// The hooks that wait for something outside of the runtime.
     outside: Mutex<HashSet<HookId>>,
+    last_resorts: Arc<Mutex<BTreeMap<u64, String>>>,
+}
+
+/// A last resort that is listed until this is dropped.
+struct Listed {
+    id: u64,
+    list: Arc<Mutex<BTreeMap<u64, String>>>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        lock(&self.list).remove(&self.id);
+    }
 }
 
 /// What a hook does instead of its own work.
@@ -68,6 +82,7 @@ impl Harness {
             turning: Mutex::default(),
             faults: Mutex::default(),
             outside: Mutex::default(),
+            last_resorts: Arc::default(),
         }
     }
 
@@ -197,6 +212,22 @@ impl Host for Harness {
     }
 
     fn announce_exit(&self) {}
+
+    fn add_last_resort(
+        &self,
+        what: LastResort,
+    ) -> Result<Box<dyn Any + Send + Sync>, LastResortError> {
+        last_resort::check(&what)?;
+        let mut list = lock(&self.last_resorts);
+        let id = list.last_key_value().map_or(0, |(id, _)| id + 1);
+        list.insert(id, what.to_string());
+        Ok(Box::new(Listed { id, list: Arc::clone(&self.last_resorts) }))
+    }
+
+    fn undone_last_resorts(&self) -> Vec<String> {
+        let list = lock(&self.last_resorts);
+        list.values().map(|what| format!("a process would {what}")).collect()
+    }
 
     /// Where a process would end, the report says how.
     fn end(&self, _: u8, _: Option<ReportFiles>, report: LastReport) -> Option<Report> {

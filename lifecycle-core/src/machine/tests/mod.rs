@@ -3,6 +3,7 @@
 //! `simulator` does what the driver does; `plans` makes plans; the rest asks one question a file.
 
 mod budget;
+mod components;
 mod deadline;
 mod escalation;
 mod exit_codes;

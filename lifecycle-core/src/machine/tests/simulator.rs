@@ -106,6 +106,8 @@ pub(super) struct Simulator {
     pub(super) completed: bool,
     /// How long destructors take; `None`: for ever.
     pub(super) dropping_takes: Option<Duration>,
+    /// How long components take to stop, and whether that is clean; `None`: for ever.
+    pub(super) components_take: Option<(Duration, bool)>,
     due: BTreeMap<(Duration, u64), Due>,
     next: u64,
     /// The current run of each hook: what an earlier one was to do is void.
@@ -135,6 +137,7 @@ impl Simulator {
             stop_seen: false,
             completed: false,
             dropping_takes: Some(Duration::ZERO),
+            components_take: Some((Duration::ZERO, true)),
             due: BTreeMap::new(),
             next: 0,
             runs: HashMap::new(),
@@ -315,6 +318,11 @@ impl Simulator {
                 Effect::DropResources => {
                     if let Some(takes) = self.dropping_takes {
                         self.at(self.now + takes, Input::ResourcesDropped);
+                    }
+                }
+                Effect::StopComponents => {
+                    if let Some((takes, is_clean)) = self.components_take {
+                        self.at(self.now + takes, Input::ComponentsStopped { is_clean });
                     }
                 }
                 _ => {}

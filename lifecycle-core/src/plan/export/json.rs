@@ -23,7 +23,16 @@ pub(crate) struct Document {
     pub(crate) worst_case: Duration,
     pub(crate) critical_path: Vec<String>,
     pub(crate) hooks: Vec<DocumentHook>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    components: Vec<DocumentComponent>,
     pub(crate) problems: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DocumentComponent {
+    name: String,
+    #[serde(rename = "stop_timeout_seconds", with = "seconds")]
+    stop_timeout: Duration,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,11 +88,16 @@ impl From<&PlanView<'_>> for Document {
             borrows: hook.borrows().map(owned).collect(),
             takes: hook.takes().map(owned).collect(),
         });
+        let components = view.components.iter().map(|component| DocumentComponent {
+            name: component.name().to_owned(),
+            stop_timeout: component.stop_timeout(),
+        });
         let problems = view.error.as_ref().map_or(&[][..], PlanError::problems);
         Self {
             worst_case: view.worst_case,
             critical_path: view.critical_path.iter().map(name).collect(),
             hooks: hooks.collect(),
+            components: components.collect(),
             problems: problems.iter().map(ToString::to_string).collect(),
         }
     }

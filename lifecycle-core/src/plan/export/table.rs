@@ -8,8 +8,8 @@ use std::{
 use super::view::PlanView;
 use crate::{
     Plan,
-    plan::{PlannedHook, names::last_names},
-    text::terminal::{Tint, columns, last_columns},
+    plan::{PlannedComponent, PlannedHook, names::last_names},
+    text::terminal::{Tint, columns, last_columns, plain},
     values::duration::display,
 };
 
@@ -35,6 +35,7 @@ impl Display for Plan {
             table(&view, &names, f)?;
             bottom_line(&view, &names, f)?;
         }
+        components(&view, f)?;
         view.error.map_or(Ok(()), |error| write!(f, "\n\n{error}"))
     }
 }
@@ -88,6 +89,16 @@ fn bottom_line(
         format!("{name} {times}")
     });
     words(&format!("\nworst case {}: ", display(view.worst_case)), 2, " ->", steps, f)
+}
+
+/// What stops after the last hook, and is not in the worst case of the hooks.
+fn components(view: &PlanView<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(longest) = PlannedComponent::longest(view.components) else { return Ok(()) };
+    let named = view.components.iter().map(|component| {
+        format!("{} {}", plain(component.name()), display(component.stop_timeout()))
+    });
+    let start = format!("\ncomponents {}, together, after the last hook: ", display(longest));
+    words(&start, 2, ",", named, f)
 }
 
 fn short_names<'p>(view: &PlanView<'p>) -> Vec<Cow<'p, str>> {

@@ -4,7 +4,7 @@ use std::{ops::Deref, time::Duration};
 
 use crate::{
     Plan,
-    plan::{PlanError, PlannedHook},
+    plan::{PlanError, PlannedComponent, PlannedHook},
 };
 
 /// What table, JSON, Mermaid, dot and pictures show of a plan, found once for all of them. Of an
@@ -19,6 +19,8 @@ pub struct PlanView<'p> {
     pub critical_path: Vec<usize>,
     /// How long the hooks take when each takes all of its timeout.
     pub worst_case: Duration,
+    /// What stops after the last hook, together.
+    pub components: &'p [PlannedComponent],
     /// Why the plan is invalid, where it is.
     pub error: Option<PlanError>,
 }
@@ -64,7 +66,7 @@ impl Plan {
             hooks[pair[1]].critical_wait = Some(pair[0]);
         }
         let (worst_case, error) = (self.worst_case(), self.check().err());
-        PlanView { hooks, critical_path, worst_case, error }
+        PlanView { hooks, critical_path, worst_case, components: &self.components, error }
     }
 }
 

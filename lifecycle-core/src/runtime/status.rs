@@ -1,0 +1,148 @@
+//! A lifecycle at one moment.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{
+    Reason, SiteStatus, State, declare::site::SiteEntry, machine::TeardownHook, values::HookId,
+};
+
+/// A lifecycle at one moment.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub(super) state: State,
+    pub(super) ready: bool,
+    pub(super) reason: Option<Reason>,
+    pub(super) time_left: Option<Duration>,
+    pub(super) hooks: HookStatus,
+    pub(super) sites: Vec<SiteStatus>,
+    pub(super) holds: Vec<String>,
+}
+
+impl Status {
+    /// Where the lifecycle stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether traffic may come: `Running`, and nobody holds readiness.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Whether the process works: yes until `Stopped`, also while it drains.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.state < State::Stopped
+    }
+
+    /// Why a stop is under way.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Reason> {
+        self.reason.as_ref()
+    }
+
+    /// What is left until the deadline of a stop that is under way.
+    #[must_use]
+    pub const fn time_left(&self) -> Option<Duration> {
+        self.time_left
+    }
+
+    /// How far the hooks are.
+    #[must_use]
+    pub const fn hooks(&self) -> &HookStatus {
+        &self.hooks
+    }
+
+    /// How many calls are in flight, over all sites.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.sites.iter().map(SiteStatus::in_flight).sum()
+    }
+
+    /// The sites that have calls in flight.
+    #[must_use]
+    pub fn sites(&self) -> &[SiteStatus] {
+        &self.sites
+    }
+
+    /// Every site of a `#[tracked]` function that the program is linked with, and every other one that has calls
+    /// in flight, by name and place: what is in flight there, zero included.
+    #[must_use]
+    pub fn known_sites(&self) -> Vec<SiteStatus> {
+        let mut known = self.sites.clone();
+        let idle = inventory::iter::<SiteEntry>.into_iter().map(|entry| SiteStatus {
+            name: entry.0.name(),
+            location: entry.0.location(),
+            in_flight: 0,
+            oldest: Duration::ZERO,
+        });
+        known.extend(idle);
+        // Stable: what is in flight stands first among equals.
+        known.sort_by_key(|site| (site.name, site.location));
+        known.dedup_by_key(|site| (site.name, site.location));
+        known
+    }
+
+    /// Who holds readiness: name and place.
+    #[must_use]
+    pub fn holds(&self) -> &[String] {
+        &self.holds
+    }
+}
+
+/// How far the hooks of a lifecycle are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookStatus {
+    planned: usize,
+    ended: usize,
+    running: Vec<String>,
+}
+
+impl HookStatus {
+    /// How many there are: as far as is known until the final plan is made, when the drain is over. None
+    /// before `run`.
+    #[must_use]
+    pub const fn planned(&self) -> usize {
+        self.planned
+    }
+
+    /// How many have their outcome.
+    #[must_use]
+    pub const fn ended(&self) -> usize {
+        self.ended
+    }
+
+    /// Those that have started and have none, stuck ones among them, by name.
+    #[must_use]
+    pub fn running(&self) -> &[String] {
+        &self.running
+    }
+}
+
+/// The hooks, as the driver publishes them. Each change costs the same, however many there are.
+#[derive(Debug, Default)]
+pub(crate) struct PublishedHooks {
+    pub(super) planned: usize,
+    ended: usize,
+    running: HashMap<HookId, TeardownHook>,
+}
+
+impl PublishedHooks {
+    pub(super) fn started(&mut self, hook: TeardownHook) {
+        self.running.insert(hook.id(), hook);
+    }
+
+    /// A stuck hook that ends later is none that ends twice.
+    pub(super) fn ended(&mut self, hook: HookId) {
+        self.ended += usize::from(self.running.remove(&hook).is_some());
+    }
+
+    pub(super) fn status(&self) -> HookStatus {
+        let mut running: Vec<_> =
+            self.running.values().map(|hook| hook.name().to_owned()).collect();
+        running.sort_unstable();
+        HookStatus { planned: self.planned, ended: self.ended, running }
+    }
+}
