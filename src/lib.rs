@@ -106,5 +106,5 @@ pub mod resource {
 
 /// What [`status()`] and [`hold_ready`] return.
 pub mod status {
-    pub use lifecycle_core::{ReadyHold, SiteStatus, Status};
+    pub use lifecycle_core::{HookStatus, ReadyHold, SiteStatus, Status};
 }

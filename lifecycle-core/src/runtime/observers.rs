@@ -71,10 +71,13 @@ impl Observers {
         }
     }
 
-    /// Nobody is told anything any more.
+    /// There will be no report: nobody is told anything more. A report that waits is still told.
     #[cfg(feature = "testing")]
     pub(crate) fn close(&self) {
-        mem::take(&mut lock(&self.inner).mailboxes).iter().for_each(|mailbox| mailbox.close());
+        let mut inner = lock(&self.inner);
+        if inner.report.is_none() {
+            mem::take(&mut inner.mailboxes).iter().for_each(|mailbox| mailbox.close());
+        }
     }
 
     /// Waits until all have been told of the report, or for so long.
