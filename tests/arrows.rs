@@ -97,7 +97,9 @@ impl Sources {
                 of_a_test = false;
                 continue;
             }
-            if is(here, 0, "use") && !of_a_test {
+            // `impl Trait + use<T>` is no import.
+            let captures = here.get(1).is_some_and(|tree| is_punct(tree, '<'));
+            if is(here, 0, "use") && !captures && !of_a_test {
                 let end = here.iter().position(|t| is_punct(t, ';')).unwrap();
                 self.import(&here[1..end], module);
                 at += end + 1;

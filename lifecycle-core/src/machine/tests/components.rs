@@ -140,6 +140,6 @@ fn fits_counts_the_longest_component_and_names_all() {
         "{account}"
     );
     assert!(!without.to_string().contains("components"), "{without}");
-    let error = plan.fits(&config(8_000)).unwrap_err().to_string();
+    let error = plan.fits(&config(8_000).drain_timeout(ms(5_000))).unwrap_err().to_string();
     assert!(error.contains("a `stop_timeout` of at most 1.2s for each component"), "{error}");
 }
