@@ -182,7 +182,7 @@ async fn a_main_that_fails_stops_the_service_and_is_the_exit_code() {
     let main = async {
         lifecycle::ready();
         tokio::time::sleep(SECOND).await;
-        Err("the listener is gone")
+        Err::<(), _>("the listener is gone")
     };
     let report = played().main(main).run().await;
     assert_eq!(report.reason(), &Reason::MainFailed("the listener is gone".to_owned()));

@@ -128,7 +128,8 @@ impl Machine {
     /// Who was waiting for a call that was cancelled, main perhaps, has a moment to go on.
     pub(super) fn calls_ended(&mut self, time: Time, cancels: bool) {
         if let Some(drain) = self.drain.as_mut().filter(|_| cancels) {
-            drain.answers_until = drain.answers_until.or(Some(time.now.after(CANCEL_GRACE)));
+            drain.answers_until =
+                drain.answers_until.or_else(|| Some(time.now.after(CANCEL_GRACE)));
         }
     }
 
@@ -145,7 +146,9 @@ impl Machine {
         let idle = facts.in_flight == 0;
         // Who asks for the first time while the service drains listens from then on.
         drain.main_was_told |= facts.listens;
-        drain.idle_since = if idle { drain.idle_since.or(Some(at.max(drain.began))) } else { None };
+        let began = drain.began;
+        drain.idle_since =
+            if idle { drain.idle_since.or_else(|| Some(at.max(began))) } else { None };
         drain.time_is_up |= self.drain_skipped || drain.until.is_some_and(|until| until <= at);
         if (idle || drain.time_is_up) && !std::mem::replace(&mut drain.drained, true) {
             effects.push(Effect::Drained);

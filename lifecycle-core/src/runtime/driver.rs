@@ -15,7 +15,6 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     inbox::{Post, Posted},
-    late_plan::LatePlan,
     lifecycle::Lifecycle,
     running::{Dropping, Running},
     start_line::StartLine,
@@ -50,6 +49,15 @@ pub(crate) struct Driver {
     pub(super) late_plan: LatePlan,
     /// The version of the plan whose worst case the machine knows.
     worst_case_of: u64,
+}
+
+/// Which plan has been looked at, and when the next one will be.
+#[derive(Default)]
+pub(super) struct LatePlan {
+    /// The version of the plan that was looked at last.
+    pub(super) looked_at: u64,
+    /// The version that waits to be looked at, and until when.
+    pub(super) waits: Option<(u64, Moment)>,
 }
 
 impl Driver {

@@ -3,20 +3,11 @@
 
 use std::time::Duration;
 
-use super::driver::Driver;
+use super::driver::{Driver, LatePlan};
 use crate::{State, budget::Constraints, machine::Moment};
 
 /// A burst is over when nothing came for so long.
 const SETTLED_AFTER: Duration = Duration::from_millis(50);
-
-/// Which plan has been looked at, and when the next one will be.
-#[derive(Default)]
-pub(super) struct LatePlan {
-    /// The version of the plan that was looked at last.
-    looked_at: u64,
-    /// The version that waits to be looked at, and until when.
-    waits: Option<(u64, Moment)>,
-}
 
 impl Driver {
     /// The start-up line has looked at this version.

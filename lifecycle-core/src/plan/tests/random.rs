@@ -50,9 +50,9 @@ fn given(most: usize, orders: Vec<i32>, forward: bool) -> impl Strategy<Value = 
                     }
                     let [from_id, to_id] = [specs[from].id, specs[to].id];
                     if after {
-                        specs[to].after.push(from_id)
+                        specs[to].after.push(from_id);
                     } else {
-                        specs[from].before.push(to_id)
+                        specs[from].before.push(to_id);
                     }
                 }
                 // One taker a type, and nobody borrows what it takes: others are errors of their own.

@@ -24,7 +24,7 @@ fn watch() -> tokio::task::JoinHandle<()> {
                 }
                 Event::Signal { signal, did, .. } => say(format!("event: {signal} {did}")),
                 Event::HookStarted { name, timeout, .. } => {
-                    say(format!("event: {name} has {timeout:?}"))
+                    say(format!("event: {name} has {timeout:?}"));
                 }
                 Event::HookEnded { name, outcome, .. } => say(format!("event: {name} {outcome}")),
                 Event::Notice { text, .. } => say(format!("event: notice: {text}")),
