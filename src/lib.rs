@@ -55,6 +55,7 @@ mod pages {
     }
 
     page!(configuration, "../docs/configuration.md");
+    page!(extending, "../docs/extending.md");
     page!(hooks, "../docs/hooks.md");
     page!(plan, "../docs/plan.md");
     page!(report, "../docs/report.md");

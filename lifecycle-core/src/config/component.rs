@@ -14,12 +14,12 @@ use crate::plan::PlannedComponent;
 /// Why a component did not start, or did not stop as it should.
 pub type ComponentError = Box<dyn Error + Send + Sync>;
 
-/// A part of a service that is there from before main is first polled until after the last hook: what
-/// answers probes, what an operator talks to. [`Config::component`] adds one.
+/// A part of a service that is there from before main is first polled until after the last hook:
+/// what answers probes, what an operator talks to. [`Config::component`] adds one.
 ///
-/// It runs on the runtime of `run`, or on a thread that it brings. What it asks of milestones and of the
-/// status while it starts and stops does not make main a listener; what it hands to tasks and threads
-/// asks through a [`Handle`](crate::ext::Handle).
+/// It runs on the runtime of `run`, or on a thread that it brings. What it asks of milestones and
+/// of the status while it starts and stops does not make main a listener; what it hands to tasks
+/// and threads asks through a [`Handle`](crate::ext::Handle).
 ///
 /// ```
 /// use lifecycle_core::ext::{Component, ComponentError};
@@ -45,27 +45,27 @@ pub trait Component: Send + 'static {
     /// What it is called in the plan and in problems. Asked once, when it is added.
     fn name(&self) -> String;
 
-    /// How long its stop may take. Components stop together, so the longest of them is what the budget
-    /// counts. Asked once, when it is added. Default: 1 s.
+    /// How long its stop may take. Components stop together, so the longest of them is what the
+    /// budget counts. Asked once, when it is added. Default: 1 s.
     fn stop_timeout(&self) -> Duration {
         Duration::from_secs(1)
     }
 
-    /// Completes when it is there. Components start one after the other, in the order in which they were
-    /// added; main is polled when all are there. An error or a panic ends the process with 1: main is not
-    /// polled, and those that have started are stopped. When a stop is asked for meanwhile, the future is
-    /// dropped, and so is the component.
+    /// Completes when it is there. Components start one after the other, in the order in which they
+    /// were added; main is polled when all are there. An error or a panic ends the process with 1:
+    /// main is not polled, and those that have started are stopped. When a stop is asked for
+    /// meanwhile, the future is dropped, and so is the component.
     fn start(&mut self) -> impl Future<Output = Result<(), ComponentError>> + Send;
 
-    /// Ends it: after the last hook, and after what no hook took was dropped. Only what has started is
-    /// stopped. An error, a panic, or a stop that takes too long (the future is dropped then) is a problem
-    /// of the report, and the exit code 70.
+    /// Ends it: after the last hook, and after what no hook took was dropped. Only what has started
+    /// is stopped. An error, a panic, or a stop that takes too long (the future is dropped then) is
+    /// a problem of the report, and the exit code 70.
     fn stop(&mut self) -> impl Future<Output = Result<(), ComponentError>> + Send;
 }
 
 impl Config {
-    /// Adds a component, which starts before main and stops after the last hook. It belongs to the first
-    /// `run` of this configuration or of a clone of it: another one ends with 1.
+    /// Adds a component, which starts before main and stops after the last hook. It belongs to the
+    /// first `run` of this configuration or of a clone of it: another one ends with 1.
     pub fn component(mut self, component: impl Component) -> Self {
         self.components.0.push(Arc::new(ComponentSlot {
             planned: PlannedComponent::new(component.name(), component.stop_timeout()),

@@ -1,5 +1,5 @@
-//! The last part of a stop: components end once hooks and resources are gone, in a share of the time that
-//! hooks do not get.
+//! The last part of a stop: components end once hooks and resources are gone, in a share of the
+//! time that hooks do not get.
 
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ impl Machine {
         Some(deadline.before(share(components, tail, Some(deadline.since(now)))))
     }
 
-    /// What no hook took is gone, or is not waited for any more: the components go, or this is the end.
+    /// What no hook took is gone, or is not waited for any more: the components go, or this is the
+    /// end.
     pub(super) fn stop_components(&mut self, time: Time, effects: &mut Vec<Effect>) {
         let Some(timeout) = PlannedComponent::longest(&self.settings.components) else {
             return self.finish(time, effects);

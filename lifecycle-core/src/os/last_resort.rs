@@ -1,5 +1,5 @@
-//! What is done in the moment in which the process ends, as data: nothing is allocated for it then, and no
-//! lock can be held by a thread that does not go on.
+//! What is done in the moment in which the process ends, as data: nothing is allocated for it then,
+//! and no lock can be held by a thread that does not go on.
 
 #![allow(unsafe_code, reason = "raw system calls, and pointers that are owned once swapped out")]
 
@@ -16,13 +16,13 @@ use thiserror::Error;
 const PLACES: usize = 256;
 
 /// What the function that ends the process does first: at the deadline, at the last step of the
-/// escalation, and where the process is still there after its report. A stop that ends by itself does
-/// nothing of it.
+/// escalation, and where the process is still there after its report. A stop that ends by itself
+/// does nothing of it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LastResort {
-    /// SIGKILL to every process of the group of this id. Let go of the handle before the leader of the
-    /// group is waited for: its id may be another's after that.
+    /// SIGKILL to every process of the group of this id. Let go of the handle before the leader of
+    /// the group is waited for: its id may be another's after that.
     KillProcessGroup(u32),
     /// Removes this file.
     Unlink(PathBuf),
@@ -45,9 +45,9 @@ pub struct LastResortFn(fn());
 impl LastResortFn {
     /// # Safety
     ///
-    /// `function` runs while other threads stand anywhere, the one that holds the lock of the allocator
-    /// among them. It must not allocate, lock, block, unwind or return late: what an async-signal-safe
-    /// function may do, it may do.
+    /// `function` runs while other threads stand anywhere, the one that holds the lock of the
+    /// allocator among them. It must not allocate, lock, block, unwind or return late: what an
+    /// async-signal-safe function may do, it may do.
     #[must_use]
     pub const unsafe fn new(function: fn()) -> Self {
         Self(function)
@@ -136,8 +136,9 @@ impl Drop for Added {
         let ours =
             self.place.compare_exchange(self.entry, free, Ordering::AcqRel, Ordering::Relaxed);
         if ours.is_ok() {
-            // SAFETY: made by `Box::into_raw`, and ours since it is out of the table. `run` takes an entry
-            // out before it looks at it and never frees it, so the address is not another's meanwhile.
+            // SAFETY: made by `Box::into_raw`, and ours since it is out of the table. `run` takes
+            // an entry out before it looks at it and never frees it, so the address is not
+            // another's meanwhile.
             drop(unsafe { Box::from_raw(self.entry) });
         }
     }
@@ -148,7 +149,8 @@ pub(crate) fn run() {
     let process = std::process::id();
     for place in &TABLE {
         let taken = place.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: null, or an entry that is ours since it is out of the table. It is left to the end.
+        // SAFETY: null, or an entry that is ours since it is out of the table. It is left to the
+        // end.
         if let Some(entry) = unsafe { taken.as_ref() }
             && entry.process == process
         {

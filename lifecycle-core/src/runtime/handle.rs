@@ -5,8 +5,8 @@ use std::fmt;
 use super::{lifecycle::Lifecycle, status::Status};
 use crate::{Reason, State, admission::context};
 
-/// The lifecycle of whoever made it: for the threads and tasks of an extension, which may belong to a
-/// scenario and do not know. Nothing that is asked of it makes main a listener.
+/// The lifecycle of whoever made it: for the threads and tasks of an extension, which may belong to
+/// a scenario and do not know. Nothing that is asked of it makes main a listener.
 #[derive(Clone, Copy)]
 pub struct Handle(&'static Lifecycle);
 
@@ -28,8 +28,8 @@ impl Handle {
         self.0.request(reason.into());
     }
 
-    /// Completes when the lifecycle has come to `state`, or beyond it. Unlike `draining()` it does not give
-    /// main the drain's time to return, and does not say that main is ready. Cancel safe.
+    /// Completes when the lifecycle has come to `state`, or beyond it. Unlike `draining()` it does
+    /// not give main the drain's time to return, and does not say that main is ready. Cancel safe.
     pub fn reached(self, state: State) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut published = self.0.published.subscribe();
         async move {
@@ -38,8 +38,8 @@ impl Handle {
         }
     }
 
-    /// Runs `work` as part of this lifecycle: `provide`, `hook`, tracked functions and `status()` in it
-    /// belong here, whatever thread it is.
+    /// Runs `work` as part of this lifecycle: `provide`, `hook`, tracked functions and `status()`
+    /// in it belong here, whatever thread it is.
     pub fn enter<R>(self, work: impl FnOnce() -> R) -> R {
         let _gate = context::use_gate(self.0.gate.clone());
         context::as_library(work)

@@ -6,8 +6,8 @@ use super::lifecycle::Lifecycle;
 use crate::os::{LastResort, LastResortError};
 
 impl LastResort {
-    /// Has it done when the library ends the process, until the handle is dropped. In a scenario, where no
-    /// process is ended, the report lists it as a problem instead.
+    /// Has it done when the library ends the process, until the handle is dropped. In a scenario,
+    /// where no process is ended, the report lists it as a problem instead.
     ///
     /// ```
     /// use lifecycle_core::ext::LastResort;

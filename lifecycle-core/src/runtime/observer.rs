@@ -1,5 +1,5 @@
-//! Whoever is told what happens, each on a thread of its own, which sleeps while there is nothing to say: no
-//! observer delays a decision, or another observer.
+//! Whoever is told what happens, each on a thread of its own, which sleeps while there is nothing
+//! to say: no observer delays a decision, or another observer.
 //!
 //! Nothing of an observer runs on the driver's thread, or under a lock.
 
@@ -18,39 +18,43 @@ use super::{
 };
 use crate::{Event, Report, State, admission::context};
 
-/// Is told what happens: for metrics, for a service manager, for an operator's view. [`observe`] registers
-/// one.
+/// Is told what happens: for metrics, for a service manager, for an operator's view. [`observe`]
+/// registers one.
 ///
-/// It is called on a thread of its own, in the order in which things happened, and may take its time.
-/// What it asks of milestones and of the status does not make main a listener. A panic ends it, and is
-/// said.
+/// It is called on a thread of its own, in the order in which things happened, and may take its
+/// time. What it asks of milestones and of the status does not make main a listener. A panic ends
+/// it, and is said.
 #[expect(unused_variables, reason = "who does not override a method does nothing")]
 pub trait Observer: Send + 'static {
-    /// The state of the lifecycle: that at registration first, then each change. None is ever dropped.
+    /// The state of the lifecycle: that at registration first, then each change. None is ever
+    /// dropped.
     fn state(&mut self, state: State) {}
 
     /// Something happened that is no change of state.
     fn event(&mut self, event: &Event) {}
 
-    /// So many events were dropped, as this observer was slow; said before the next call of another kind.
+    /// So many events were dropped, as this observer was slow; said before the next call of another
+    /// kind.
     fn dropped(&mut self, count: usize) {}
 
-    /// How often [`status`](Self::status) is wanted, in real time; asked after each call. Default: never.
+    /// How often [`status`](Self::status) is wanted, in real time; asked after each call. Default:
+    /// never.
     fn interval(&self) -> Option<Duration> {
         None
     }
 
-    /// The lifecycle at one moment: while something is in flight and while a stop is under way, at the
-    /// interval that was asked for. While neither is, nobody is woken for it.
+    /// The lifecycle at one moment: while something is in flight and while a stop is under way, at
+    /// the interval that was asked for. While neither is, nobody is woken for it.
     fn status(&mut self, status: &Status) {}
 
-    /// The final report, which is never dropped; nothing comes after it. `run` waits at most 200 ms for
-    /// all observers to have been told. A process that is ended at its deadline, or by a signal, has none.
+    /// The final report, which is never dropped; nothing comes after it. `run` waits at most 200 ms
+    /// for all observers to have been told. A process that is ended at its deadline, or by a
+    /// signal, has none.
     fn report(&mut self, report: &Report) {}
 }
 
-/// Tells `observer` what happens to the lifecycle of the calling code, from now on: before `run`, or
-/// while it runs. Dropping the handle changes nothing.
+/// Tells `observer` what happens to the lifecycle of the calling code, from now on: before `run`,
+/// or while it runs. Dropping the handle changes nothing.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! What waits to be told to observers. Nothing here is called back under a lock.
 //!
-//! Changes of state and the report are never dropped: there are at most seven of them. Other events are, where
-//! `CAPACITY` of them wait.
+//! Changes of state and the report are never dropped: there are at most seven of them. Other events
+//! are, where `CAPACITY` of them wait.
 
 use std::{
     collections::VecDeque,

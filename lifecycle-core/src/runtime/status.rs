@@ -67,8 +67,8 @@ impl Status {
         &self.sites
     }
 
-    /// Every site of a `#[tracked]` function that the program is linked with, and every other one that has calls
-    /// in flight, by name and place: what is in flight there, zero included.
+    /// Every site of a `#[tracked]` function that the program is linked with, and every other one
+    /// that has calls in flight, by name and place: what is in flight there, zero included.
     #[must_use]
     pub fn known_sites(&self) -> Vec<SiteStatus> {
         let mut known = self.sites.clone();
@@ -101,8 +101,8 @@ pub struct HookStatus {
 }
 
 impl HookStatus {
-    /// How many there are: as far as is known until the final plan is made, when the drain is over. None
-    /// before `run`.
+    /// How many there are: as far as is known until the final plan is made, when the drain is over.
+    /// None before `run`.
     #[must_use]
     pub const fn planned(&self) -> usize {
         self.planned

@@ -1,5 +1,5 @@
-//! An extension: a port that answers with the state of the lifecycle, an observer that keeps what it is told,
-//! and an answer to `LIFECYCLE_PLAN=names`.
+//! An extension: a port that answers with the state of the lifecycle, an observer that keeps what
+//! it is told, and an answer to `LIFECYCLE_PLAN=names`.
 
 mod answers;
 mod port;

@@ -195,7 +195,7 @@ async fn what_a_component_asks_of_milestones_does_not_make_main_a_listener() {
     let scenario = scenario(Config::new().component(component)).starting();
     let states = Arc::new(Mutex::new(Vec::new()));
     let seen = states.clone();
-    let look = async move { seen.lock().unwrap().push(lifecycle::state()) };
+    let look = async move { seen.lock().unwrap().push(lifecycle::status().state()) };
     let reached = Handle::current().reached(State::Draining);
     let scenario = scenario.at(Duration::from_secs(1), look).main(pending::<()>());
     let report = scenario.signal_at(Duration::from_secs(2), lifecycle::Signal::Term).run().await;
