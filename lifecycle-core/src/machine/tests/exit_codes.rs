@@ -64,7 +64,7 @@ fn the_strongest_code_wins() {
     for job in [false, true] {
         for cause in causes() {
             for end in &ends {
-                // Main alone bwakes about a stop where nobody else asked; nobody could refuse it.
+                // Main alone brings about a stop where nobody else asked; nobody could refuse it.
                 if cause.is_none()
                     && matches!(end, MainEnd::Dropped | MainEnd::Failed { interrupted: true, .. })
                 {

@@ -288,7 +288,7 @@ fn hooks_without_an_edge_overlap() {
     assert_eq!(simulator.finished(), Some(ms(900)));
 }
 
-/// What is told must come in order although the answer to one effect bwakes the next state about.
+/// What is told must come in order although the answer to one effect brings the next state about.
 #[test]
 fn main_that_returns_with_nothing_in_flight_goes_through_every_state() {
     let mut simulator = Simulator::running(&Config::new(), no_hooks());
