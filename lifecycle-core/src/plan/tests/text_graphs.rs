@@ -3,7 +3,7 @@
 use super::support::*;
 use crate::Plan;
 
-/// Orders, a chain beside a hook without an edge, and a name with all that has a action to anybody.
+/// Orders, a chain beside a hook without an edge, and a name with all that has a meaning to anybody.
 fn sample() -> Plan {
     plan([
         hook::<A>().timeout(1),
