@@ -24,7 +24,8 @@ const NAMES: [&str; 11] = [
     "tokens",
     "uses",
 ];
-const LANDED: [&str; 10] = [
+const LANDED: [&str; 11] = [
+    "by_name",
     "completed",
     "endings",
     "exit_code",

@@ -248,6 +248,12 @@ impl Counters {
         }
     }
 
+    /// The site of this name, among those that ever had a call.
+    #[cfg(feature = "testing")]
+    pub(super) fn site_of(&self, name: &str) -> Option<&'static Site> {
+        self.sites.iter().map(|counters| counters.site).find(|site| site.name() == name)
+    }
+
     /// Whether any site ever had a call.
     pub(super) const fn is_used(&self) -> bool {
         !self.sites.is_empty()

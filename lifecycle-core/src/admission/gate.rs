@@ -185,6 +185,12 @@ impl Gate {
         self.lock().counters.is_used()
     }
 
+    /// The site of this name, among those that were ever used.
+    #[cfg(feature = "testing")]
+    pub(crate) fn site(&self, name: &str) -> Option<&'static Site> {
+        self.lock().counters.site_of(name)
+    }
+
     /// The sites with calls in flight.
     pub(crate) fn snapshot(&self) -> Vec<SiteStatus> {
         self.lock().counters.snapshot(Instant::now())

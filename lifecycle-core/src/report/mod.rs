@@ -174,6 +174,18 @@ impl Report {
         self.inner.hooks.iter().find(|hook| hook.is::<H>()).map(|hook| &hook.outcome)
     }
 
+    /// The hook of this name, as the plan shows it: also of one that was registered at run time.
+    #[must_use]
+    pub fn hook(&self, name: &str) -> Option<&HookReport> {
+        self.inner.hooks.iter().find(|hook| hook.name == name)
+    }
+
+    /// What the stop did to the calls of the site of this name; `None` when it had to do with none.
+    #[must_use]
+    pub fn site(&self, name: &str) -> Option<&SiteReport> {
+        self.inner.drain.sites.iter().find(|site| site.name() == name)
+    }
+
     /// The hooks of the plan: those that started in the order in which they did, then the others.
     #[must_use]
     pub fn hooks(&self) -> &[HookReport] {

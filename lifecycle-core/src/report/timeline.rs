@@ -157,10 +157,13 @@ impl fmt::Display for SiteReport {
         write!(f, "{}: {} in flight", self.name(), self.at_start())?;
         for (count, what) in [
             (self.finished(), "finished"),
+            (self.panicked(), "panicked"),
+            (self.dropped(), "dropped by their callers"),
             (self.refused(), "refused"),
             (self.cancelled(), "cancelled"),
             (self.abandoned(), "abandoned"),
             (self.finished_late(), "finished late"),
+            (self.lost(), "lost"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;

@@ -45,7 +45,7 @@ pub(crate) trait Host: Send + Sync {
     fn report_files(&self, settings: &Settings) -> Option<ReportFiles>;
 
     /// What is run in the place of the hook's own work.
-    fn replacement(&self, hook: HookId) -> Option<Replacement>;
+    fn replacement(&self, hook: HookId, name: &str) -> Option<Replacement>;
 
     /// The hook's own work, as it is to be run.
     fn wrap(&self, hook: HookId, work: HookFuture) -> HookFuture;

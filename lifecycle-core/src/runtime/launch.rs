@@ -35,7 +35,7 @@ impl Driver {
     pub(super) fn launch(&mut self, hook: &TeardownHook, timeout: Duration) {
         let lifecycle = self.lifecycle;
         let id = hook.id();
-        if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id) {
+        if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id, hook.name()) {
             self.launch_task(hook, hook.name(), goes, move || Ok(start()));
             return;
         }

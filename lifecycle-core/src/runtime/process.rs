@@ -172,7 +172,7 @@ impl Host for Process {
         ReportFiles::wanted_by(settings)
     }
 
-    fn replacement(&self, _: HookId) -> Option<Replacement> {
+    fn replacement(&self, _: HookId, _: &str) -> Option<Replacement> {
         None
     }
 

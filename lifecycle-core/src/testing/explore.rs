@@ -9,8 +9,9 @@ use std::{
 
 use super::{Invariant, Scenario, harness::Fault, invariants::Invariants, rng::Rng};
 use crate::{
-    Config, Plan, Reason, Report, Signal, Site,
+    Config, Plan, Reason, Report, Signal, Site, SourceLocation,
     config::{Environment, Settings},
+    declare::site::{Drain, Policy},
     plan::PlannedHook,
     runtime::panic_text,
 };
@@ -142,6 +143,11 @@ fn explore(
 }
 
 static CALL: Site = Site::new("a call of the exploration");
+static CANCELLED: Site = Site::declared(
+    "a call of the exploration that may be cancelled",
+    SourceLocation::caller(),
+    Policy { admit_always: false, drain: Drain::CancelAfter(Duration::from_secs(3)) },
+);
 
 fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
     let runtime =
@@ -157,7 +163,11 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
         for _ in 0..rng.below(4) {
             let at = rng.up_to(start + Duration::from_secs(1));
             let lasts = rng.up_to(Duration::from_secs(40));
-            scenario = scenario.call_at(at, &CALL, lasts);
+            scenario = match rng.below(4) {
+                0 => scenario.call_at(at, &CANCELLED, lasts),
+                1 => scenario.at(at, panicking_call(lasts)),
+                _ => scenario.call_at(at, &CALL, lasts),
+            };
         }
         for _ in 0..rng.below(3) {
             let signal = [Signal::Int, Signal::Term, Signal::Hup][rng.below(3) as usize];
@@ -166,8 +176,26 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
         if rng.below(4) == 0 {
             scenario = scenario.starting();
         }
-        match rng.below(6) {
+        match rng.below(8) {
             0 => scenario.main(async move { tokio::time::sleep(start).await }).run().await,
+            // A loop that looks at the stop between its rounds, as those of workers do.
+            6 => {
+                let round = rng.up_to(Duration::from_secs(2)).max(Duration::from_millis(1));
+                let rounds = async move {
+                    while crate::until_draining(tokio::time::sleep(round)).await.is_some() {
+                        tokio::time::sleep(round).await;
+                    }
+                };
+                scenario.main(rounds).signal_at(start, Signal::Term).run().await
+            }
+            // It has asked, and does not return.
+            7 => {
+                let main = async {
+                    crate::draining().await;
+                    std::future::pending::<()>().await;
+                };
+                scenario.main(main).signal_at(start, Signal::Term).run().await
+            }
             1 => {
                 let main = async move {
                     tokio::time::sleep(start).await;
@@ -184,6 +212,19 @@ fn one_stop(config: &Config, plan: &Plan, seed: u64) -> Report {
             _ => scenario.signal_at(start, Signal::Term).run().await,
         }
     })
+}
+
+/// A call that panics when its time is over, in a task of its own.
+async fn panicking_call(lasts: Duration) {
+    let call = CALL.track(async move {
+        tokio::time::sleep(lasts).await;
+        resume_unwind(Box::new("the exploration's own"))
+    });
+    // What became of it is the gate's to tell.
+    let _ = tokio::spawn(async move {
+        let _: Result<(), _> = call.await;
+    })
+    .await;
 }
 
 /// What a hook does this time.

@@ -33,6 +33,8 @@ pub(super) struct Harness {
     /// The thread on which a turn is being taken.
     turning: Mutex<Option<ThreadId>>,
     faults: Mutex<HashMap<HookId, Fault>>,
+    /// Of hooks that have no type: they are registered at run time.
+    named_faults: Mutex<HashMap<String, Fault>>,
     /// The hooks that wait for something outside of the runtime.
     outside: Mutex<HashSet<HookId>>,
     last_resorts: Arc<Mutex<BTreeMap<u64, String>>>,
@@ -81,6 +83,7 @@ impl Harness {
             driver: OnceLock::new(),
             turning: Mutex::default(),
             faults: Mutex::default(),
+            named_faults: Mutex::default(),
             outside: Mutex::default(),
             last_resorts: Arc::default(),
         }
@@ -123,12 +126,17 @@ impl Harness {
     }
 
     pub(super) fn has_faults(&self) -> bool {
-        !lock(&self.faults).is_empty()
+        !lock(&self.faults).is_empty() || !lock(&self.named_faults).is_empty()
     }
 
     /// Gives a hook something else to do.
     pub(super) fn inject_fault(&self, hook: HookId, fault: Fault) {
         lock(&self.faults).insert(hook, fault);
+    }
+
+    /// Gives the hook of this name something else to do.
+    pub(super) fn inject_named_fault(&self, name: String, fault: Fault) {
+        lock(&self.named_faults).insert(name, fault);
     }
 
     /// The clock stands still while these hooks do their own work.
@@ -179,8 +187,9 @@ impl Host for Harness {
         None
     }
 
-    fn replacement(&self, hook: HookId) -> Option<Replacement> {
-        let fault = lock(&self.faults).remove(&hook)?;
+    fn replacement(&self, hook: HookId, name: &str) -> Option<Replacement> {
+        let by_type = lock(&self.faults).remove(&hook);
+        let fault = by_type.or_else(|| lock(&self.named_faults).remove(name))?;
         Some(match fault {
             Fault::Play(start) => Replacement { start, goes: true },
             Fault::Block(duration) => {

@@ -55,6 +55,7 @@ impl Invariants {
     pub(super) fn check(&self, report: &Report) -> Result<(), String> {
         self.check_order(report)?;
         self.check_drain(report)?;
+        self.check_calls(report)?;
         self.check_hooks(report)?;
         self.check_promptness(report)?;
         self.check_shares(report)?;
@@ -190,6 +191,33 @@ impl Invariants {
     }
 
     /// The code that follows from what happened, or 124 where the deadline had come.
+    /// Each call has one ending, and a clean report means that nothing was cut.
+    fn check_calls(&self, report: &Report) -> Result<(), String> {
+        let ended_early = report.exit_code() == 124 || report.exit_code() > 128;
+        for site in report.drain().sites() {
+            let endings = [
+                site.finished(),
+                site.panicked(),
+                site.dropped(),
+                site.cancelled(),
+                site.abandoned(),
+            ];
+            let sum: usize = endings.iter().sum();
+            if sum != site.admitted() && !ended_early {
+                return Err(format!(
+                    "{sum} endings {endings:?} of {} calls of {}",
+                    site.admitted(),
+                    site.name()
+                ));
+            }
+        }
+        let cut = report.drain().sites().iter().any(|site| !site.is_clean());
+        if report.is_clean() && (cut || report.drain().timed_out()) {
+            return Err("the report is clean, and something was cut".to_owned());
+        }
+        Ok(())
+    }
+
     fn check_code(&self, report: &Report) -> Result<(), String> {
         let (code, expected) = (report.exit_code(), self.expected_code(report));
         let deadline_came =
@@ -217,6 +245,9 @@ impl Invariants {
             Reason::Requested(_) if self.job && job_was_stopped => return 75,
             _ => {}
         }
+        let main_is_unclean =
+            found(|problem| matches!(problem, Problem::MainCut { .. } | Problem::MainHeld));
+        let calls_are_unclean = report.drain().sites().iter().any(|site| !site.is_clean());
         let is_unclean = |hook: &HookReport| {
             !matches!(
                 hook.outcome(),
@@ -228,7 +259,7 @@ impl Invariants {
         };
         if report.reason().is_failure() || main_failed {
             1
-        } else if report.hooks().iter().any(is_unclean) || report.drain().abandoned() > 0 {
+        } else if report.hooks().iter().any(is_unclean) || calls_are_unclean || main_is_unclean {
             70
         } else {
             0

@@ -47,8 +47,8 @@ pub use self::{
 use self::{env_guard::EnvGuard, harness::Fault};
 use crate::{
     Config, Hook, HookResult, HookSet, Plan, Platform, Reason, Report, Signal, Site, State,
-    declare::HookId,
-    declare::hook::HookEnd,
+    admission::context,
+    declare::{HookId, hook::HookEnd, site::SiteEntry},
     machine::Input,
     runtime::{MainFailure, MainResult, run_under},
 };
@@ -160,6 +160,25 @@ impl Scenario {
         self.replace::<H>(move || async move { Err::<(), _>(error) })
     }
 
+    /// `action` instead of the work of the hook of this name, such as one that is registered at run
+    /// time. Names are as the plan shows them.
+    pub fn replace_named(self, name: impl Into<String>, action: impl Action) -> Self {
+        let fault = Fault::Play(Box::new(|| action.start()));
+        self.env_guard.harness.inject_named_fault(name.into(), fault);
+        self
+    }
+
+    /// The hook of this name never ends by itself; it goes when it is cancelled.
+    pub fn hang_named(self, name: impl Into<String>) -> Self {
+        self.replace_named(name, std::future::pending::<()>)
+    }
+
+    /// The hook of this name fails with this error, at once.
+    pub fn fail_named(self, name: impl Into<String>, error: impl Into<String>) -> Self {
+        let error = error.into();
+        self.replace_named(name, move || async move { Err::<(), _>(error) })
+    }
+
     /// `H` panics, at once. Nothing is printed.
     pub fn panic<H: Hook>(self) -> Self {
         async fn panics() {
@@ -213,6 +232,28 @@ impl Scenario {
     pub fn call_at(self, at: Duration, site: &'static Site, lasts: Duration) -> Self {
         self.at(at, async move {
             let _ = site.track(tokio::time::sleep(lasts)).await;
+        })
+    }
+
+    /// A call of the site of this name begins, so long after the beginning, and lasts so long unless
+    /// it is refused. A site that is no `#[tracked]` function is known once it has been used.
+    ///
+    /// # Panics
+    ///
+    /// At that moment, when no site of this name is known.
+    pub fn call_named_at(self, at: Duration, name: impl Into<String>, lasts: Duration) -> Self {
+        let name = name.into();
+        self.at(at, async move {
+            let gate = context::own_gate();
+            let used = gate.and_then(|gate| gate.site(&name));
+            let linked = || {
+                let mut sites = inventory::iter::<SiteEntry>.into_iter().map(|entry| entry.0);
+                sites.find(|site| site.name() == name)
+            };
+            match used.or_else(linked) {
+                Some(site) => drop(site.track(tokio::time::sleep(lasts)).await),
+                None => panic!("no site of the name `{name}` is known: is it used by then?"),
+            }
         })
     }
 

@@ -64,12 +64,12 @@ pub struct SiteReport {
     #[serde(flatten)]
     pub(crate) location: SourceLocation,
     pub(crate) at_start: usize,
-    #[serde(skip)]
+    #[serde(default)]
     pub(crate) admitted: usize,
     pub(crate) finished: usize,
-    #[serde(skip)]
+    #[serde(default)]
     pub(crate) panicked: usize,
-    #[serde(skip)]
+    #[serde(default)]
     pub(crate) dropped: usize,
     pub(crate) refused: usize,
     pub(crate) cancelled: usize,

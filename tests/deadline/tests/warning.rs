@@ -59,7 +59,7 @@ fn nobody_is_named_who_yields() {
         child.signal(Signal::TERM);
         child
             .end()
-            .exits(0)
+            .exits(70)
             .never_says("has been blocking its thread")
             .never_says("has run no task");
     });

@@ -128,12 +128,16 @@ macro_rules! stays {
 macro_rules! main_stays {
     () => {
         held(
-            0,
+            70,
             &[
-                said!("did not end in time: exit 0", "threads still there"),
+                Said {
+                    parts: &["main blocks its thread and did not let go by the end of the drain"],
+                    elapsed: false,
+                },
+                said!("did not end in time: exit 70", "threads still there"),
                 said!("main has not returned", "after the request: it blocks its thread"),
             ],
-            &["exit code 0"],
+            &["exit code 70", "main blocks its thread"],
         )
     };
 }
@@ -246,9 +250,12 @@ pub(crate) const CASES: &[Case] = &[
     both(
         "main-ignores",
         ends(
-            0,
-            &[said!("main was told to drain and did not return within")],
-            &["did not return within"],
+            70,
+            &[Said {
+                parts: &["main listened (asked at", "did not return by the end of the drain"],
+                elapsed: false,
+            }],
+            &["main listened"],
         ),
     ),
     split(
