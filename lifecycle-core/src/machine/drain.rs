@@ -127,14 +127,21 @@ impl Machine {
 
     /// Who was waiting for a call that was cancelled, main perhaps, has a moment to go on.
     pub(super) fn calls_ended(&mut self, time: Time, cancels: bool) {
+        let until = time.now.after(self.cancel_grace(time.now));
         if let Some(drain) = self.drain.as_mut().filter(|_| cancels) {
-            drain.answers_until =
-                drain.answers_until.or_else(|| Some(time.now.after(CANCEL_GRACE)));
+            drain.answers_until = drain.answers_until.or(Some(until));
         }
+    }
+
+    /// Hooks and the report have the most of what is left.
+    fn cancel_grace(&self, now: Moment) -> Duration {
+        let left = self.deadline().map_or(Duration::MAX, |deadline| deadline.since(now));
+        CANCEL_GRACE.min(left / 4)
     }
 
     pub(crate) fn advance_drain(&mut self, time: Time, facts: Facts, effects: &mut Vec<Effect>) {
         let Time { at, now } = time;
+        let cancels_until = now.after(self.cancel_grace(now));
         let Some(drain) = &mut self.drain else { return };
         if !drain.gate_closed {
             return;
@@ -161,7 +168,7 @@ impl Machine {
         };
         if drain.time_is_up && drain.calls == Calls::Draining {
             // Counted before main is dropped: calls inside of it are cut with it.
-            drain.calls = Calls::Cancelling(now.after(CANCEL_GRACE));
+            drain.calls = Calls::Cancelling(cancels_until);
             effects.push(Effect::EndDrain);
             return;
         }
@@ -176,7 +183,7 @@ impl Machine {
         }
         if drain.calls == Calls::Draining {
             // Nothing is left; what this cancels begins only now.
-            drain.calls = Calls::Cancelling(now.after(CANCEL_GRACE));
+            drain.calls = Calls::Cancelling(cancels_until);
             effects.push(Effect::EndDrain);
             return;
         }
