@@ -101,7 +101,8 @@ impl Machine {
             drained: false,
             waiting_was_said: false,
             calls: Calls::Draining,
-            answers_until: None,
+            // Who hears of the drain and of its end at once has a moment to return.
+            answers_until: self.drain_skipped.then(|| time.now.after(self.cancel_grace(time.now))),
             dropping: Dropping::No,
             main_was_cut: None,
             next_progress: time.now.after(PROGRESS_EVERY),
