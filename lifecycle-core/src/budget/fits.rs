@@ -205,8 +205,8 @@ impl Account {
             path: steps,
             slowest: None,
         };
-        let missing = account.short();
-        if !missing.is_zero() {
+        if !account.short().is_zero() {
+            let missing = account.short_of_hooks();
             account.slowest =
                 path.iter().enumerate().max_by_key(|(_, hook)| hook.timeout).map(|(at, hook)| {
                     // Another way may be as long: only trying tells whether one hook is enough.
@@ -246,6 +246,15 @@ impl Account {
             .grace
             .value
             .map_or(Duration::ZERO, |grace| self.needed().saturating_sub(grace))
+    }
+
+    /// How much less the hooks would have to take: a drain that nobody limited takes less with them.
+    fn short_of_hooks(&self) -> Duration {
+        let Constraints { grace, delay, margin, drain_timeout, .. } = &self.constraints;
+        let left = grace.value.unwrap_or_default().saturating_sub(margin.value);
+        let left = left.saturating_sub(delay.value);
+        let drain = counted_drain(drain_timeout.as_ref().map(|limit| limit.value), left);
+        self.worst_case.saturating_add(self.reserve).saturating_sub(left.saturating_sub(drain))
     }
 
     fn missing(&self) -> Duration {
@@ -297,7 +306,7 @@ impl Account {
             let Step { name, location, timeout, timeout_written, .. } = &self.path[at];
             let default = if *timeout_written { "" } else { ", which takes the default" };
             savings.push(if enough {
-                let rest = display(timeout.saturating_sub(short));
+                let rest = display(timeout.saturating_sub(self.short_of_hooks()));
                 format!("`timeout = \"{rest}\"` at `{name}` ({location}){default}")
             } else {
                 format!("shorter timeouts of several hooks, such as `{name}` ({location}){default}")

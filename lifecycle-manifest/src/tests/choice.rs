@@ -125,7 +125,8 @@ fn the_account_says_which_it_is() {
         );
         let workload = parsed(&format!("compose.yaml{wanted}"), &text)
             .unwrap_or_else(|error| panic!("{error}"));
-        hold(workload, &Config::new(), &plan())
+        let config = Config::new().hook_timeout(std::time::Duration::from_secs(9));
+        hold(workload, &config, &plan())
             .map_or_else(|error| error.to_string(), |fits| fits.to_string())
     };
     let second = |text: String| text.lines().nth(1).unwrap().to_owned();

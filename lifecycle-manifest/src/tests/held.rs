@@ -45,6 +45,7 @@ fn the_account_names_file_line_and_field() {
          hooks           4s  at worst, one after the other:\n        \
          1s  orders::flush  src/hooks.rs:1\n        \
          3s  orders::close  src/hooks.rs:2 (default timeout)\n  \
+         reserve         0s  further hooks registered at run time are not included\n  \
          margin          2s  the library's own\n  \
          needed         19s\n  \
          granted        30s  k8s.yaml:3 terminationGracePeriodSeconds"
@@ -89,12 +90,14 @@ fn a_grace_period_cut_to_five_seconds() {
     assert_eq!(error.missing(), Some(Duration::from_secs(25)));
     says(
         &error,
-        "the plan does not fit: it needs 17.5s, 5s is granted, 12.5s is missing\n\
+        "the plan does not fit: it needs 8.833s, 5s is granted, 3.833s is missing\n\
          and the service takes 30s (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) and is killed after 5s (k8s.yaml:3 \
          terminationGracePeriodSeconds)",
         "`terminationGracePeriodSeconds: 30` (k8s.yaml:3)\n  \
          or: `LIFECYCLE_GRACE_PERIOD=5s` (k8s.yaml:7) and shorter timeouts of several hooks, such as \
-         `orders::close` (src/hooks.rs:2), which takes the default",
+         `orders::flush` (src/hooks.rs:1)\n  \
+         or: `LIFECYCLE_GRACE_PERIOD=5s` (k8s.yaml:7) and a shutdown delay of 1.166s \
+         (`LIFECYCLE_SHUTDOWN_DELAY`)",
     );
 }
 
@@ -111,11 +114,11 @@ fn both_numbers_have_to_grow() {
     );
     let job = r#"{"Job": {"TaskGroups": [{"Tasks": [{"Name": "orders"}]}]}}"#;
     says(
-        &held_by(&Config::new(), "job.json", job).unwrap_err(),
-        "the plan does not fit: it needs 12.5s, 5s is granted, 7.5s is missing",
-        "`\"KillTimeout\": 14000000000` (job.json:1) and `LIFECYCLE_GRACE_PERIOD=14s` (Env of `orders`, \
+        &held_by(&Config::new().hook_timeout(Duration::from_secs(5)), "job.json", job).unwrap_err(),
+        "the plan does not fit: it needs 9.833s, 5s is granted, 4.833s is missing",
+        "`\"KillTimeout\": 11000000000` (job.json:1) and `LIFECYCLE_GRACE_PERIOD=11s` (Env of `orders`, \
          job.json:1)\n  \
-         or: shorter timeouts of several hooks, such as `orders::close` (src/hooks.rs:2), which takes the default",
+         or: `timeout = \"1.375s\"` at `orders::close` (src/hooks.rs:2), which takes the default",
     );
 }
 
@@ -158,7 +161,7 @@ fn what_pre_stop_takes_is_not_there_for_the_service() {
 #[test]
 fn what_is_granted_and_not_taken_is_noted() {
     let fits = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "25s")])).unwrap();
-    assert_eq!(fits.spare(), Some(Duration::from_secs(6)));
+    assert_eq!(fits.spare(), Some(Duration::from_millis(6_500)));
     assert!(
         fits.to_string().ends_with(
             "\n  granted        25s  k8s.yaml:7 LIFECYCLE_GRACE_PERIOD\n\
@@ -167,11 +170,11 @@ fn what_is_granted_and_not_taken_is_noted() {
         ),
         "{fits}"
     );
-    let error = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "15s")])).unwrap_err();
+    let error = held(&pod(60, &[("LIFECYCLE_GRACE_PERIOD", "9s")])).unwrap_err();
     assert!(
         error
             .to_string()
-            .contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=19s` (k8s.yaml:7)\n  or:"),
+            .contains("\nto make it fit: `LIFECYCLE_GRACE_PERIOD=10s` (k8s.yaml:7)\n  or:"),
         "{error}"
     );
     let systemd = Config::new().platform(Platform::Systemd);

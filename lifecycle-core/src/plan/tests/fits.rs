@@ -214,3 +214,17 @@ fn it_says_that_hooks_of_run_time_are_not_included() {
         assert!(text.contains("hooks registered at run time are not included"), "{text}");
     }
 }
+
+/// A drain that nobody limited takes less where the hooks do.
+#[test]
+fn a_shorter_timeout_is_advised_no_shorter_than_it_has_to_be() {
+    let hooks = |millis| {
+        let mut spec = hook::<A>();
+        spec.timeout = Some(Duration::from_millis(millis));
+        plan([spec])
+    };
+    let error = hooks(5_000).fits(Platform::Nomad).unwrap_err();
+    assert!(error.to_string().contains("`timeout = \"3.375s\"` at `a`"), "{error}");
+    hooks(3_375).fits(Platform::Nomad).unwrap();
+    hooks(3_376).fits(Platform::Nomad).unwrap_err();
+}
