@@ -168,7 +168,7 @@ pub fn inherit<F: Future>(future: F) -> Inherited<F> {
 /// # fn compress() {}
 /// std::thread::spawn(lifecycle::inherit_fn(compress)).join().unwrap();
 /// ```
-pub fn inherit_fn<R, W: FnOnce() -> R>(work: W) -> impl FnOnce() -> R + use<R, W> {
+pub fn inherit_fn<R, W: FnOnce() -> R>(work: W) -> impl FnOnce() -> R {
     let origin = Origin::here();
     move || {
         let _gate = origin.gate.map(context::use_gate);
