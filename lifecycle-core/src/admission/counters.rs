@@ -1,6 +1,11 @@
 //! The counts, as plain data: who may use it when, and what time it is, is the gate's business.
 
-use std::{collections::HashMap, ptr, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    ptr,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -11,7 +16,7 @@ use crate::{Site, SiteReport, SiteStatus, declare::site::Drain};
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     /// By the address of the site: two statics never share one.
-    index: HashMap<usize, usize>,
+    index: HashMap<usize, usize, BuildHasherDefault<AddressHasher>>,
     sites: Vec<SiteCounters>,
     in_flight: usize,
     /// How many of those the drain cancels in the end, or lets settle.
@@ -26,6 +31,27 @@ pub(super) struct Counters {
 pub(super) struct Entry {
     counters: usize,
     slot: usize,
+}
+
+/// Each admitted call looks its site up. Nobody can choose the addresses of statics, so the hash
+/// need not withstand anybody; a multiplication spreads them over the high bits, and a table goes by
+/// the low ones too.
+#[derive(Debug, Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        let spread = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,7 +213,8 @@ impl Counters {
             self.to_cancel -= usize::from(slot.kind != Kind::Owed);
         }
         match self.phase {
-            Phase::Open => {}
+            // The way of nearly every call.
+            Phase::Open => return Left::default(),
             Phase::Requested if ending == Ending::Panicked => {
                 counters.report.admitted += 1;
                 counters.report.panicked += 1;
