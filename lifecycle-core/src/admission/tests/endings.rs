@@ -266,6 +266,13 @@ async fn how_carried_work_ends_says_nothing_of_the_call() {
     });
     assert_eq!(call.await, Ok(7));
     assert_eq!(ended(&gate), FINISHED);
+
+    let (gate, _in_use) = own_gate();
+    let entered = enter(&OUTER).unwrap();
+    gate.close();
+    caught(inherit_fn(|| panic!("on purpose")));
+    drop(entered);
+    assert_eq!(ended(&gate), FINISHED);
 }
 
 #[tokio::test]
