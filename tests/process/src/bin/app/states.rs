@@ -39,7 +39,11 @@ fn watch() -> tokio::task::JoinHandle<()> {
 
 /// Listens, and says every event.
 pub(crate) fn events() -> ExitCode {
-    let config = only::<note>().job(flag("job"));
+    let mut config = only::<note>().job(flag("job"));
+    if flag("starting") {
+        // Who watches the events listens; this main never returns.
+        config = config.main_timeout(Duration::ZERO);
+    }
     finish(multi_thread(), async {
         let watched = watch();
         let report = config
