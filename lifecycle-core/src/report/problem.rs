@@ -29,8 +29,13 @@ pub(crate) enum Problem {
     MainFailed(String),
     #[error("main panicked: {0}")]
     MainPanicked(String),
-    #[error("the job was stopped before its work was done: {0}")]
+    #[error("the job was stopped before it returned: {0}")]
     JobStopped(Reason),
+    #[error(
+        "the job returned after it had seen the stop, so it is taken for interrupted ({0}); \
+         lifecycle::completed() says that its work is done"
+    )]
+    JobInterrupted(Reason),
     #[error(
         "main listened (asked at {}) and did not return by the end of the drain: it was cut", places(.asked_at)
     )]

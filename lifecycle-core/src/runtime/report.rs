@@ -155,7 +155,9 @@ fn problems(
     if machine.is_job_interrupted() {
         let reason = machine.stop().map(|stop| &stop.reason);
         if let Some(reason @ (Reason::Signal { .. } | Reason::Requested(_))) = reason {
-            problems.push(Problem::JobStopped(reason.clone()));
+            let returned = matches!(machine.main_end(), Some(MainEnd::Returned));
+            let stopped = if returned { Problem::JobInterrupted } else { Problem::JobStopped };
+            problems.push(stopped(reason.clone()));
         }
     }
     if let Some(Reason::Failure(why)) = machine.stop().map(|stop| &stop.reason)

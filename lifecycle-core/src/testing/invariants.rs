@@ -231,7 +231,8 @@ impl Invariants {
     fn expected_code(&self, report: &Report) -> u8 {
         let killed_by = |signal: Signal| u8::try_from(128 + signal.number()).unwrap_or(u8::MAX);
         let found = |is: fn(&Problem) -> bool| report.inner.problems.iter().any(is);
-        let job_was_stopped = found(|problem| matches!(problem, Problem::JobStopped(_)));
+        let job_was_stopped =
+            found(|problem| matches!(problem, Problem::JobStopped(_) | Problem::JobInterrupted(_)));
         let main_failed =
             found(|problem| matches!(problem, Problem::MainFailed(_) | Problem::MainPanicked(_)));
         let last = report.signals().iter().find(|heard| heard.action == Some(SignalAction::Exits));
