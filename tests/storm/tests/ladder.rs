@@ -35,9 +35,9 @@ static PLACES: [Place; 14] = [
     Place { ready: "held starting", hurried: 70, ..place("starting") },
     place("delaying"),
     // From the delay to the drain's end: main was told, and does not return.
-    place("told-main"),
-    // Main was not told, and blocks while it is dropped.
-    place("main-drop"),
+    Place { hurried: 70, ..place("told-main") },
+    // Main may be cut once nothing is in flight, and blocks while it is dropped.
+    Place { hurried: 70, ..place("main-drop") },
     Place { by_itself: true, hurried: 70, ..place("call") },
     // The last call is over, and not yet its arguments.
     Place { by_itself: true, hurried: 70, ..place("argument") },
@@ -95,6 +95,8 @@ impl Case {
             .env("LIFECYCLE_GRACE_PERIOD", "40s")
             .env("LIFECYCLE_SHUTDOWN_DELAY", delay)
             .env("LIFECYCLE_EXIT_TIMEOUT", "20s")
+            // The service watches its events, and so listens; elsewhere main returns by itself.
+            .env("LIFECYCLE_MAIN_TIMEOUT", if self.place.name == "main-drop" { "0s" } else { "1m" })
             .start()
     }
 
