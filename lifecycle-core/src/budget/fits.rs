@@ -250,11 +250,12 @@ impl Account {
 
     /// How much less the hooks would have to take: a drain that nobody limited takes less with them.
     fn short_of_hooks(&self) -> Duration {
-        let Constraints { grace, delay, margin, drain_timeout, .. } = &self.constraints;
+        let Constraints { grace, delay, margin, drain_timeout, components, .. } = &self.constraints;
         let left = grace.value.unwrap_or_default().saturating_sub(margin.value);
         let left = left.saturating_sub(delay.value);
         let drain = counted_drain(drain_timeout.as_ref().map(|limit| limit.value), left);
-        self.worst_case.saturating_add(self.reserve).saturating_sub(left.saturating_sub(drain))
+        let after = self.reserve.saturating_add(components.value);
+        self.worst_case.saturating_add(after).saturating_sub(left.saturating_sub(drain))
     }
 
     fn missing(&self) -> Duration {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Effect, Machine, Moment, time::Time};
 use crate::{
+    Plan,
     budget::{Workload, share},
     plan::PlannedComponent,
 };
@@ -36,14 +37,14 @@ impl Machine {
         self.workload.followed_by(components.unwrap_or_default())
     }
 
-    /// When hooks and resources have to be gone, so that the components have their share: hooks may take
-    /// `worst_case` from now on.
-    pub(super) fn hooks_deadline(&self, now: Moment, worst_case: Duration) -> Option<Moment> {
+    /// When the hooks of `plan` and the resources have to be gone, so that the components have
+    /// their share. Unwritten timeouts give way to it, as `fits` proved it.
+    pub(super) fn hooks_deadline(&self, now: Moment, plan: &Plan) -> Option<Moment> {
         let deadline = self.deadline()?;
         let Some(components) = PlannedComponent::longest(&self.settings.components) else {
             return Some(deadline);
         };
-        let tail = worst_case.saturating_add(components);
+        let tail = Workload::from(plan).least().saturating_add(components);
         Some(deadline.before(share(components, tail, Some(deadline.since(now)))))
     }
 

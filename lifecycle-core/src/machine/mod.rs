@@ -158,7 +158,7 @@ impl Machine {
             }
             Input::Planned(plan) => {
                 let was_running = self.was_running();
-                self.hooks_until = self.hooks_deadline(time.now, plan.worst_case());
+                self.hooks_until = self.hooks_deadline(time.now, &plan);
                 let until = self.hooks_until;
                 self.teardown = Some(Teardown::new(*plan, until, was_running));
             }

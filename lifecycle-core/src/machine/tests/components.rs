@@ -3,7 +3,7 @@
 use super::{
     super::{Effect, MainEnd},
     Simulator, ms,
-    plans::{chain, id},
+    plans::{chain, hook, id, plan},
     simulator::Does,
 };
 use crate::{
@@ -142,4 +142,39 @@ fn fits_counts_the_longest_component_and_names_all() {
     assert!(!without.to_string().contains("components"), "{without}");
     let error = plan.fits(&config(8_000).drain_timeout(ms(5_000))).unwrap_err().to_string();
     assert!(error.contains("a `stop_timeout` of at most 1.2s for each component"), "{error}");
+}
+
+/// 12 s of grace are 10.8 s: 1 s for the drain, 2 s for components, and 7.8 s for eight hooks in a row
+/// whose timeouts nobody wrote.
+#[test]
+fn unwritten_timeouts_give_way_to_the_components_as_fits_proved() {
+    let hooks = (0..8).map(|n| {
+        let mut hook = hook(n, ms(0));
+        hook.timeout = None;
+        hook.after = (n > 0).then(|| id(n.wrapping_sub(1))).into_iter().collect();
+        hook
+    });
+    let plan = plan(hooks.collect());
+    let config = config(12_000).drain_timeout(ms(1_000));
+    plan.fits(&config).unwrap();
+    let mut simulator = Simulator::running(&config, plan);
+    simulator.call_until(ms(60_000));
+    for n in 0..8 {
+        simulator.does.insert(id(n), Does::Hangs { goes: ms(0) });
+    }
+    simulator.components_take = Some((ms(1_950), true));
+    simulator.signal(Signal::Term);
+    simulator.run();
+    let stopped = stopped(&simulator).expect("they are told to stop");
+    assert!(stopped <= ms(8_800), "{stopped:?}");
+    assert_eq!(simulator.finished(), Some(stopped + ms(1_950)));
+    assert_eq!(simulator.breached(), None);
+}
+
+#[test]
+fn a_hook_that_is_shortened_as_fits_says_leaves_room_for_the_components() {
+    let config = config(12_000).drain_timeout(ms(5_000));
+    let error = chain(&[ms(4_000)]).fits(&config).unwrap_err().to_string();
+    assert!(error.contains("`timeout = \"3.8s\"` at `hook0`"), "{error}");
+    chain(&[ms(3_800)]).fits(&config).unwrap();
 }
