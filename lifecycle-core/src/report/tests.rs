@@ -352,7 +352,7 @@ stopped uncleanly: exit code 70, 2.00 s of 28.00 s; requested: over
 ! hook `orders::close_pool`
   timed out
 delay 0 us, drain 1.00 s
-  orders::place: 3 in flight, 3 finished, 3 refused, 3 cancelled, 3 abandoned, 3 finished late, the oldest 70 ms
+  orders::place: 3 in flight, 3 finished, 3 panicked, 3 dropped by their callers, 3 refused, 3 cancelled, 3 abandoned, 3 finished late, the oldest 70 ms
 critical chain:
   orders::flush_outbox @1.00 s +250 ms
   orders::close_pool @1.25 s +750 ms

@@ -127,7 +127,7 @@ fn hurrying_ends_the_delay_and_the_drain_and_hooks_still_run() {
         simulator.signal_at(ms(at), Int);
         simulator.run();
         // In the delay main hears of the drain and of its end at once: it has a moment to return.
-        let goes = if at < 5_000 { at + 100 } else { at };
+        let goes = if at <= 5_000 { at + 100 } else { at };
         assert_eq!(simulator.entered(State::Stopping), Some(ms(goes)), "calls are left");
         assert_eq!(simulator.finished(), Some(ms(goes + 4_000)));
         assert!(simulator.machine.drain().is_some_and(|drain| drain.timed_out));
