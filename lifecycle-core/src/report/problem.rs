@@ -32,8 +32,8 @@ pub(crate) enum Problem {
     #[error("the job was stopped before it returned: {0}")]
     JobStopped(Reason),
     #[error(
-        "the job returned after it had seen the stop, so it is taken for interrupted ({0}); \
-         lifecycle::completed() says that its work is done"
+        "the job returned after it had seen the stop, so its work is taken for unfinished ({0}); \
+         lifecycle::completed() says that it is done"
     )]
     JobInterrupted(Reason),
     #[error(
