@@ -9,35 +9,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Names of the public interface that tests here use before it has them: each is compiled once it
-/// stands in `LANDED`.
-const NAMES: [&str; 11] = [
-    "by_name",
-    "completed",
-    "endings",
-    "exit_code",
-    "if_provided",
-    "inherit",
-    "main_timeout",
-    "reserve",
-    "settle",
-    "tokens",
-    "uses",
-];
-const LANDED: [&str; 11] = [
-    "by_name",
-    "completed",
-    "endings",
-    "exit_code",
-    "if_provided",
-    "inherit",
-    "main_timeout",
-    "reserve",
-    "settle",
-    "tokens",
-    "uses",
-];
-
 /// A loop that says none of these is somebody else's.
 const OURS: [&str; 7] = [
     "until_draining",
@@ -56,11 +27,6 @@ struct Loop {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let names: Vec<_> = NAMES.iter().map(|name| format!("{name:?}")).collect();
-    println!("cargo::rustc-check-cfg=cfg(landed, values({}))", names.join(", "));
-    for name in LANDED {
-        println!("cargo::rustc-cfg=landed={name:?}");
-    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut loops = Vec::new();
     for path in documents(&root)? {

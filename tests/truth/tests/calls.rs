@@ -137,7 +137,6 @@ fn the_report_says_that_a_call_was_lost_with_main() {
     child.end().exits(70).says("settle_accounts: 0 finished, 1 abandoned");
 }
 
-#[cfg(landed = "endings")]
 #[lifecycle::test]
 async fn the_ends_of_all_calls_sum_up_to_those_that_were_in_flight() {
     let scenario = Scenario::new().only::<()>().config(config());
@@ -176,7 +175,6 @@ async fn a_hook_has_its_whole_timeout_when_main_does_not_return() {
 }
 
 /// A site of the program's own, and one hook, both made at run time.
-#[cfg(landed = "by_name")]
 #[lifecycle::test]
 async fn what_was_registered_at_run_time_is_found_by_its_name() {
     static UPLOADS: lifecycle::Site = lifecycle::Site::new("uploads");

@@ -1,7 +1,5 @@
 //! Admission that is carried, receives that are not dropped, and tokens.
 
-#![cfg(any(landed = "inherit", landed = "settle", landed = "tokens"))]
-
 use lifecycle_process_tests::{Ending, Service, Signal, service};
 
 fn stopped_at(service: Service, line: &str) -> Ending {
@@ -11,7 +9,6 @@ fn stopped_at(service: Service, line: &str) -> Ending {
     child.end()
 }
 
-#[cfg(landed = "inherit")]
 #[test]
 fn what_an_admitted_request_spreads_over_tasks_and_threads_is_admitted() {
     stopped_at(service!(bin "truth-rows", "inherits"), "up")
@@ -20,7 +17,6 @@ fn what_an_admitted_request_spreads_over_tasks_and_threads_is_admitted() {
         .says("outside: true");
 }
 
-#[cfg(landed = "settle")]
 #[test]
 fn a_receive_under_way_may_end_and_what_it_brings_is_handled() {
     stopped_at(service!(bin "truth-rows", "settles"), "receiving 2")
@@ -29,7 +25,6 @@ fn a_receive_under_way_may_end_and_what_it_brings_is_handled() {
         .never_says("receiving 3");
 }
 
-#[cfg(landed = "settle")]
 #[test]
 fn a_receive_that_takes_longer_is_dropped_in_time() {
     stopped_at(service!(bin "truth-rows", "settles", "slow"), "receiving 1")
@@ -38,7 +33,6 @@ fn a_receive_that_takes_longer_is_dropped_in_time() {
         .ends_within(std::time::Duration::from_millis(2_500));
 }
 
-#[cfg(landed = "tokens")]
 #[test]
 fn who_asks_for_a_token_listens() {
     stopped_at(service!(bin "truth-rows", "tokens"), "up").exits(0).says_in_order(&[

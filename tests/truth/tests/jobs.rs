@@ -90,14 +90,12 @@ fn a_job_that_only_says_how_it_is_used_is_complete() {
     service!(bin "truth-job", "--help").run().exits(0).says("imports rows").never_says("saved");
 }
 
-#[cfg(landed = "completed")]
 #[test]
 fn a_job_may_say_that_it_is_complete_all_the_same() {
     stopped(service!(bin "truth-job", "loop", "completed"), Signal::INT).exits(0);
     stopped(service!(bin "truth-rows", "job", "completed"), Signal::TERM).exits(0);
 }
 
-#[cfg(landed = "exit_code")]
 #[test]
 fn main_may_return_a_code_of_its_own() {
     service!(bin "truth-rows", "exit-code").run().exits(3);

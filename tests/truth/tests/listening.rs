@@ -131,7 +131,6 @@ fn main_is_waited_for_as_long_as_operations_say_once_nothing_is_in_flight() {
     assert!(ours(&ending).any(|line| line.contains("main")), "the cut is not named: {ending}");
 }
 
-#[cfg(landed = "main_timeout")]
 #[test]
 fn main_is_waited_for_as_long_as_the_program_says_once_nothing_is_in_flight() {
     stopped(service!(bin "truth-rows", "bounded")).exits(0).ends_within(SOON);

@@ -65,13 +65,11 @@ fn an_empty_after_says_that_the_order_was_thought_of() {
     stopped(service!(bin "truth-rows", "outbox-ordered")).exits(0).never_says("after = []");
 }
 
-#[cfg(landed = "uses")]
 #[test]
 fn uses_in_the_attribute_is_seen_by_the_check() {
     checked(service!(bin "truth-rows", "written-uses")).exits(78).says("does not fit");
 }
 
-#[cfg(landed = "reserve")]
 #[test]
 fn what_is_reserved_for_hooks_of_run_time_is_counted_by_the_check() {
     checked(service!(bin "truth-rows", "reserved")).exits(78).says("does not fit");
@@ -83,7 +81,6 @@ fn a_hook_of_a_library_whose_resource_never_comes_is_told_with_what_to_write() {
     warns_before_the_stop(&ending, "without");
 }
 
-#[cfg(landed = "if_provided")]
 #[test]
 fn a_hook_for_what_may_not_be_there_is_clean_without_it() {
     let service = || service!(bin "truth-rows", "if-provided");

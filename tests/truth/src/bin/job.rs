@@ -69,7 +69,6 @@ async fn main() -> Result<(), Refused> {
             lifecycle::shutdown("enough for today");
         }
     }
-    #[cfg(landed = "completed")]
     if flag("completed") {
         lifecycle::completed();
     }

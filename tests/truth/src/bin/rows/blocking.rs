@@ -65,7 +65,6 @@ pub(crate) fn lingering() -> ExitCode {
     serve(listening::config().run(lingers()))
 }
 
-#[cfg(landed = "main_timeout")]
 pub(crate) fn bounded() -> ExitCode {
     serve(listening::config().main_timeout(Duration::from_millis(300)).run(lingers()))
 }

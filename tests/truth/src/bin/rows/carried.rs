@@ -1,5 +1,4 @@
 //! Admission that is carried, and what bridges to other code.
-#![cfg(any(landed = "inherit", landed = "settle", landed = "tokens"))]
 
 use std::process::ExitCode;
 
@@ -7,7 +6,6 @@ use lifecycle_truth_tests::{say, serve, sleep};
 
 use crate::listening::config;
 
-#[cfg(landed = "inherit")]
 mod inherit {
     use lifecycle::{Refused, tracked};
     use lifecycle_truth_tests::{say, sleep};
@@ -46,7 +44,6 @@ mod inherit {
     }
 }
 
-#[cfg(landed = "inherit")]
 pub(crate) fn inherits() -> ExitCode {
     serve(config().run(async {
         let request = tokio::spawn(inherit::order());
@@ -59,11 +56,9 @@ pub(crate) fn inherits() -> ExitCode {
     }))
 }
 
-#[cfg(landed = "settle")]
 static JOBS: lifecycle::Site = lifecycle::Site::new("jobs");
 
 /// A receive that must not be dropped: the broker would deliver again, and late.
-#[cfg(landed = "settle")]
 async fn receive(at: u32, takes: u64) -> u32 {
     say(format!("receiving {at}"));
     sleep(takes).await;
@@ -72,7 +67,6 @@ async fn receive(at: u32, takes: u64) -> u32 {
 }
 
 /// The receive under way has 1 s to end: the first takes less, `slow` more.
-#[cfg(landed = "settle")]
 pub(crate) fn settles() -> ExitCode {
     let takes = if lifecycle_truth_tests::flag("slow") { 30_000 } else { 300 };
     serve(config().run(async move {
@@ -86,7 +80,6 @@ pub(crate) fn settles() -> ExitCode {
     }))
 }
 
-#[cfg(landed = "tokens")]
 pub(crate) fn tokens() -> ExitCode {
     let delay = std::time::Duration::from_millis(300);
     serve(config().shutdown_delay(delay).run(async {

@@ -15,19 +15,16 @@ pub(crate) fn job() -> ExitCode {
                 lifecycle::shutdown("enough");
             }
         }
-        #[cfg(landed = "completed")]
         if flag("completed") {
             lifecycle::completed();
         }
     }))
 }
 
-#[cfg(landed = "exit_code")]
 pub(crate) fn exit_code() -> ExitCode {
     serve(listening::config().job(true).run(async { ExitCode::from(3) }))
 }
 
-#[cfg(landed = "exit_code")]
 pub(crate) fn maybe_exit_code() -> ExitCode {
     serve(
         listening::config().job(true).run(async {

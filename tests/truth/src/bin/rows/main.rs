@@ -24,12 +24,9 @@ const SERVICES: &[Service] = &[
     ("blocked", blocking::blocked),
     ("endless", blocking::endless),
     ("lingering", blocking::lingering),
-    #[cfg(landed = "main_timeout")]
     ("bounded", blocking::bounded),
     ("job", job::job),
-    #[cfg(landed = "exit_code")]
     ("exit-code", job::exit_code),
-    #[cfg(landed = "exit_code")]
     ("maybe-exit-code", job::maybe_exit_code),
     ("panics", calls::panics),
     ("cancelled", calls::cancelled),
@@ -40,17 +37,11 @@ const SERVICES: &[Service] = &[
     ("outbox-ordered", plans::outbox_ordered),
     ("nothing-written", plans::nothing_written),
     ("never-provided", plans::never_provided),
-    #[cfg(landed = "if_provided")]
     ("if-provided", plans::if_provided),
-    #[cfg(landed = "uses")]
     ("written-uses", plans::written_uses),
-    #[cfg(landed = "reserve")]
     ("reserved", plans::reserved),
-    #[cfg(landed = "inherit")]
     ("inherits", carried::inherits),
-    #[cfg(landed = "settle")]
     ("settles", carried::settles),
-    #[cfg(landed = "tokens")]
     ("tokens", carried::tokens),
 ];
 

@@ -100,13 +100,11 @@ pub(crate) fn never_provided() -> ExitCode {
     serve(config().plan(Plan::declared().only::<close>()).run(up_until_draining()))
 }
 
-#[cfg(landed = "if_provided")]
 #[on_shutdown(if_provided, timeout = "1s")]
 async fn close_where_there_is_one(_pool: Pool) {
     say("hook: close where there is one");
 }
 
-#[cfg(landed = "if_provided")]
 pub(crate) fn if_provided() -> ExitCode {
     let config = config().plan(Plan::declared().only::<close_where_there_is_one>());
     config.install();
@@ -118,14 +116,12 @@ pub(crate) fn if_provided() -> ExitCode {
     }))
 }
 
-#[cfg(landed = "uses")]
 #[on_shutdown(timeout = "1s", uses = [Pool])]
 async fn flush_with_the_pool(_outbox: &Outbox) {
     say("hook: flush with the pool");
 }
 
 /// The same as `late_uses`, where the plan can see it.
-#[cfg(landed = "uses")]
 pub(crate) fn written_uses() -> ExitCode {
     let config = tight(Plan::declared().only::<(flush_with_the_pool, close)>());
     config.install();
@@ -133,7 +129,6 @@ pub(crate) fn written_uses() -> ExitCode {
 }
 
 /// The time of hooks that come later is set aside.
-#[cfg(landed = "reserve")]
 pub(crate) fn reserved() -> ExitCode {
     let config = tight(Plan::declared().only::<close>()).reserve(Duration::from_secs(1));
     config.install();
