@@ -26,20 +26,9 @@ use crate::{
 pub fn hook(name: impl Into<Cow<'static, str>>) -> HookBuilder {
     HookBuilder {
         spec: HookSpec {
-            id: HookId::Registered(0),
-            name: name.into(),
             // Connections may all be called "conn": equal names are numbered.
             name_written: false,
-            location: SourceLocation::caller(),
-            order: None,
-            timeout: None,
-            fallback_timeout: Duration::ZERO,
-            after: Vec::new(),
-            after_written: false,
-            before: Vec::new(),
-            needs: Vec::new(),
-            uses: Vec::new(),
-            if_provided: false,
+            ..HookSpec::new(HookId::Registered(0), name.into(), SourceLocation::caller())
         },
         second_step: None,
     }

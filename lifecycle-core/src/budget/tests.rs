@@ -179,24 +179,18 @@ proptest! {
 fn plan_of(timeouts: &[Option<u64>], edges: &[(usize, usize)]) -> Plan {
     let id = |n: usize| HookId::Registered(n as u64);
     let hooks = timeouts.iter().enumerate().map(|(n, timeout)| HookSpec {
-        id: id(n),
-        name: format!("hook{n}").into(),
-        name_written: true,
-        location: crate::SourceLocation::new("src/hooks.rs", n as u32 + 1),
-        order: None,
         timeout: timeout.map(ms),
-        fallback_timeout: Duration::ZERO,
         after: edges
             .iter()
             .map(|(a, b)| (a % timeouts.len(), b % timeouts.len()))
             .filter(|(a, b)| a < b && *b == n)
             .map(|(a, _)| id(a))
             .collect(),
-        after_written: false,
-        before: Vec::new(),
-        needs: Vec::new(),
-        uses: Vec::new(),
-        if_provided: false,
+        ..HookSpec::new(
+            id(n),
+            format!("hook{n}").into(),
+            crate::SourceLocation::new("src/hooks.rs", n as u32 + 1),
+        )
     });
     Plan::build(hooks.collect(), Vec::new(), Vec::new())
 }

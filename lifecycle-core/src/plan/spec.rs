@@ -39,6 +39,25 @@ pub(crate) struct HookSpec {
 }
 
 impl HookSpec {
+    /// A hook of this name about which nothing else is written. Its name counts as written.
+    pub(crate) const fn new(id: HookId, name: Cow<'static, str>, location: SourceLocation) -> Self {
+        Self {
+            id,
+            name,
+            name_written: true,
+            location,
+            order: None,
+            timeout: None,
+            fallback_timeout: Duration::ZERO,
+            after: Vec::new(),
+            after_written: false,
+            before: Vec::new(),
+            needs: Vec::new(),
+            uses: Vec::new(),
+            if_provided: false,
+        }
+    }
+
     /// What the hook needs of the resource store: its context is no resource.
     pub(super) fn resources(&self) -> impl Iterator<Item = &Need> {
         self.needs.iter().filter(|need| need.id != TypeId::of::<ShutdownContext>())

@@ -59,20 +59,10 @@ mod tests {
     use crate::{declare::HookId, plan::HookSpec};
 
     fn plan(timeout: u64) -> Plan {
+        let location = crate::SourceLocation::new("src/db.rs", 9);
         let hook = HookSpec {
-            id: HookId::Registered(1),
-            name: "close_pool".into(),
-            name_written: true,
-            location: crate::SourceLocation::new("src/db.rs", 9),
-            order: None,
             timeout: Some(Duration::from_secs(timeout)),
-            fallback_timeout: Duration::ZERO,
-            after: Vec::new(),
-            after_written: false,
-            before: Vec::new(),
-            needs: Vec::new(),
-            uses: Vec::new(),
-            if_provided: false,
+            ..HookSpec::new(HookId::Registered(1), "close_pool".into(), location)
         };
         Plan::build(vec![hook], Vec::new(), Vec::new())
     }

@@ -1,6 +1,6 @@
 //! Plans of hooks that nobody declared, for the tests of crates that read or draw plans.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use crate::{Plan, SourceLocation, declare::HookId, plan::HookSpec};
 
@@ -46,20 +46,13 @@ impl From<SampleHook> for HookSpec {
     fn from(hook: SampleHook) -> Self {
         let SampleHook { number, name, order, timeout, fallback_timeout, after } = hook;
         let id = |number: u32| HookId::Registered(number.into());
+        let location = SourceLocation::new("src/hooks.rs", number);
         Self {
-            id: id(number),
-            name: Cow::Owned(name),
-            name_written: true,
-            location: SourceLocation::new("src/hooks.rs", number),
             order,
             timeout,
             fallback_timeout,
             after: after.into_iter().map(id).collect(),
-            after_written: false,
-            before: Vec::new(),
-            needs: Vec::new(),
-            uses: Vec::new(),
-            if_provided: false,
+            ..Self::new(id(number), name.into(), location)
         }
     }
 }

@@ -25,21 +25,8 @@ pub(super) fn id(n: usize) -> HookId {
 
 /// Hook `n`, which may take `timeout`.
 pub(super) fn hook(n: usize, timeout: Duration) -> HookSpec {
-    HookSpec {
-        id: id(n),
-        name: format!("hook{n}").into(),
-        name_written: true,
-        location: SourceLocation::new("src/hooks.rs", n as u32 + 1),
-        order: None,
-        timeout: Some(timeout),
-        fallback_timeout: Duration::ZERO,
-        after: Vec::new(),
-        after_written: false,
-        before: Vec::new(),
-        needs: Vec::new(),
-        uses: Vec::new(),
-        if_provided: false,
-    }
+    let location = SourceLocation::new("src/hooks.rs", n as u32 + 1);
+    HookSpec { timeout: Some(timeout), ..HookSpec::new(id(n), format!("hook{n}").into(), location) }
 }
 
 pub(super) fn plan(specs: Vec<HookSpec>) -> Plan {

@@ -57,21 +57,11 @@ pub(super) fn hook<H: Hook>() -> HookSpec {
 
 /// Hook `n` of many, named after its number, at a line of its own.
 pub(super) fn numbered(n: usize) -> HookSpec {
-    HookSpec {
-        id: HookId::Registered(n as u64),
-        name: Cow::Owned(format!("hook{n:02}")),
-        name_written: true,
-        location: SourceLocation::new("src/many.rs", n as u32 + 1),
-        order: None,
-        timeout: None,
-        fallback_timeout: Duration::ZERO,
-        after: Vec::new(),
-        after_written: false,
-        before: Vec::new(),
-        needs: Vec::new(),
-        uses: Vec::new(),
-        if_provided: false,
-    }
+    HookSpec::new(
+        HookId::Registered(n as u64),
+        format!("hook{n:02}").into(),
+        SourceLocation::new("src/many.rs", n as u32 + 1),
+    )
 }
 
 impl HookSpec {
