@@ -106,6 +106,12 @@ impl Resources {
         self.lock().active.insert(hook);
     }
 
+    /// `hook`, which has begun, counts as borrowing what it `uses` until it has ended.
+    pub(crate) fn count(&self, hook: HookId, name: &str, uses: &[Need]) {
+        let counted = uses.iter().map(|need| (hook, name.to_owned(), *need));
+        self.lock().counted.extend(counted);
+    }
+
     pub(crate) fn ended(&self, hook: HookId) {
         self.lock().active.remove(&hook);
     }

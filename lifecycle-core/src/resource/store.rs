@@ -16,6 +16,8 @@ pub(super) struct Store {
     pub(super) next: u64,
     /// The hooks that have begun and not ended: who may still borrow.
     pub(super) active: HashSet<HookId>,
+    /// What a hook that has begun counts as borrowing and was not given: its `uses = [..]`.
+    pub(super) counted: Vec<(HookId, String, Need)>,
     /// `provide` is over: the last hook has begun its work without it.
     pub(super) closed: bool,
 }
@@ -84,7 +86,7 @@ impl Store {
     }
 
     /// The value, whether it is an `Arc<T>` of it, and whether a hook that runs on uses it through
-    /// what it borrowed or took.
+    /// what it borrowed or took, or says so itself.
     pub(super) fn take<T: 'static>(
         &mut self,
         hook: HookId,
@@ -98,7 +100,8 @@ impl Store {
         Some((value, slot.shared, in_use))
     }
 
-    /// The hooks that run and hold something that uses `used`, at any depth.
+    /// The hooks that run and hold something that uses `used`, at any depth, or count as borrowing
+    /// it or such a thing.
     pub(super) fn users(&self, used: TypeId, except: HookId) -> Vec<String> {
         let mut types = vec![used];
         let mut at = 0;
@@ -111,7 +114,12 @@ impl Store {
             }
         }
         let slots = types[1..].iter().filter_map(|id| self.slots.get(id));
-        slots.flat_map(|slot| self.holders(slot, except)).collect()
+        let holders = slots.flat_map(|slot| self.holders(slot, except));
+        let counted = self.counted.iter().filter(|(hook, _, need)| {
+            self.is_another(*hook, except)
+                && (types.contains(&need.id) || types.contains(&need.arc_id))
+        });
+        holders.chain(counted.map(|(_, name, _)| name.clone())).collect()
     }
 
     /// The hooks that got the value of `slot`, or a share of it, and have not ended.
@@ -120,11 +128,13 @@ impl Store {
         slot: &'s Slot,
         except: HookId,
     ) -> impl Iterator<Item = String> + 's {
-        let running = slot
-            .borrowers
-            .iter()
-            .filter(move |(hook, _)| *hook != except && self.active.contains(hook));
+        let running = slot.borrowers.iter().filter(move |(hook, _)| self.is_another(*hook, except));
         running.map(|(_, name)| name.clone())
+    }
+
+    /// Whether `hook` has begun and not ended, and is not `except`.
+    fn is_another(&self, hook: HookId, except: HookId) -> bool {
+        hook != except && self.active.contains(&hook)
     }
 
     /// Something that could not be taken goes back where it was.

@@ -69,6 +69,33 @@ fn what_a_hook_that_runs_on_uses_is_not_handed_out() {
 }
 
 #[test]
+fn what_a_hook_that_runs_on_counts_as_borrowing_is_not_handed_out() {
+    struct User;
+    let resources = Resources::default();
+    resources.provide(Plain(1), HERE, true).unwrap();
+    resources.provide(Copyable(2), HERE, true).unwrap();
+    resources.provide(Arc::new(3_u8), HERE, true).unwrap();
+    resources.add_uses(Uses::new::<User, Copyable>(HERE));
+    resources.began(id(1));
+    let uses = [Need::borrow::<Plain>(), Need::borrow::<User>(), Need::borrow::<u8>()];
+    resources.count(id(1), "stuck_hook", &uses);
+
+    let mut taker = binder(&resources, 2, "taker");
+    assert_eq!(taker.take::<Plain>(None), None);
+    let problem = taker.into_problem().unwrap();
+    assert!(problem.contains("still borrowed by stuck_hook"), "{problem}");
+    assert_eq!(binder(&resources, 2, "taker").take::<Copyable>(None), None);
+    assert_eq!(
+        binder(&resources, 2, "taker").take::<Copyable>(Some(|value| value.clone())),
+        Some(Copyable(2))
+    );
+    assert_eq!(binder(&resources, 2, "taker").take::<Arc<u8>>(None), None);
+    resources.ended(id(1));
+    assert_eq!(binder(&resources, 3, "late").take::<Plain>(None), Some(Plain(1)));
+    assert_eq!(binder(&resources, 3, "late").take::<Arc<u8>>(None), Some(Arc::new(3)));
+}
+
+#[test]
 fn an_arc_serves_a_borrow_of_what_it_holds() {
     let resources = Resources::default();
     resources.provide(Arc::new(Plain(3)), HERE, true).unwrap();

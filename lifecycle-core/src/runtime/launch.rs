@@ -210,7 +210,10 @@ impl Lifecycle {
         let body = (decl.start)(&mut binder);
         // Also where the parameter is an `Option`: the resource is there, and cannot be had.
         match (body, binder.into_problem()) {
-            (Some(body), None) => Ok(body),
+            (Some(body), None) => {
+                self.resources.count(id, name, decl.uses);
+                Ok(body)
+            }
             (_, problem) => Err(problem.unwrap_or_else(|| "a resource was not there".to_owned())),
         }
     }

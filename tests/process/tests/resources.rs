@@ -1,6 +1,6 @@
 //! Resources, from `provide` to the last destructor.
 
-use lifecycle_process_tests::{Signal, all, service};
+use lifecycle_process_tests::{Service, Signal, all, service};
 
 #[test]
 fn a_second_one_in_a_running_lifecycle_is_a_mistake_with_two_places() {
@@ -102,12 +102,21 @@ fn who_takes_comes_after_who_borrows_also_through_what_it_uses() {
 
 #[test]
 fn what_a_stuck_hook_borrows_is_cloned_for_its_taker_or_kept_from_it() {
-    let ending = service!("borrowed").run();
+    a_stuck_hook_keeps_it(service!("borrowed"), "keeps");
+}
+
+#[test]
+fn what_a_stuck_hook_counts_as_borrowing_is_cloned_for_its_taker_or_kept_from_it() {
+    a_stuck_hook_keeps_it(service!("borrowed", "uses"), "reaches");
+}
+
+fn a_stuck_hook_keeps_it(service: Service, hook: &str) {
+    let ending = service.run();
     ending.exits(70).says("hook: takes_shared 5").never_says("hook: takes_plain");
-    ending.says("outcome of process_app::resources::keeps: stuck");
+    ending.says(&format!("outcome of process_app::resources::{hook}: stuck"));
     ending.says("outcome of process_app::resources::takes_shared: completed");
-    ending.says(
+    ending.says(&format!(
         "outcome of process_app::resources::takes_plain: skipped: `process_app::resources::Plain` is still borrowed \
-         by process_app::resources::keeps",
-    );
+         by process_app::resources::{hook}",
+    ));
 }

@@ -185,9 +185,19 @@ async fn takes_shared(shared: Shared) {
     say(format!("hook: takes_shared {}", shared.0));
 }
 
-/// A hook that is stuck keeps what it borrows.
+#[on_shutdown(timeout = "150ms", uses = [Plain, Shared])]
+fn reaches() {
+    block();
+}
+
+/// A hook that is stuck keeps what it borrows, or counts as borrowing.
 pub(crate) fn borrowed() -> ExitCode {
-    serve(only::<(keeps, takes_plain, takes_shared)>(), async {
+    let stuck = if flag("uses") {
+        only::<(reaches, takes_plain, takes_shared)>()
+    } else {
+        only::<(keeps, takes_plain, takes_shared)>()
+    };
+    serve(stuck, async {
         provide(Plain);
         provide(Shared(5));
         lifecycle::ready();
