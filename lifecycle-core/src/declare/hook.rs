@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, fmt, future::Future, pin::Pin, time::Duration};
 
-use crate::{SourceLocation, resource::Binder, values::HookId};
+use crate::{SourceLocation, resource::Binder, text::cut, values::HookId};
 
 pub use crate::resource::{Access, Need};
 
@@ -121,7 +121,7 @@ impl HookResult for () {
 impl<E: fmt::Display> HookResult for Result<(), E> {
     fn into_end(self) -> HookEnd {
         // The alternate form has the causes, where an error type knows them (`anyhow` and its kin).
-        self.map_err(|error| format!("{error:#}"))
+        self.map_err(|error| cut::shown(&error))
     }
 }
 

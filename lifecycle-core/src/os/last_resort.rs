@@ -15,6 +15,10 @@ use thiserror::Error;
 /// How many there may be at once.
 const PLACES: usize = 256;
 
+/// How long everything may take that may block.
+#[cfg(unix)]
+const TIMEOUT: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What the function that ends the process does first: at the deadline, at the last step of the
 /// escalation, and where the process is still there after its report. A stop that ends by itself
 /// does nothing of it.
@@ -93,6 +97,8 @@ struct Entry {
     what: Ready,
     /// A forked child ends without its parent's last resorts.
     process: u32,
+    /// The next of those that may block, once this is out of the table.
+    next: AtomicPtr<Self>,
 }
 
 /// Takes what was added out of the table, when it is dropped.
@@ -116,7 +122,8 @@ pub(crate) fn check(what: &LastResort) -> Result<(), LastResortError> {
 /// Adds to the table.
 pub(crate) fn add(what: LastResort) -> Result<Added, LastResortError> {
     check(&what)?;
-    let entry = Entry { what: Ready::new(what), process: std::process::id() };
+    let next = AtomicPtr::new(ptr::null_mut());
+    let entry = Entry { what: Ready::new(what), process: std::process::id(), next };
     let entry = Box::into_raw(Box::new(entry));
     for place in &TABLE {
         // Release: whoever takes the pointer sees what it points to.
@@ -144,18 +151,63 @@ impl Drop for Added {
     }
 }
 
-/// Does what is in the table, each once. Allocates nothing, takes no lock.
+/// Does what is in the table, each once. Allocates nothing, takes no lock; what may block, such as
+/// on a frozen filesystem, is not waited for beyond its time.
 pub(crate) fn run() {
+    begin().finish();
+}
+
+/// Takes all out of the table, and does what never blocks.
+pub(crate) fn begin() -> Begun {
     let process = std::process::id();
-    for place in &TABLE {
+    let mut first = ptr::null_mut();
+    for place in TABLE.iter().rev() {
         let taken = place.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: null, or an entry that is ours since it is out of the table. It is left to the
         // end.
-        if let Some(entry) = unsafe { taken.as_ref() }
-            && entry.process == process
-        {
+        let Some(entry) = (unsafe { taken.as_ref() }) else { continue };
+        if entry.process != process {
+            continue;
+        }
+        if entry.what.may_block() {
+            entry.next.store(first, Ordering::Relaxed);
+            first = taken;
+        } else {
             entry.what.perform();
         }
+    }
+    Begun(first)
+}
+
+/// What may block and is still to be done, a list.
+#[must_use = "what may block is not done yet"]
+pub(crate) struct Begun(*mut Entry);
+
+impl Begun {
+    pub(crate) fn finish(self) {
+        if self.0.is_null() {
+            return;
+        }
+        #[cfg(unix)]
+        {
+            use super::unix::apart::{self, Lane};
+            extern "C" fn perform(first: *mut libc::c_void) -> libc::c_int {
+                perform_all(first.cast());
+                0
+            }
+            apart::run_or_do(Lane::LastResorts, perform, self.0.cast(), TIMEOUT);
+        }
+        #[cfg(windows)]
+        perform_all(self.0);
+    }
+}
+
+fn perform_all(first: *mut Entry) {
+    let mut next = first;
+    // SAFETY: null, or an entry that was taken out of the table and that nobody frees.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        entry.what.perform();
+        next = entry.next.load(Ordering::Relaxed);
     }
 }
 
@@ -214,6 +266,11 @@ mod unix {
                 LastResort::Write { fd, bytes } => Self::Write(fd, bytes),
                 LastResort::Function(function) => Self::Function(function.0),
             }
+        }
+
+        /// A function promises that it does not.
+        pub(super) const fn may_block(&self) -> bool {
+            matches!(self, Self::Unlink(_) | Self::Write(..))
         }
 
         pub(super) fn perform(&self) {
@@ -279,6 +336,10 @@ mod windows {
                 LastResort::Unlink(path) => Self::Unlink(path),
                 LastResort::Function(function) => Self::Function(function.0),
             }
+        }
+
+        pub(super) const fn may_block(&self) -> bool {
+            matches!(self, Self::Unlink(_))
         }
 
         pub(super) fn perform(&self) {

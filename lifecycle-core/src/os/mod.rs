@@ -2,6 +2,12 @@
 //! thread, signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot
 //! block, the end of the process. All `unsafe` code of the crate is in this folder.
 
+#![expect(dead_code, unused_imports, reason = "the runtime does not use all of it yet")]
+
+mod armed;
+#[cfg(test)]
+mod armed_tests;
+mod bounded;
 #[cfg(unix)]
 pub(crate) mod job_end;
 pub(crate) mod last_resort;
@@ -10,12 +16,23 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-#[cfg(unix)]
-pub(crate) use unix::{Waker, boot_time, exit_now, listen, thread_names, write_stderr};
-#[cfg(windows)]
-pub(crate) use windows::{Waker, boot_time, exit_now, listen, thread_names, write_stderr};
+/// What `armed` is made of; its test puts other atomics here.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+}
 
+pub(crate) use self::bounded::{Unbounded, bounded};
 pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
+#[cfg(unix)]
+pub(crate) use self::unix::{
+    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, request_stop,
+    run_as_application, spawn, thread_names, write_stderr,
+};
+#[cfg(windows)]
+pub(crate) use self::windows::{
+    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, request_stop,
+    run_as_application, spawn, thread_names, write_stderr,
+};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +43,33 @@ use crate::{Signal, SignalSender};
 pub(crate) enum Call {
     /// Somebody woke it.
     Woken,
+    /// Somebody asked for a stop from inside of a signal handler.
+    Requested,
     /// A signal came.
     Signal(Signal, Option<SignalSender>),
+}
+
+/// How a signal stands that the library was asked to listen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Ours is the handler that the system calls.
+    Heard,
+    /// Somebody put a handler of their own, or none, in our handler's place after us: the signal is
+    /// heard only if that one calls ours.
+    Replaced,
+    /// The process came with it ignored, as `svc &` in a script does to SIGINT.
+    Ignored,
+    /// Nobody asked for it.
+    NotListened,
+}
+
+/// One signal, for the line at the start and for warnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listening {
+    pub(crate) signal: Signal,
+    pub(crate) disposition: Disposition,
+    /// The thread that asks has it blocked: inherited, most likely. The library's thread hears it.
+    pub(crate) is_blocked_here: bool,
 }
 
 /// Whether something like Docker confines this process.

@@ -3,10 +3,11 @@
 use std::{
     io::{self, Write},
     sync::{Condvar, Mutex, OnceLock, PoisonError},
+    thread::{Builder, JoinHandle},
     time::{Duration, Instant},
 };
 
-use super::Call;
+use super::{Call, Disposition, Listening};
 use crate::Signal;
 
 /// A queue with a condition variable.
@@ -26,7 +27,8 @@ impl Waker {
 
     fn push(&self, call: Call) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if call != Call::Woken || !calls.contains(&Call::Woken) {
+        // A flood of equal ones is one.
+        if !calls.contains(&call) {
             calls.push(call);
         }
         self.woken.notify_one();
@@ -48,12 +50,16 @@ impl Waker {
     }
 }
 
+/// Who is asked for a stop.
+static WAKER: OnceLock<&'static Waker> = OnceLock::new();
+
 /// Makes the console events that stand for `signals` ring `waker`. Tokio keeps the handler of
 /// close, log-off and shutdown events from returning, so that the system grants its few seconds.
 pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()> {
     use tokio::signal::windows;
     let signals = signals.to_vec();
-    std::thread::Builder::new().name("lifecycle-events".to_owned()).spawn(move || {
+    let _ = WAKER.set(waker);
+    spawn("lifecycle-events", move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
             return;
         };
@@ -93,6 +99,38 @@ pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()
     Ok(())
 }
 
+/// Console events are neither inherited as ignored nor replaced by another handler.
+pub(crate) fn listening(signals: &[Signal]) -> Vec<Listening> {
+    let disposition =
+        if WAKER.get().is_some() { Disposition::Heard } else { Disposition::NotListened };
+    let of = |&signal: &Signal| Listening { signal, disposition, is_blocked_here: false };
+    signals.iter().map(of).collect()
+}
+
+/// There is no fork.
+pub(crate) const fn is_forked_child() -> bool {
+    false
+}
+
+/// Asks for a stop. There are no signal handlers that could be in the way: a console handler is a
+/// thread.
+pub(crate) fn request_stop() -> bool {
+    WAKER.get().map(|waker| waker.push(Call::Requested)).is_some()
+}
+
+/// Starts a thread of the library's own.
+pub(crate) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
+        io::Error::new(error.kind(), format!("no thread `{name}` can be had ({error})"))
+    })
+}
+
+/// Nothing is kept from a thread here.
+pub(crate) const fn run_as_application() {}
+
 pub(crate) fn boot_time() -> Duration {
     static FIRST: OnceLock<Instant> = OnceLock::new();
     FIRST.get_or_init(Instant::now).elapsed()
@@ -108,4 +146,69 @@ pub(crate) fn write_stderr(text: &str) -> bool {
 
 pub(crate) fn thread_names() -> Vec<String> {
     Vec::new()
+}
+
+/// A thread that sleeps at a condition variable: it takes a lock that nothing of the application's
+/// is taken under, and ends the process by `std::process::exit`, which a destructor of a library
+/// may hold.
+pub(crate) mod guard {
+    use std::sync::Once;
+
+    use super::*;
+    use crate::os::armed::{Armed, Next};
+
+    static ARMED: Armed = Armed::of(crate::os::atomic::AtomicU64::new(0));
+    static TURN: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());
+    static WORDS: Mutex<Option<String>> = Mutex::new(None);
+
+    pub(crate) fn start() -> io::Result<()> {
+        static STARTED: Once = Once::new();
+        let mut started = Ok(());
+        STARTED.call_once(|| started = spawn("lifecycle-guard", serve).map(drop));
+        started
+    }
+
+    pub(crate) fn set_words(words: String) {
+        *WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    }
+
+    pub(crate) fn arm(deadline: Duration, code: u8) -> bool {
+        turn(ARMED.arm(deadline, code))
+    }
+
+    pub(crate) fn arm_earlier(deadline: Duration, code: u8) -> bool {
+        turn(ARMED.arm_earlier(deadline, code))
+    }
+
+    pub(crate) fn disarm() -> bool {
+        turn(ARMED.disarm())
+    }
+
+    /// A console event comes to a thread of its own, which wakes the library's: there is no handler
+    /// to arm from.
+    pub(crate) const fn arm_by_signals(_: Option<(&[Signal], Duration, u8)>) {}
+
+    fn turn(is_alive: bool) -> bool {
+        *TURN.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        TURN.1.notify_one();
+        is_alive
+    }
+
+    fn serve() {
+        loop {
+            let before = *TURN.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = match ARMED.next(boot_time()) {
+                Next::Sleep | Next::Over => Duration::MAX,
+                Next::SleepFor(left) => left,
+                Next::End(code) => {
+                    let words = WORDS.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    write_stderr(&words.unwrap_or_default());
+                    crate::os::last_resort::run();
+                    exit_now(code);
+                }
+            };
+            let turn = TURN.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = TURN.1.wait_timeout_while(turn, left, |turn| *turn == before);
+        }
+    }
 }

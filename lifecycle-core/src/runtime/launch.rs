@@ -24,6 +24,7 @@ use crate::{
     admission::context,
     declare::hook::{Body, HookDecl, HookEnd},
     machine::{End, Input, TeardownHook},
+    os,
     plan::PlannedHook,
     resource::Binder,
     text::redact::redact,
@@ -191,6 +192,7 @@ impl Lifecycle {
         let runtime = self.runtime().cloned();
         let clock = self.host.hold_clock(runtime.as_ref());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
+            os::run_as_application();
             let _clock = clock;
             let _gate = context::use_gate(Arc::clone(&self.gate));
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);

@@ -129,9 +129,8 @@ impl Host for Process {
             Some(waker) => *waker,
             None => {
                 let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
-                thread::Builder::new()
-                    .name("lifecycle".to_owned())
-                    .spawn(move || drive(process(), waker))?;
+                os::guard::start()?;
+                os::spawn("lifecycle", move || drive(process(), waker))?;
                 self.waker.get_or_init(|| waker)
             }
         };

@@ -25,8 +25,8 @@ use crate::{
     os,
     plan::PlanError,
     report::Problem,
-    text::redact::redact,
     text::terminal,
+    text::{cut, redact::redact},
 };
 
 /// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
@@ -109,7 +109,7 @@ impl MainResult for ExitCode {
 impl<E: Display + Debug> MainResult for Result<(), E> {
     /// `anyhow` and its kin show the chain of causes in the alternate form; others show the same.
     fn into_result(self) -> Result<(), MainFailure> {
-        self.map_err(|error| MainFailure { text: format!("{error:#}"), code: 1 })
+        self.map_err(|error| MainFailure { text: cut::shown(&error), code: 1 })
     }
 }
 

@@ -1,6 +1,7 @@
-//! Text before it is shown: secrets taken out, nothing that moves a terminal's cursor, columns
+//! Text before it is shown: secrets taken out, cut, nothing that moves a terminal's cursor, columns
 //! counted.
 
+pub(crate) mod cut;
 mod intern;
 pub(crate) mod json;
 pub(crate) mod redact;

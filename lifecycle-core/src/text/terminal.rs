@@ -40,24 +40,48 @@ pub(crate) fn shown(what: &dyn fmt::Display, is_terminal: bool) -> impl fmt::Dis
     fmt::from_fn(move |f| if colours { write!(f, "{what:#}") } else { write!(f, "{what}") })
 }
 
-/// `text` without what would move a terminal's cursor or colour it, what would turn the direction
-/// of the text beside it, and what no document may contain.
+/// `text` in one line, without what would move a terminal's cursor or colour it, what would turn
+/// the direction of the text beside it or hide in it, and what no document may contain.
 pub(crate) fn plain(text: &str) -> String {
     let plain = |char: char| match char {
         '\t' => Some(' '),
-        '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            None
-        }
-        '\u{fffe}' | '\u{ffff}' => Some('?'),
+        char if is_hidden(char) => None,
+        // Some programs begin a line at the two that are no control characters.
+        '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => Some('?'),
         char if char.is_control() => Some('?'),
         char => Some(char),
     };
     text.chars().filter_map(plain).collect()
 }
 
-/// The same of text of several lines.
+/// Marks of direction, and others that show nothing. Not those that join letters and emoji.
+const fn is_hidden(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// The same of text of several lines. Those after the first are indented, so that none of them
+/// looks like a line of our own.
 pub(crate) fn plain_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+    let mut lines = String::with_capacity(text.len());
+    for line in text.lines().map(plain) {
+        if !lines.is_empty() {
+            lines.push_str(if line.starts_with(' ') { "\n" } else { "\n    " });
+        }
+        lines.push_str(&line);
+    }
+    lines
 }
 
 /// The lines of `text`, plain, each broken at spaces, where there are any, into lines of at most
@@ -112,7 +136,19 @@ mod tests {
 
     #[test]
     fn nothing_moves_the_cursor_but_ends_of_lines() {
-        assert_eq!(plain_lines("a\tb\u{1b}[2J\r\nc\u{7}\nd"), "a b?[2J\nc?\nd");
+        assert_eq!(plain_lines("a\tb\u{1b}[2J\r\nc\u{7}\nd"), "a b?[2J\n    c?\n    d");
+    }
+
+    #[test]
+    fn no_line_of_a_text_looks_like_one_of_ours() {
+        for end in ["\n", "\r\n", "\r", "\u{85}", "\u{b}", "\u{c}", "\u{2028}", "\u{2029}"] {
+            let shown = plain_lines(&format!("it failed{end}lifecycle: clean, exit 0"));
+            assert!(!shown.contains("\nlifecycle"), "{shown:?}");
+            let others = shown.chars().filter(|char| *char != '\n');
+            assert!(others.clone().all(|char| !char.is_control()), "{shown:?}");
+            assert!(others.clone().all(|char| !"\u{2028}\u{2029}".contains(char)), "{shown:?}");
+        }
+        assert_eq!(plain_lines("a\n  b"), "a\n  b");
     }
 
     #[test]
@@ -121,5 +157,19 @@ mod tests {
             plain("a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{61c}d\u{ffff}שלום\u{200d}"),
             "abcd?שלום\u{200d}"
         );
+    }
+
+    #[test]
+    fn no_character_that_shows_nothing_is_left_but_what_joins() {
+        let all: String = ('\0'..=char::MAX).filter(|char| *char != '\t').collect();
+        let shown = plain(&all);
+        let shows_nothing = |char: &char| {
+            char.is_control()
+                || matches!(*char as u32, 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f)
+                || matches!(*char as u32, 0xfeff | 0xfff9..=0xfffb | 0xfffe | 0xffff)
+                || matches!(*char as u32, 0xe0000..=0xe007f)
+        };
+        let left: Vec<_> = shown.chars().filter(shows_nothing).collect();
+        assert_eq!(left, ['\u{200c}', '\u{200d}']);
     }
 }

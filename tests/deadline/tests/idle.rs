@@ -7,15 +7,18 @@ use lifecycle_process_tests::{Child, all, service};
 /// How long the child is watched.
 const WATCHED: Duration = Duration::from_secs(5);
 
+/// The one that drives, and the one that guards.
+const THREADS: usize = 2;
+
 #[test]
-fn one_thread_and_it_sleeps() {
+fn two_threads_and_they_sleep() {
     all(&["current_thread", "1", "4"], |runtime| {
         let mut child =
             service!(bin "deadline-hold", runtime, "hook-obedient").env("LOG", "1").start();
         child.wait_for("up");
         settled(&child);
         let before = switches(&child);
-        assert_eq!(before.len(), 1, "one thread of the library's own: {before:?}");
+        assert_eq!(before.len(), THREADS, "the library's own threads: {before:?}");
         thread::sleep(WATCHED);
         assert_eq!(
             switches(&child),
@@ -31,7 +34,7 @@ fn settled(child: &Child) {
     for _ in 0..200 {
         thread::sleep(Duration::from_millis(50));
         let now = switches(child);
-        if now.len() == 1 {
+        if now.len() == THREADS {
             thread::sleep(Duration::from_millis(500));
             if switches(child) == now {
                 return;

@@ -1,0 +1,21 @@
+pub(crate) mod apart;
+mod clock;
+mod event;
+mod exit;
+pub(crate) mod guard;
+mod pending;
+mod signals;
+mod stderr;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod waker;
+
+pub(crate) use self::{
+    clock::boot_time,
+    exit::exit_now,
+    signals::{is_forked_child, listen, listening, request_stop},
+    stderr::write_stderr,
+    threads::{run_as_application, spawn, thread_names},
+    waker::Waker,
+};
