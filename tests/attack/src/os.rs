@@ -101,6 +101,12 @@ pub fn kill(process: libc::pid_t, signal: c_int) {
     checked("kill", unsafe { libc::kill(process, signal) });
 }
 
+/// The same of a process that may be gone.
+pub fn try_kill(process: libc::pid_t, signal: c_int) -> bool {
+    // SAFETY: no precondition.
+    unsafe { libc::kill(process, signal) == 0 }
+}
+
 /// Sets a handler, or `SIG_DFL` or `SIG_IGN`, over the head of every registry.
 pub fn set_handler(signal: c_int, handler: libc::sighandler_t) {
     // SAFETY: zeros are a valid `sigaction`; the handlers of these tests are safe where they run.
@@ -321,4 +327,28 @@ pub fn reap_descendants() {
 pub fn close(fd: c_int) {
     // SAFETY: who calls this wants to lose it.
     unsafe { libc::close(fd) };
+}
+
+/// Mounts what answers at this descriptor of `/dev/fuse`.
+pub fn mount_fuse(at: &str, device: c_int) -> bool {
+    let options = format!("fd={device},rootmode=40000,user_id=0,group_id=0,allow_other");
+    let [at, options] = [at, &*options].map(|text| CString::new(text).expect("no zero byte"));
+    // SAFETY: strings that end.
+    let mounted = unsafe {
+        libc::mount(
+            c"silent".as_ptr(),
+            at.as_ptr(),
+            c"fuse".as_ptr(),
+            libc::MS_NOSUID | libc::MS_NODEV,
+            options.as_ptr().cast(),
+        )
+    };
+    mounted == 0
+}
+
+/// Unmounts, also what is in use.
+pub fn unmount(at: &str) {
+    let at = CString::new(at).expect("no zero byte");
+    // SAFETY: a string that ends.
+    unsafe { libc::umount2(at.as_ptr(), libc::MNT_FORCE | libc::MNT_DETACH) };
 }

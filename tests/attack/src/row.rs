@@ -254,7 +254,7 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
         .flat_map(|row| row.runtimes.iter().map(move |runtime| (row, *runtime)))
         .collect();
     let tallies: Mutex<BTreeMap<&str, Tally>> = Mutex::default();
-    let late: Mutex<Vec<(&Row, &str)>> = Mutex::default();
+    let late: Mutex<Vec<(&Row, &str, Ending)>> = Mutex::default();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..at_once.min(runs.len()) {
@@ -263,7 +263,7 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
                     note(&tallies, row, runtime, || {
                         let ending = row.run(programs, runtime);
                         if is_late(&ending) {
-                            lock(&late).push((*row, *runtime));
+                            lock(&late).push((*row, *runtime, ending));
                             return None;
                         }
                         row.check(&ending);
@@ -273,11 +273,11 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
             });
         }
     });
-    for ((row, runtime), times) in counted(late) {
+    for Late { row, runtime, ending, times } in counted(late) {
         note(&tallies, row, runtime, || {
-            let again = || row.run(programs, runtime);
             // Late most of the time: it is not the machine. Else once more, and alone.
-            let ending = if times * 2 > row.times { again() } else { in_time(again) };
+            let mostly = times * 2 > row.times;
+            let ending = if mostly { ending } else { in_time(|| row.run(programs, runtime)) };
             if is_late(&ending) {
                 ending.fail(&format!("is far too late, and was {times} times among others"));
             }
@@ -288,19 +288,28 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
     tell(tallies.into_inner().unwrap_or_else(PoisonError::into_inner));
 }
 
+/// A row that was late on a runtime.
+struct Late<'r> {
+    row: &'r Row,
+    runtime: &'r str,
+    /// The first time.
+    ending: Ending,
+    times: usize,
+}
+
 /// Each once, and how often it was there.
-fn counted<'r>(late: Mutex<Vec<(&'r Row, &'r str)>>) -> Vec<((&'r Row, &'r str), usize)> {
-    let mut counts: Vec<((&Row, &str), usize)> = Vec::new();
-    for (row, runtime) in late.into_inner().unwrap_or_else(PoisonError::into_inner) {
+fn counted<'r>(late: Mutex<Vec<(&'r Row, &'r str, Ending)>>) -> Vec<Late<'r>> {
+    let mut counted: Vec<Late<'_>> = Vec::new();
+    for (row, runtime, ending) in late.into_inner().unwrap_or_else(PoisonError::into_inner) {
         let known =
-            counts.iter_mut().find(|((known, on), _)| std::ptr::eq(*known, row) && *on == runtime);
+            counted.iter_mut().find(|late| std::ptr::eq(late.row, row) && late.runtime == runtime);
         match known {
-            Some((_, count)) => *count += 1,
-            None => counts.push(((row, runtime), 1)),
+            Some(late) => late.times += 1,
+            None => counted.push(Late { row, runtime, ending, times: 1 }),
         }
     }
-    println!("{} were late among others", counts.iter().map(|(_, count)| count).sum::<usize>());
-    counts
+    println!("{} were late among others", counted.iter().map(|late| late.times).sum::<usize>());
+    counted
 }
 
 fn note<'r>(

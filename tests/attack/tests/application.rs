@@ -58,22 +58,28 @@ const HELD: &[i32] = &[0, 70, 124];
 #[test]
 fn a_library_that_never_ends_loading_does_not_hold_the_process() {
     let folder = tempfile::tempdir().expect("a directory");
-    let write = "static void say(const char *s, int n) { write(1, s, n); for (;;) pause(); }\n";
-    let constructor = format!(
-        "#include <unistd.h>\n{write}__attribute__((constructor)) static void h(void) {{ \
-         say(\"up\\n\", 3); }}\n"
-    );
-    let destructor = format!(
-        "#include <unistd.h>\n{write}__attribute__((destructor)) static void h(void) {{ \
-         say(\"up\\n\", 3); }}\n"
-    );
-    let loads = library(folder.path(), "loads.so", &constructor);
-    let unloads = library(folder.path(), "unloads.so", &destructor);
-    let of = |row: &Row| if row.name() == "dlclose-hangs" { &unloads } else { &loads };
-    let rows: Vec<_> = LOADER
-        .iter()
-        .map(|row| row.clone().with("LIBRARY", of(row).display().to_string()))
-        .collect();
+    // What hangs says so where nothing else can any more.
+    let source = |kind: &str| {
+        format!(
+            "#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n\
+             __attribute__(({kind})) static void hang(void) {{\n\
+             const char *word = getenv(\"SAYS\");\n\
+             if (word) write(1, word, strlen(word));\n\
+             for (;;) pause();\n}}\n"
+        )
+    };
+    let loads = library(folder.path(), "loads.so", &source("constructor"));
+    let unloads = library(folder.path(), "unloads.so", &source("destructor"));
+    let rows = LOADER.iter().map(|row| {
+        let library = if row.name() == "dlclose-hangs" { &unloads } else { &loads };
+        let row = row.clone().with("LIBRARY", library.display().to_string());
+        if row.name() == "dlopen-hangs-before-install" {
+            row
+        } else {
+            row.with("SAYS", "up\n".into())
+        }
+    });
+    let rows: Vec<_> = rows.collect();
     hold(programs!(), &rows);
 }
 

@@ -37,7 +37,7 @@ pub(crate) const EARLY: &[Early] = &[
         os::close_from(3);
         serve::<note>(runtime_of(kind), obedient())
     }),
-    ("daemonizes-after-ready-and-a-failure", |kind| {
+    ("daemonizes-after-install-and-is-held", |kind| {
         lifecycle::install();
         daemonize();
         serve::<crate::kit::blocks>(runtime_of(kind), obedient())

@@ -38,7 +38,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     // The runtime's are gone too: whatever becomes of it, the process goes.
     ("closes-all-in-main", |runtime| {
         serve::<note>(runtime, async {
-            lifecycle::draining();
+            lifecycle::ready();
             os::close_from(3);
             obedient().await;
         })

@@ -4,8 +4,7 @@ use std::{
     fmt,
     future::{Future, pending},
     panic::panic_any,
-    pin::pin,
-    process::{ExitCode, Termination},
+    process::ExitCode,
     task::{Context, Waker},
     time::Duration,
 };
@@ -266,20 +265,20 @@ fn run_dropped_in_the_stop(runtime: Runtime) -> ExitCode {
 /// Nobody polls it any more, and main stands where it was.
 fn kept(runtime: &Runtime, forgotten: bool) -> ExitCode {
     let _entered = runtime.enter();
-    if forgotten {
-        let mut run = Box::pin(only::<note>().run(obedient()));
-        while lifecycle::state() < lifecycle::State::Running {
-            let _ = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            pause(5);
-        }
-        std::mem::forget(run);
-        runtime.block_on(pending::<()>());
-    }
-    let mut run = pin!(only::<note>().run(obedient()));
+    let mut run = Box::pin(only::<note>().run(async { lifecycle::draining().await }));
     while lifecycle::state() < lifecycle::State::Running {
-        let _ = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let polled = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
         pause(5);
     }
+    let kept = if forgotten {
+        std::mem::forget(run);
+        None
+    } else {
+        Some(run)
+    };
+    os::say("up");
     runtime.block_on(pending::<()>());
-    ExitCode::SUCCESS.report()
+    drop(kept);
+    ExitCode::SUCCESS
 }

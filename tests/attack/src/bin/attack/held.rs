@@ -82,7 +82,6 @@ pub(crate) const ATTACKS: &[Attack] = &[
     ("asks-to-fail", |runtime| {
         serve::<note>(runtime, async {
             thread(|| {
-                lifecycle::draining();
                 while lifecycle::state() < lifecycle::State::Running {
                     pause(5);
                 }
@@ -96,6 +95,13 @@ pub(crate) const ATTACKS: &[Attack] = &[
         let report = runtime.block_on(only::<note>().component(Failing).run(obedient()));
         std::process::Termination::report(report)
     }),
+    ("takes-all-memory", |runtime| {
+        serve::<note>(runtime, async {
+            thread(take_all_memory);
+            obedient().await;
+        })
+    }),
+    ("takes-all-memory-in-the-stop", |runtime| serve::<takes_all_memory>(runtime, obedient())),
     ("last-resort-unread", last_resort_unread),
     ("hook-changes-directory", |runtime| serve::<changes_directory>(runtime, obedient())),
 ];
@@ -112,6 +118,19 @@ async fn changes_directory() {
     if let Err(error) = std::env::set_current_dir("/") {
         panic!("{error}");
     }
+}
+
+fn take_all_memory() {
+    let mut taken = Vec::new();
+    loop {
+        // Touched, so that it is there.
+        taken.push(vec![1_u8; 1 << 20]);
+    }
+}
+
+#[on_shutdown(timeout = "1500ms")]
+async fn takes_all_memory() {
+    take_all_memory();
 }
 
 /// Ends a moment after the deadline.
