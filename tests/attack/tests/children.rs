@@ -22,7 +22,7 @@ fn service(args: &[&str]) -> Service {
 /// The process id at the end of a line that begins with this word.
 fn named(child: &Child, word: &str) -> i32 {
     let line = child.wait_for(&format!("{word} "));
-    let number = line.rsplit(' ').next().expect("a process id");
+    let number = line.trim().rsplit(' ').next().expect("a process id");
     number.trim_start_matches('0').parse().expect("a process id")
 }
 
