@@ -104,7 +104,7 @@ fn a_daemon_hears_its_signals_and_keeps_its_deadline() {
     let cases: Vec<_> = DAEMONS
         .iter()
         .flat_map(|daemon| RUNTIMES.map(|runtime| (daemon, runtime)))
-        .flat_map(|case| [Signal::TERM, Signal::INT].map(|signal| (case, signal)))
+        .zip([Signal::TERM, Signal::INT].into_iter().cycle())
         .flat_map(|case| [case; 5])
         .collect();
     all(&cases, |(((name, code, ran), runtime), signal)| {

@@ -19,7 +19,7 @@ mod wakers;
 
 use std::process::ExitCode;
 
-use lifecycle_attack_tests::os::Holdable;
+use lifecycle_attack_tests::os::{self, Holdable};
 use tokio::runtime::Runtime;
 
 #[global_allocator]
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
             .without_time()
             .init();
     }
+    os::end_in_a_while();
     signals::as_services_in_c();
     if let Some((_, early)) = EARLY.iter().copied().flatten().find(|(name, _)| name == wanted) {
         return early(runtime);
