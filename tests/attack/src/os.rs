@@ -225,19 +225,24 @@ pub fn deny(calls: &[(i64, i32)]) {
     }
 }
 
+/// A library that was loaded.
+pub struct Library(usize);
+
 /// Loads a library; returns when its constructors do.
-pub fn load(path: &str) -> *mut c_void {
+pub fn load(path: &str) -> Library {
     let path = CString::new(path).expect("no zero byte");
     // SAFETY: a valid path, of a library of these tests.
     let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
     assert!(!library.is_null(), "dlopen failed");
-    library
+    Library(library as usize)
 }
 
-/// Unloads it; returns when its destructors do.
-pub fn unload(library: *mut c_void) {
-    // SAFETY: loaded by `load`.
-    unsafe { libc::dlclose(library) };
+impl Library {
+    /// Unloads it; returns when its destructors do.
+    pub fn unload(self) {
+        // SAFETY: loaded by `load`, and unloaded once.
+        unsafe { libc::dlclose(self.0 as *mut c_void) };
+    }
 }
 
 /// Walks the loaded libraries and never comes back: the loader's write lock is held.

@@ -29,7 +29,7 @@ static ALLOCATOR: Holdable = Holdable;
 type Early = (&'static str, fn(&str) -> ExitCode);
 type Attack = (&'static str, fn(Runtime) -> ExitCode);
 
-const EARLY: &[&[Early]] = &[children::EARLY, descriptors::EARLY, loader::EARLY];
+const EARLY: &[&[Early]] = &[children::EARLY, descriptors::EARLY];
 
 const ATTACKS: &[&[Attack]] = &[
     children::ATTACKS,
