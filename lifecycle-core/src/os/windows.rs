@@ -50,7 +50,7 @@ impl Waker {
     }
 }
 
-/// Who is asked for a stop.
+/// Who is told of console events.
 static WAKER: OnceLock<&'static Waker> = OnceLock::new();
 
 /// Makes the console events that stand for `signals` ring `waker`. Tokio keeps the handler of
@@ -110,12 +110,6 @@ pub(crate) fn listening(signals: &[Signal]) -> Vec<Listening> {
 /// There is no fork.
 pub(crate) const fn is_forked_child() -> bool {
     false
-}
-
-/// Asks for a stop. There are no signal handlers that could be in the way: a console handler is a
-/// thread.
-pub(crate) fn request_stop() -> bool {
-    WAKER.get().map(|waker| waker.push(Call::Requested)).is_some()
 }
 
 /// Starts a thread of the library's own.
@@ -180,9 +174,15 @@ pub(crate) mod guard {
         turn(ARMED.arm_earlier(deadline, code))
     }
 
+    pub(crate) fn arm_first(deadline: Duration, code: u8) -> bool {
+        turn(ARMED.arm_first(deadline, code))
+    }
+
     pub(crate) fn disarm() -> bool {
         turn(ARMED.disarm())
     }
+
+    pub(crate) const CODE_OF_SIGNAL: u8 = 0;
 
     /// A console event comes to a thread of its own, which wakes the library's: there is no handler
     /// to arm from.

@@ -25,6 +25,11 @@ pub(crate) enum Problem {
     RunTwice,
     #[error("signals cannot be heard: {0}")]
     NoSignals(String),
+    #[error(
+        "no runtime could be built: {0}; see RLIMIT_NOFILE (ulimit -n), RLIMIT_NPROC (ulimit -u) and the cgroup's \
+         pids.max"
+    )]
+    NoRuntimeToBeHad(String),
     #[error("main failed: {0}")]
     MainFailed(String),
     #[error("main panicked: {0}")]

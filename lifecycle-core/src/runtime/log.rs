@@ -3,13 +3,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use tokio::runtime::Handle;
 use tracing::{Dispatch, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn};
 
-use crate::{Event, State};
+use super::{span::PromisedSpan, threads::run_beside};
+use crate::{Event, State, foreign::contain, os, text::terminal::plain_lines};
 
 /// How long the thread waits for more before it goes.
 const LINGER: Duration = Duration::from_millis(200);
@@ -31,6 +36,10 @@ struct Shared {
     drain: Mutex<Option<Span>>,
     /// Without a thread: whoever has something to say writes it.
     inline: bool,
+    /// The subscriber has panicked.
+    panicked: AtomicBool,
+    /// Who writes where no thread can be had.
+    runtime: OnceLock<Handle>,
 }
 
 #[derive(Default)]
@@ -61,6 +70,10 @@ impl Log {
         }
     }
 
+    pub(super) fn set_runtime(&self, runtime: &Handle) {
+        let _ = self.shared.runtime.set(runtime.clone());
+    }
+
     pub(crate) fn event(&self, event: Event) {
         self.run(move |log| log.write(&event));
     }
@@ -87,21 +100,52 @@ impl Log {
         if queue.is_served {
             return;
         }
+        queue.is_served = true;
+        drop(queue);
         let log = self.clone();
-        let thread =
-            std::thread::Builder::new().name("lifecycle-log".to_owned()).spawn(move || log.serve());
-        queue.is_served = thread.is_ok();
+        let served = run_beside("lifecycle-log", self.shared.runtime.get(), move || {
+            os::run_as_application();
+            log.serve();
+        });
+        if served.is_err() {
+            self.lock().is_served = false;
+        }
     }
 
-    /// The span of a hook, a child of the shutdown's.
-    pub(crate) fn hook_span(&self, name: &str) -> Span {
-        info_span!(target: "lifecycle", parent: self.shared.shutdown.get().and_then(Span::id), "hook", name)
+    /// The span of a hook, a child of the shutdown's, once it is made: where lines are written, as a
+    /// subscriber may block or panic. Nothing where nobody has a subscriber.
+    pub(super) fn hook_span(&self, name: &str) -> PromisedSpan {
+        let (promise, promised) = PromisedSpan::new();
+        if self.shared.dispatch.get().is_none() && !dispatcher::has_been_set() {
+            promise.give_up();
+            return promised;
+        }
+        let name = name.to_owned();
+        self.run(move |log| {
+            log.contained(|| {
+                let parent = log.shared.shutdown.get().and_then(Span::id);
+                promise.keep(info_span!(target: "lifecycle", parent: parent, "hook", name));
+            });
+        });
+        promised
+    }
+
+    /// Runs what calls the subscriber. What it panics with is said once.
+    pub(super) fn contained(&self, write: impl FnOnce()) {
+        if let Err(said) = contain(write)
+            && !self.shared.panicked.swap(true, Ordering::Relaxed)
+        {
+            let line = plain_lines(&said);
+            os::write_stderr(&format!(
+                "lifecycle: the subscriber for tracing panicked, and lines of the log are missing: {line}\n"
+            ));
+        }
     }
 
     fn serve(&self) {
         let _adopted = self.shared.dispatch.get().map(dispatcher::set_default);
         while let Some(job) = self.next() {
-            job(self);
+            self.contained(|| job(self));
         }
     }
 

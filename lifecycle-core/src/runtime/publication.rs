@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     driver::Driver, host::LastReport, lifecycle::Published, observers::OBSERVER_TIMEOUT,
-    watchdog::SILENCE,
+    threads::run_beside, watchdog::SILENCE,
 };
 use crate::{
     Plan, Report,
@@ -51,21 +51,24 @@ impl Driver {
         lifecycle.observers.report(&report);
         self.unpublished = Some((lifecycle.now().after(timeout), report.clone()));
         let hand_over = move |report: Report| {
-            lifecycle.log.run(move |_| {
-                log_report(&report);
+            lifecycle.log.run(move |log| {
+                log.contained(|| log_report(&report));
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
-                lifecycle.report.publish(report);
+                lifecycle.publish_report(report);
             });
         };
         let Some(report_files) = report_files else { return hand_over(report) };
-        // Beside the log, whose subscriber may block. Without a thread there is no file.
-        let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
+        // Beside the log, whose subscriber may block.
+        let write = move || {
             if let Err(wrong) = report_files.write(&report) {
                 lifecycle.warn(&wrong);
                 lifecycle.eprint(&wrong);
             }
             hand_over(report);
-        });
+        };
+        if let Err(error) = run_beside("lifecycle-file", lifecycle.runtime(), write) {
+            lifecycle.eprint(&format!("the report is not written: {error}"));
+        }
     }
 
     /// Publishes what has waited long enough; says when to ask again.
@@ -75,7 +78,7 @@ impl Driver {
             return Some(*due);
         }
         let (_, report) = self.unpublished.take()?;
-        self.lifecycle.report.publish(report);
+        self.lifecycle.publish_report(report);
         None
     }
 

@@ -109,6 +109,11 @@ pub(crate) fn arm_earlier(deadline: Duration, code: u8) -> bool {
     turn(ARMED.arm_earlier(deadline, code))
 }
 
+/// The same unless something is armed.
+pub(crate) fn arm_first(deadline: Duration, code: u8) -> bool {
+    turn(ARMED.arm_first(deadline, code))
+}
+
 /// The process lives on. False where the thread is ending it already: the caller has nothing left
 /// to say.
 pub(crate) fn disarm() -> bool {
@@ -128,12 +133,19 @@ pub(crate) fn arm_by_signals(by: Option<(&[crate::Signal], Duration, u8)>) {
     BY_SIGNAL.store(word, Ordering::Release);
 }
 
+/// For [`arm_by_signals`]: 128 and the number of the signal.
+pub(crate) const CODE_OF_SIGNAL: u8 = 0;
+
 /// In a signal handler.
 pub(super) fn signal_came(number: libc::c_int) {
     let word = BY_SIGNAL.load(Ordering::Acquire);
     if number < 31 && word >> 33 & 1 << number != 0 {
         let after = Duration::from_millis(word >> 8 & ((1 << 25) - 1));
-        turn(ARMED.arm_first(boot_time() + after, word as u8));
+        let code = match word as u8 {
+            CODE_OF_SIGNAL => 128 + number as u8,
+            code => code,
+        };
+        turn(ARMED.arm_first(boot_time() + after, code));
     }
 }
 

@@ -14,7 +14,7 @@ mod waker;
 pub(crate) use self::{
     clock::boot_time,
     exit::exit_now,
-    signals::{is_forked_child, listen, listening, request_stop},
+    signals::{is_forked_child, listen, listening},
     stderr::write_stderr,
     threads::{run_as_application, spawn, thread_names},
     waker::Waker,

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
 };
 
-use super::{guard, pending::REQUEST, threads::Mask, waker::Waker};
+use super::{guard, threads::Mask, waker::Waker};
 use crate::{
     Signal, SignalSender,
     os::{Disposition, Listening},
@@ -84,18 +84,6 @@ fn disposition(signal: Signal) -> Disposition {
 /// handlers and none of our threads.
 pub(crate) fn is_forked_child() -> bool {
     !matches!(OWNER.load(Ordering::Acquire), 0) && OWNER.load(Ordering::Acquire) != own_pid()
-}
-
-/// Asks for a stop, from anywhere, a signal handler of the application included: it takes no lock
-/// and allocates nothing. Says whether anybody is there to hear it.
-pub(crate) fn request_stop() -> bool {
-    if OWNER.load(Ordering::Acquire) != own_pid() {
-        return false;
-    }
-    // SAFETY: null or 'static.
-    let Some(waker) = (unsafe { EAR.load(Ordering::Acquire).as_ref() }) else { return false };
-    waker.put(REQUEST, None);
-    true
 }
 
 pub(super) fn heard_mask() -> u32 {

@@ -6,11 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    event::Event,
-    pending::{Pending, REQUEST},
-    threads,
-};
+use super::{event::Event, pending::Pending, threads};
 use crate::{Signal, SignalSender, os::Call};
 
 /// Bits of the word at which the thread sleeps.
@@ -43,7 +39,7 @@ impl Waker {
         self.set(WOKEN);
     }
 
-    /// Notes a signal, or a request, and wakes the waiting thread. Callable from a signal handler.
+    /// Notes a signal and wakes the waiting thread. Callable from a signal handler.
     pub(super) fn put(&self, number: usize, sender: Option<SignalSender>) {
         self.pending.put(number, sender);
         self.set(CAME);
@@ -74,12 +70,9 @@ impl Waker {
             return Vec::new();
         }
         let woken = (word & WOKEN != 0).then_some(Call::Woken);
-        let came = self.pending.take().into_iter().filter_map(|(number, sender)| match number {
-            REQUEST => Some(Call::Requested),
-            number => i32::try_from(number)
-                .ok()
-                .and_then(Signal::from_number)
-                .map(|signal| Call::Signal(signal, sender)),
+        let came = self.pending.take().into_iter().filter_map(|(number, sender)| {
+            let signal = i32::try_from(number).ok().and_then(Signal::from_number)?;
+            Some(Call::Signal(signal, sender))
         });
         woken.into_iter().chain(came).collect()
     }
