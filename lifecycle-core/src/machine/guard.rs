@@ -18,9 +18,7 @@ impl Machine {
             let due = self.deadline()?;
             return Some(Guard { due, code: self.exit_code_if(true) });
         };
-        // An exit that was decided on stands until the process is gone.
-        let due = finished.exit_at.or_else(|| self.guard.map(|guard| guard.due));
-        let due = due.filter(|_| finished.is_armed)?;
-        Some(Guard { due, code: finished.code })
+        // It stands until the process is gone.
+        Some(Guard { due: finished.due?, code: finished.code })
     }
 }

@@ -94,9 +94,10 @@ enum Run {
 #[derive(Clone, Copy, Debug)]
 struct Finished {
     at: Moment,
-    /// When the process is ended, unless somebody lives on; once.
+    /// When the process is to have ended, unless somebody lives on.
+    due: Option<Moment>,
+    /// The same until it is ended.
     exit_at: Option<Moment>,
-    is_armed: bool,
     code: u8,
 }
 
@@ -408,12 +409,8 @@ impl Machine {
     fn finish(&mut self, time: Time, effects: &mut Vec<Effect>) {
         let exit_at = time.now.after(self.settings.exit_timeout.value);
         let exit_at = self.deadline().map_or(exit_at, |end| exit_at.min(end.max(time.now)));
-        self.finished = Some(Finished {
-            at: time.at,
-            exit_at: self.is_armed().then_some(exit_at),
-            is_armed: self.is_armed(),
-            code: self.exit_code(),
-        });
+        let due = self.is_armed().then_some(exit_at);
+        self.finished = Some(Finished { at: time.at, due, exit_at: due, code: self.exit_code() });
         self.enter(State::Stopped, effects);
         effects.push(Effect::Finish);
     }
