@@ -125,6 +125,8 @@ pub(crate) fn spawn(
 /// Nothing is kept from a thread here.
 pub(crate) const fn run_as_application() {}
 
+pub(crate) const fn run_first() {}
+
 pub(crate) fn boot_time() -> Duration {
     static FIRST: OnceLock<Instant> = OnceLock::new();
     FIRST.get_or_init(Instant::now).elapsed()

@@ -115,6 +115,7 @@ fn process() -> &'static Process {
 /// The body of the thread.
 fn drive(process: &'static Process, waker: &'static Waker) {
     foreign::keep_out();
+    os::run_first();
     let lifecycle = Lifecycle::process();
     let mut driver = Driver::new(lifecycle);
     loop {

@@ -4,7 +4,7 @@
 //! From its first sleep on it takes no lock, allocates nothing, uses no thread-local that is made
 //! lazily, runs no destructor and no code of the application (no signal is delivered to it), and
 //! makes system calls only: `futex`, `clock_gettime`, `fstat`, `poll`, `write`, `kill`, `clone`,
-//! `exit_group`. It leans on nothing but its stack and the statics of this folder. While nothing is
+//! `exit_group`, before its first sleep `setpriority`. It leans on nothing but its stack and the statics of this folder. While nothing is
 //! armed it sleeps without a timeout.
 
 #![allow(unsafe_code, reason = "what was swapped out of an atomic pointer is owned")]
@@ -161,6 +161,7 @@ fn turn(is_alive: bool) -> bool {
 fn serve() {
     // SAFETY: stored before this thread was started, and 'static.
     let Some(event) = (unsafe { EVENT.load(Ordering::Acquire).as_ref() }) else { return };
+    threads::run_first();
     SERVED.store(own_pid(), Ordering::Release);
     loop {
         // Before the word: a change after this is seen, here or by the sleep.

@@ -16,6 +16,6 @@ pub(crate) use self::{
     exit::exit_now,
     signals::{is_forked_child, listen, listening},
     stderr::write_stderr,
-    threads::{run_as_application, spawn, thread_names},
+    threads::{run_as_application, run_first, spawn, thread_names},
     waker::Waker,
 };

@@ -5,7 +5,10 @@ use crate::{
     Signal,
     os::{
         Call, Disposition,
-        unix::{Waker, exit_now, is_forked_child, listen, listening, run_as_application, spawn},
+        unix::{
+            Waker, exit_now, is_forked_child, listen, listening, run_as_application, run_first,
+            spawn,
+        },
     },
 };
 
@@ -316,6 +319,37 @@ fn the_librarys_threads_hear_nothing_and_the_applications_keep_their_mask() {
             assert_eq!(next(), [false, false, false, true, false]);
             assert_eq!(next(), [false, false, false, true, false]);
             assert_eq!(of.map(is_blocked), [false, false, false, true, false]);
+        },
+        this_test!(),
+    );
+    assert!(result.status.success(), "{}", said(&result));
+}
+
+/// Where it is allowed.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_librarys_threads_run_first_and_the_applications_as_before() {
+    fn nice() -> c_int {
+        // SAFETY: `getpriority` has no precondition.
+        unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+    }
+    let result = in_process(
+        || {
+            let (say, said) = channel();
+            let before = nice();
+            spawn("lifecycle", move || {
+                run_first();
+                let first = nice();
+                assert!(first == -20 || first == before, "{first}");
+                spawn("lifecycle-log", move || {
+                    run_as_application();
+                    say.send(nice()).unwrap();
+                })
+                .unwrap();
+            })
+            .unwrap();
+            assert_eq!(said.recv_timeout(LONG.unwrap()).unwrap(), before);
+            assert_eq!(nice(), before);
         },
         this_test!(),
     );
