@@ -57,8 +57,10 @@ static GUARDED: AtomicI32 = AtomicI32::new(0);
 /// The process whose thread is past its start, where it may still need a lock of the loader.
 static SERVED: AtomicI32 = AtomicI32::new(0);
 static EVENT: AtomicPtr<Event> = AtomicPtr::new(ptr::null_mut());
-/// What a signal arms: for which (a bit each), how long after it in milliseconds, with which code.
-static BY_SIGNAL: AtomicU64 = AtomicU64::new(0);
+/// Which signals arm, a bit each.
+static BY_SIGNALS: AtomicU64 = AtomicU64::new(0);
+/// What they arm: how long after them in milliseconds and, under that, with which code.
+static ARMED_BY_SIGNAL: AtomicU64 = AtomicU64::new(0);
 
 /// Starts the thread, unless this process has it. Before anything of the application runs: back
 /// from here it needs nothing that the application can hold, unless that was held all the while.
@@ -124,13 +126,14 @@ pub(crate) fn disarm() -> bool {
 /// that long after it, unless something is armed: the thread that should hear the signal may be
 /// held. `None`: none does.
 pub(crate) fn arm_by_signals(by: Option<(&[crate::Signal], Duration, u8)>) {
-    let word = by.map_or(0, |(signals, after, code)| {
-        let bits = signals.iter().fold(0, |bits, signal| bits | 1_u64 << signal.number());
-        // 31 signals, 25 bits of milliseconds (9 hours), 8 bits of code.
-        let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).min((1 << 25) - 1);
-        bits << 33 | millis << 8 | u64::from(code)
-    });
-    BY_SIGNAL.store(word, Ordering::Release);
+    // None before the word changes, and then those that arm what it says: a handler looks at them
+    // first. In between one arms nothing, and the driver hears it all the same.
+    BY_SIGNALS.store(0, Ordering::SeqCst);
+    let Some((signals, after, code)) = by else { return };
+    let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).min((1 << 40) - 1);
+    ARMED_BY_SIGNAL.store(millis << 8 | u64::from(code), Ordering::SeqCst);
+    let signals = signals.iter().fold(0, |bits, signal| bits | threads::bit(signal.number()));
+    BY_SIGNALS.store(signals, Ordering::SeqCst);
 }
 
 /// For [`arm_by_signals`]: 128 and the number of the signal.
@@ -138,9 +141,9 @@ pub(crate) const CODE_OF_SIGNAL: u8 = 0;
 
 /// In a signal handler.
 pub(super) fn signal_came(number: libc::c_int) {
-    let word = BY_SIGNAL.load(Ordering::Acquire);
-    if number < 31 && word >> 33 & 1 << number != 0 {
-        let after = Duration::from_millis(word >> 8 & ((1 << 25) - 1));
+    if BY_SIGNALS.load(Ordering::SeqCst) & threads::bit(number) != 0 {
+        let word = ARMED_BY_SIGNAL.load(Ordering::SeqCst);
+        let after = Duration::from_millis(word >> 8);
         let code = match word as u8 {
             CODE_OF_SIGNAL => 128 + number as u8,
             code => code,

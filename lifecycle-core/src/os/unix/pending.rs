@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::SignalSender;
 
-const SLOTS: usize = 32;
+/// One for each signal of Linux, real-time ones among them.
+const SLOTS: usize = 65;
 
 /// A word: whether it is one, who sent it, its place in the order, pid (Linux has 22 bits of them),
 /// uid.

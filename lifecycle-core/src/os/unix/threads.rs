@@ -168,9 +168,14 @@ pub(super) fn with_all_blocked<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// The place of a signal in a word that has one for each.
+pub(super) const fn bit(number: libc::c_int) -> u64 {
+    1 << ((number - 1) & 63)
+}
+
 /// Lets this thread hear `signals`, a bit for each number.
-pub(super) fn unblock(signals: u32) {
-    let numbers: Vec<_> = (1..32).filter(|number| signals & 1 << number != 0).collect();
+pub(super) fn unblock(signals: u64) {
+    let numbers: Vec<_> = (1..=64).filter(|number| signals & bit(*number) != 0).collect();
     change(libc::SIG_UNBLOCK, Some(&Mask::of(&numbers)));
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Waker {
     pending: Pending,
     event: Event,
     /// Those that the waiting thread has unblocked for itself.
-    unblocked: AtomicU32,
+    unblocked: AtomicU64,
 }
 
 impl Waker {
@@ -29,7 +29,7 @@ impl Waker {
             word: AtomicU32::new(0),
             pending: Pending::new(),
             event: Event::new()?,
-            unblocked: AtomicU32::new(0),
+            unblocked: AtomicU64::new(0),
         })
     }
 
