@@ -189,10 +189,7 @@ fn log_line(event: &Event) {
             info!(target: "lifecycle", "{state}, {} left", coarse(*left));
         }
         Event::State { state, time_left: None } => info!(target: "lifecycle", "{state}"),
-        Event::Signal { signal, sender, did, next } => match sender {
-            Some(sender) => info!(target: "lifecycle", "{signal} from {sender} {did}; {next}"),
-            None => info!(target: "lifecycle", "{signal} {did}; {next}"),
-        },
+        Event::Signal { .. } => info!(target: "lifecycle", "{}", signal_line(event)),
         Event::Drain { .. } => info!(target: "lifecycle", "{}", drain_line(event)),
         Event::Abandoned { sites } => {
             for site in sites {
@@ -231,12 +228,17 @@ pub(crate) fn terminal_line(event: &Event) -> Option<String> {
         Event::Requested { reason, .. } if !is_logged => {
             Some(format!("lifecycle: stopping: {reason}"))
         }
-        Event::Signal { signal, did, next, .. } => {
-            Some(format!("lifecycle: {signal} {did}; {next}"))
-        }
+        Event::Signal { .. } => Some(format!("lifecycle: {}", signal_line(event))),
         Event::Drain { .. } if !is_logged => Some(format!("lifecycle: {}", drain_line(event))),
         _ => None,
     }
+}
+
+fn signal_line(event: &Event) -> String {
+    let Event::Signal { signal, sender, did, next } = event else { return String::new() };
+    let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
+    let then = if next.is_empty() { String::new() } else { format!("; {next}") };
+    format!("{signal}{from} {did}{then}")
 }
 
 fn drain_line(event: &Event) -> String {
@@ -254,7 +256,7 @@ fn drain_line(event: &Event) -> String {
     }
     if !waiting_for_main.is_empty() {
         let places: Vec<_> = waiting_for_main.iter().map(ToString::to_string).collect();
-        line += &format!("; waiting for main, draining() asked at {}", places.join(", "));
+        line += &format!("; waiting for main, which asked about the stop at {}", places.join(", "));
     }
     if let Some(left) = time_left {
         line += &format!("; {} left", coarse(*left));

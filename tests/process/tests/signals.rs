@@ -90,7 +90,7 @@ fn an_interrupt_after_that_ends_the_drain_and_hooks_still_run() {
         let ending = child.end();
         ending.exits(70).ends_within(SOON).never_says("call finished").says("hook: note");
         ending.says(
-            "ends the delay and the drain now; hooks still run; Ctrl-C again to exit at once",
+            "ends the delay and the drain now; hooks still run; the next Ctrl-C exits at once",
         );
         ending.says("1 call(s) of `process_app::signals::call`");
     });
