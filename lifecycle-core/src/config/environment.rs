@@ -1,6 +1,6 @@
 //! The environment: `LIFECYCLE_*` is read here and nowhere else.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Diagnostic,
@@ -30,6 +30,8 @@ pub(crate) struct Environment {
     pub(crate) in_container: bool,
     pub(crate) pid: u32,
     pub(crate) linked: Linked,
+    /// Where relative paths begin.
+    pub(crate) directory: PathBuf,
 }
 
 /// What linked crates add to what this program can answer.
@@ -57,7 +59,10 @@ pub(crate) enum PlanAnswer {
 /// Where `LIFECYCLE_REPORT` wants the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReportFile {
+    /// As it was written.
     pub(crate) path: String,
+    /// Where it begins if it is relative: a hook may change the directory of the process.
+    pub(crate) directory: PathBuf,
     pub(crate) format: ReportFormat,
 }
 
@@ -96,7 +101,13 @@ impl Environment {
                 (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
             })
             .collect();
-        Self { variables, in_container: crate::os::in_container(), pid: std::process::id(), linked }
+        Self {
+            variables,
+            in_container: crate::os::in_container(),
+            pid: std::process::id(),
+            linked,
+            directory: std::env::current_dir().unwrap_or_default(),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -163,7 +174,9 @@ impl Environment {
         };
         let path = path.to_owned();
         match (format, end) {
-            (Some(format), _) => return Some(ReportFile { path, format }),
+            (Some(format), _) => {
+                return Some(ReportFile { path, directory: self.directory.clone(), format });
+            }
             (None, Some("svg" | "html")) => {
                 diagnostics.push(Diagnostic::NoPictures { variable: REPORT, value: path });
             }

@@ -25,13 +25,13 @@ pub(crate) use self::bounded::{Unbounded, bounded};
 pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, request_stop,
-    run_as_application, spawn, thread_names, write_stderr,
+    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
+    replace_file, request_stop, run_as_application, spawn, thread_names, write_stderr,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
-    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, request_stop,
-    run_as_application, spawn, thread_names, write_stderr,
+    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
+    replace_file, request_stop, run_as_application, spawn, thread_names, write_stderr,
 };
 
 use std::sync::atomic::{AtomicBool, Ordering};

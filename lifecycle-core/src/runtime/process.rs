@@ -204,7 +204,7 @@ impl Host for Process {
         if let Some(files) = files {
             let (done, written) = mpsc::channel();
             let thread = thread::Builder::new().spawn(move || {
-                let _ = files.write(&report());
+                let _ = files.write(&report(), LAST_WRITE_TIMEOUT);
                 let _ = done.send(());
             });
             if thread.is_ok() {

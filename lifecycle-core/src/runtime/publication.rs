@@ -18,6 +18,8 @@ use crate::{
 /// How long the log may hold the report back, and how long writing it to a file may.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 const REPORT_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Each file: that one could not be written is to be said before the report is handed over.
+pub(super) const FILE_WRITE_TIMEOUT: Duration = Duration::from_millis(400);
 
 impl Driver {
     /// What everybody may know of the lifecycle is this from here on; who waits for a milestone is woken.
@@ -60,7 +62,7 @@ impl Driver {
         let Some(report_files) = report_files else { return hand_over(report) };
         // Beside the log, whose subscriber may block. Without a thread there is no file.
         let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
-            if let Err(wrong) = report_files.write(&report) {
+            if let Err(wrong) = report_files.write(&report, FILE_WRITE_TIMEOUT) {
                 lifecycle.warn(&wrong);
                 lifecycle.eprint(&wrong);
             }
