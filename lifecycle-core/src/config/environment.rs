@@ -9,7 +9,7 @@ use super::{
         MANIFEST, PLAN, REPORT, SHUTDOWN_DELAY,
     },
 };
-use crate::values::duration;
+use crate::{text::redact::redact, values::duration};
 
 const KNOWN: [&str; 9] = [
     GRACE_PERIOD,
@@ -116,13 +116,12 @@ impl Environment {
 
     /// Reads every variable; what makes no sense goes to `diagnostics`, all at once.
     pub(super) fn read(&self, diagnostics: &mut Vec<Diagnostic>) -> Variables {
-        let mut read = |name: &str| match duration::parse(self.get(name)?) {
-            Ok(value) => Some(value),
-            Err(why) => {
-                let [variable, value] = [name, self.get(name)?].map(str::to_owned);
-                diagnostics.push(Diagnostic::NoDuration { variable, value, why });
-                None
-            }
+        let mut read = |name: &str| {
+            let value = redact(self.get(name)?);
+            let read = duration::parse(&value);
+            let variable = name.to_owned();
+            read.map_err(|why| diagnostics.push(Diagnostic::NoDuration { variable, value, why }))
+                .ok()
         };
         let variables = Variables {
             grace_period: match self.get(GRACE_PERIOD) {
@@ -148,8 +147,8 @@ impl Environment {
         let mut timeouts = Vec::new();
         for (name, text) in &self.variables {
             let Some(hook) = name.strip_prefix(HOOK_TIMEOUT_OF) else { continue };
-            let (variable, value) = (name.clone(), text.clone());
-            match duration::parse(text) {
+            let (variable, value) = (name.clone(), redact(text));
+            match duration::parse(&value) {
                 Ok(timeout) if timeout.is_zero() => {
                     diagnostics.push(Diagnostic::NoTimeForOneHook { variable, value });
                 }
@@ -172,16 +171,17 @@ impl Environment {
                 linked.iter().find(|known| Some(**known) == end).copied().map(ReportFormat::Linked)
             }
         };
-        let path = path.to_owned();
+        let (path, said) = (path.to_owned(), redact(path));
         match (format, end) {
             (Some(format), _) => {
                 return Some(ReportFile { path, directory: self.directory.clone(), format });
             }
             (None, Some("svg" | "html")) => {
-                diagnostics.push(Diagnostic::NoPictures { variable: REPORT, value: path });
+                diagnostics.push(Diagnostic::NoPictures { variable: REPORT, value: said });
             }
             (None, _) => {
-                diagnostics.push(Diagnostic::NoReportFormat { path, linked: linked.clone() });
+                let linked = linked.clone();
+                diagnostics.push(Diagnostic::NoReportFormat { path: said, linked });
             }
         }
         None
@@ -198,7 +198,7 @@ impl Environment {
             other => {
                 let known = linked.iter().find(|known| **known == other);
                 if known.is_none() {
-                    let value = other.to_owned();
+                    let value = redact(other);
                     diagnostics.push(match other {
                         "svg" => Diagnostic::NoPictures { variable: PLAN, value },
                         _ => Diagnostic::NoPlanAnswer { value, linked: linked.clone() },
@@ -215,7 +215,7 @@ impl Environment {
 
     /// What a mistake is answered with depends on what is linked only where the answer needs it.
     fn useless_manifest(&self) -> Option<Diagnostic> {
-        let path = self.get(MANIFEST)?.to_owned();
+        let path = redact(self.get(MANIFEST)?);
         if self.manifest().is_none() {
             Some(Diagnostic::UselessManifest { path })
         } else if path.is_empty() {

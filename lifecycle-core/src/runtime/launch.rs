@@ -3,6 +3,7 @@
 
 use std::{
     any::{Any, TypeId},
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -112,7 +113,7 @@ impl Driver {
                     Caught { lifecycle, poll_timer: timer, future }.instrument(span).await
                 }
                 Ok(Err(why)) => End::Skipped(why),
-                Err(panic) => End::Panicked(panic_text(&*panic)),
+                Err(panic) => End::Panicked(panic_text(panic)),
             };
             announce.end(end);
         });
@@ -137,7 +138,7 @@ impl Driver {
             announce.end(match ended {
                 Ok(Ok(end)) => end_of(end),
                 Ok(Err(why)) => End::Skipped(why),
-                Err(panic) => End::Panicked(panic_text(&*panic)),
+                Err(panic) => End::Panicked(panic_text(panic)),
             });
         });
         // Without a thread the closure was dropped, and said that the hook was cancelled.
@@ -169,7 +170,7 @@ impl Driver {
                 let what = format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
                 dropping.set(Some((what.clone(), lifecycle.now())));
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unclaimed.drop_value())) {
-                    let text = panic_text(&*panic);
+                    let text = panic_text(panic);
                     lifecycle.eprint(&format!("the destructor of {what} panicked: {text}"));
                 }
             }
@@ -265,7 +266,7 @@ impl<F: Future<Output = HookEnd>> Future for Caught<F> {
         match this.poll_timer.during(this.lifecycle.now(), poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(end)) => Poll::Ready(end_of(end)),
-            Err(panic) => Poll::Ready(End::Panicked(panic_text(&*panic))),
+            Err(panic) => Poll::Ready(End::Panicked(panic_text(panic))),
         }
     }
 }
@@ -274,11 +275,15 @@ fn end_of(end: HookEnd) -> End {
     end.map_or_else(|error| End::Failed(redact(&error)), |()| End::Completed)
 }
 
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    redact(&text.unwrap_or_else(|| "(a value that is no text)".to_owned()))
+/// What a panic said. What it was thrown with ends here: its destructor may panic again, and again.
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = redact(text.unwrap_or("(a value that is no text)"));
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
+    }
+    text
 }
 
 /// `after` from `now`; a time that no clock can tell is a century away.

@@ -7,9 +7,14 @@ use std::{
     time::Duration,
 };
 
-use tracing::{Dispatch, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn};
+use tracing::{
+    Dispatch, Level, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn,
+};
 
-use crate::{Event, State};
+use crate::{
+    Event, State,
+    text::terminal::{plain, plain_lines},
+};
 
 /// How long the thread waits for more before it goes.
 const LINGER: Duration = Duration::from_millis(200);
@@ -67,12 +72,12 @@ impl Log {
 
     pub(crate) fn info(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| info!(target: "lifecycle", "{text}"));
+        self.run(move |_| say(Level::INFO, &text));
     }
 
     pub(crate) fn warn(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| warn!(target: "lifecycle", "{text}"));
+        self.run(move |_| say(Level::WARN, &text));
     }
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
@@ -95,6 +100,7 @@ impl Log {
 
     /// The span of a hook, a child of the shutdown's.
     pub(crate) fn hook_span(&self, name: &str) -> Span {
+        let name = plain(name);
         info_span!(target: "lifecycle", parent: self.shared.shutdown.get().and_then(Span::id), "hook", name)
     }
 
@@ -139,43 +145,55 @@ impl Log {
 fn log_line(event: &Event) {
     match event {
         Event::Requested { reason, .. } => {
-            info!(target: "lifecycle", "shutdown requested: {reason}");
+            say(Level::INFO, &format!("shutdown requested: {reason}"))
         }
         Event::State { state, time_left: Some(left) } => {
-            info!(target: "lifecycle", "{state}, {} left", coarse(*left));
+            say(Level::INFO, &format!("{state}, {} left", coarse(*left)));
         }
-        Event::State { state, time_left: None } => info!(target: "lifecycle", "{state}"),
-        Event::Signal { signal, sender, did, next } => match sender {
-            Some(sender) => info!(target: "lifecycle", "{signal} from {sender} {did}; {next}"),
-            None => info!(target: "lifecycle", "{signal} {did}; {next}"),
-        },
-        Event::Drain { .. } => info!(target: "lifecycle", "{}", drain_line(event)),
+        Event::State { state, time_left: None } => say(Level::INFO, &state.to_string()),
+        Event::Signal { signal, sender, did, next } => {
+            let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
+            say(Level::INFO, &format!("{signal}{from} {did}; {next}"));
+        }
+        Event::Drain { .. } => say(Level::INFO, &drain_line(event)),
         Event::Abandoned { sites } => {
             for site in sites {
-                warn!(
-                    target: "lifecycle",
-                    "abandoned: {} call(s) of {} ({}), the oldest {} old; they keep running beside the hooks",
-                    site.abandoned(),
-                    site.name(),
-                    site.location(),
-                    coarse(site.oldest_abandoned().unwrap_or_default()),
+                let oldest = coarse(site.oldest_abandoned().unwrap_or_default());
+                let (count, name, location) = (site.abandoned(), site.name(), site.location());
+                say(
+                    Level::WARN,
+                    &format!(
+                        "abandoned: {count} call(s) of {name} ({location}), the oldest {oldest} \
+                         old; they keep running beside the hooks"
+                    ),
                 );
             }
         }
         Event::HookStarted { name, timeout, .. } => {
-            info!(target: "lifecycle", "hook {name} starts, has {timeout:.1?}");
+            say(Level::INFO, &format!("hook {name} starts, has {timeout:.1?}"));
         }
         Event::HookStuck { name, location, elapsed } => {
-            error!(target: "lifecycle", "hook {name} ({location}) is stuck after {}", coarse(*elapsed));
+            let elapsed = coarse(*elapsed);
+            say(Level::ERROR, &format!("hook {name} ({location}) is stuck after {elapsed}"));
         }
         Event::HookEnded { name, location, outcome, is_clean, took } => {
             if *is_clean {
-                info!(target: "lifecycle", "hook {name} {outcome}, after {took:.1?}");
+                say(Level::INFO, &format!("hook {name} {outcome}, after {took:.1?}"));
             } else {
-                warn!(target: "lifecycle", "hook {name} ({location}) {outcome}, after {took:.1?}");
+                say(Level::WARN, &format!("hook {name} ({location}) {outcome}, after {took:.1?}"));
             }
         }
-        Event::Notice { text } => warn!(target: "lifecycle", "{text}"),
+        Event::Notice { text } => say(Level::WARN, text),
+    }
+}
+
+/// Not every subscriber keeps apart what is in a line and what begins one.
+fn say(level: Level, line: &str) {
+    let line = plain_lines(line);
+    match level {
+        Level::ERROR => error!(target: "lifecycle", "{line}"),
+        Level::WARN => warn!(target: "lifecycle", "{line}"),
+        _ => info!(target: "lifecycle", "{line}"),
     }
 }
 
@@ -184,13 +202,9 @@ fn log_line(event: &Event) {
 pub(crate) fn terminal_line(event: &Event) -> Option<String> {
     let is_logged = dispatcher::has_been_set();
     match event {
-        Event::Requested { reason, .. } if !is_logged => {
-            Some(format!("lifecycle: stopping: {reason}"))
-        }
-        Event::Signal { signal, did, next, .. } => {
-            Some(format!("lifecycle: {signal} {did}; {next}"))
-        }
-        Event::Drain { .. } if !is_logged => Some(format!("lifecycle: {}", drain_line(event))),
+        Event::Requested { reason, .. } if !is_logged => Some(format!("stopping: {reason}")),
+        Event::Signal { signal, did, next, .. } => Some(format!("{signal} {did}; {next}")),
+        Event::Drain { .. } if !is_logged => Some(drain_line(event)),
         _ => None,
     }
 }

@@ -108,8 +108,7 @@ fn serve(lifecycle: &'static Lifecycle, mailbox: &Arc<Mailbox>, observer: impl O
     }));
     lifecycle.observers.remove(mailbox);
     if let Err(panic) = told {
-        let line =
-            format!("an observer panicked and is told nothing more: {}", panic_text(&*panic));
+        let line = format!("an observer panicked and is told nothing more: {}", panic_text(panic));
         lifecycle.eprint(&line);
         lifecycle.warn(&line);
     }

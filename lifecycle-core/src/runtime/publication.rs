@@ -107,7 +107,7 @@ fn log_report(report: &Report) {
     if report.is_clean() {
         info!(target: "lifecycle", exit_code = code, "stopped cleanly in {total:.1?}");
     } else {
-        let problems = report.problems().join("; ");
+        let problems = terminal::plain_lines(&report.problems().join("; "));
         warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}: {problems}");
     }
 }

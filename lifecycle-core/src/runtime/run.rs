@@ -207,7 +207,7 @@ impl Prepared {
             && let Some(files) = host.report_files(&self.settings)
             && let Err(wrong) = files.write(&report, FILE_WRITE_TIMEOUT)
         {
-            host.eprint(&format!("lifecycle: {wrong}\n"));
+            host.eprint(&format!("lifecycle: {}\n", terminal::plain_lines(&wrong)));
         }
         Some(report)
     }
@@ -309,7 +309,7 @@ impl Lifecycle {
                 }));
                 return Poll::Ready(match dropped {
                     Ok(()) => MainEnd::Dropped,
-                    Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                    Err(panic) => MainEnd::Panicked(panic_text(panic)),
                 });
             }
             let Some(running) = &mut main else { return Poll::Pending };
@@ -326,12 +326,12 @@ impl Lifecycle {
                         code,
                     },
                 },
-                Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                Err(panic) => MainEnd::Panicked(panic_text(panic)),
             };
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(main.take())));
             Poll::Ready(match dropped {
                 Ok(()) => end,
-                Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                Err(panic) => MainEnd::Panicked(panic_text(panic)),
             })
         })
         .await

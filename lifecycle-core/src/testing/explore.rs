@@ -126,10 +126,10 @@ fn explore(
     for seed in seeds {
         let alone = format!("seed {seed} (run it alone: {SEED}={seed})");
         let report = catch_unwind(AssertUnwindSafe(|| one_stop(config, plan, seed)));
-        let report = report.unwrap_or_else(|panic| panic!("{alone}: {}", panic_text(&*panic)));
+        let report = report.unwrap_or_else(|panic| panic!("{alone}: {}", panic_text(panic)));
         let own = || invariants.iter().try_for_each(|invariant| invariant(&report));
         let own = catch_unwind(AssertUnwindSafe(own));
-        let own = own.unwrap_or_else(|panic| Err(panic_text(&*panic)));
+        let own = own.unwrap_or_else(|panic| Err(panic_text(panic)));
         if let Err(wrong) = always.check(&report).and(own) {
             panic!("{alone}: {wrong}\n\n{report}");
         }
