@@ -1,7 +1,9 @@
 //! Compiled, not run: no Windows machine has tested this.
 
 use std::{
+    fs,
     io::{self, Write},
+    path::Path,
     sync::{Condvar, Mutex, OnceLock, PoisonError},
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
@@ -142,6 +144,28 @@ pub(crate) fn write_stderr(text: &str) -> bool {
 
 pub(crate) fn thread_names() -> Vec<String> {
     Vec::new()
+}
+
+/// Written aside and renamed. Nothing bounds it: the thread that calls may hang.
+pub(crate) fn replace_file(path: &Path, bytes: Vec<u8>, _: Duration) -> io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.tmp", std::process::id()));
+    // Left by a process of the same number that was killed.
+    let _ = fs::remove_file(&aside);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&aside)?;
+    let written = file.write_all(&bytes).and_then(|()| {
+        drop(file);
+        fs::rename(&aside, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+/// Nothing bounds it.
+pub(crate) fn overwrite_file(path: &Path, bytes: Vec<u8>, _: Duration) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).truncate(true).open(path)?.write_all(&bytes)
 }
 
 /// A thread that sleeps at a condition variable: it takes a lock that nothing of the application's

@@ -23,6 +23,8 @@ pub(crate) enum Problem {
     NoRuntime,
     #[error("lifecycle::run was called twice: a process has one lifecycle, and one main")]
     RunTwice,
+    #[error("what LIFECYCLE_PLAN asks for could not be written to stdout: {0}")]
+    NotPrinted(String),
     #[error("signals cannot be heard: {0}")]
     NoSignals(String),
     #[error(

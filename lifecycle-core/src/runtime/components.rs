@@ -12,7 +12,7 @@ use crate::{
     config::{ComponentFuture, Components},
     foreign::{Foreign, contain},
     machine::Input,
-    text::redact::redact,
+    text::{cut, redact::redact},
 };
 
 impl Lifecycle {
@@ -121,20 +121,18 @@ async fn contained<'c>(make: impl FnOnce() -> ComponentFuture<'c>) -> Result<(),
                 if let Some(make) = make.take() {
                     future = Some(make());
                 }
-                future.as_mut().map_or(Poll::Pending, |future| future.as_mut().poll(cx))
+                let polled =
+                    future.as_mut().map_or(Poll::Pending, |future| future.as_mut().poll(cx));
+                // Here, as showing it is the extension's code as well.
+                polled.map_err(|error| redact(&cut::with_causes(&*error)))
             })
         };
         match contain(poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
-            Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(redact(&with_causes(&*error)))),
+            Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
             Err(said) => Poll::Ready(Err(format!("it panicked: {said}"))),
         }
     })
     .await
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

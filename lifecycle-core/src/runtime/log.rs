@@ -11,10 +11,17 @@ use std::{
 };
 
 use tokio::runtime::Handle;
-use tracing::{Dispatch, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn};
+use tracing::{
+    Dispatch, Level, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn,
+};
 
 use super::{span::PromisedSpan, threads::run_beside};
-use crate::{Event, State, foreign::contain, os, text::terminal::plain_lines};
+use crate::{
+    Event, State,
+    foreign::contain,
+    os,
+    text::terminal::{plain, plain_lines},
+};
 
 /// How long the thread waits for more before it goes.
 const LINGER: Duration = Duration::from_millis(200);
@@ -80,12 +87,12 @@ impl Log {
 
     pub(crate) fn info(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| info!(target: "lifecycle", "{text}"));
+        self.run(move |_| say(Level::INFO, &text));
     }
 
     pub(crate) fn warn(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| warn!(target: "lifecycle", "{text}"));
+        self.run(move |_| say(Level::WARN, &text));
     }
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
@@ -120,7 +127,7 @@ impl Log {
             promise.give_up();
             return promised;
         }
-        let name = name.to_owned();
+        let name = plain(name);
         self.run(move |log| {
             log.contained(|| {
                 let parent = log.shared.shutdown.get().and_then(Span::id);
@@ -183,40 +190,52 @@ impl Log {
 fn log_line(event: &Event) {
     match event {
         Event::Requested { reason, .. } => {
-            info!(target: "lifecycle", "shutdown requested: {reason}");
+            say(Level::INFO, &format!("shutdown requested: {reason}"))
         }
         Event::State { state, time_left: Some(left) } => {
-            info!(target: "lifecycle", "{state}, {} left", coarse(*left));
+            say(Level::INFO, &format!("{state}, {} left", coarse(*left)));
         }
-        Event::State { state, time_left: None } => info!(target: "lifecycle", "{state}"),
-        Event::Signal { .. } => info!(target: "lifecycle", "{}", signal_line(event)),
-        Event::Drain { .. } => info!(target: "lifecycle", "{}", drain_line(event)),
+        Event::State { state, time_left: None } => say(Level::INFO, &state.to_string()),
+        Event::Signal { .. } => say(Level::INFO, &signal_line(event)),
+        Event::Drain { .. } => say(Level::INFO, &drain_line(event)),
         Event::Abandoned { sites } => {
             for site in sites {
-                warn!(
-                    target: "lifecycle",
-                    "abandoned: {} call(s) of {} ({}), the oldest {} old; they keep running beside the hooks",
-                    site.abandoned(),
-                    site.name(),
-                    site.location(),
-                    coarse(site.oldest_abandoned().unwrap_or_default()),
+                let oldest = coarse(site.oldest_abandoned().unwrap_or_default());
+                let (count, name, location) = (site.abandoned(), site.name(), site.location());
+                say(
+                    Level::WARN,
+                    &format!(
+                        "abandoned: {count} call(s) of {name} ({location}), the oldest {oldest} \
+                         old; they keep running beside the hooks"
+                    ),
                 );
             }
         }
         Event::HookStarted { name, timeout, .. } => {
-            info!(target: "lifecycle", "hook {name} starts, has {timeout:.1?}");
+            say(Level::INFO, &format!("hook {name} starts, has {timeout:.1?}"));
         }
         Event::HookStuck { name, location, elapsed } => {
-            error!(target: "lifecycle", "hook {name} ({location}) is stuck after {}", coarse(*elapsed));
+            let elapsed = coarse(*elapsed);
+            say(Level::ERROR, &format!("hook {name} ({location}) is stuck after {elapsed}"));
         }
         Event::HookEnded { name, location, outcome, is_clean, took } => {
             if *is_clean {
-                info!(target: "lifecycle", "hook {name} {outcome}, after {took:.1?}");
+                say(Level::INFO, &format!("hook {name} {outcome}, after {took:.1?}"));
             } else {
-                warn!(target: "lifecycle", "hook {name} ({location}) {outcome}, after {took:.1?}");
+                say(Level::WARN, &format!("hook {name} ({location}) {outcome}, after {took:.1?}"));
             }
         }
-        Event::Notice { text } => warn!(target: "lifecycle", "{text}"),
+        Event::Notice { text } => say(Level::WARN, text),
+    }
+}
+
+/// Not every subscriber keeps apart what is in a line and what begins one.
+fn say(level: Level, line: &str) {
+    let line = plain_lines(line);
+    match level {
+        Level::ERROR => error!(target: "lifecycle", "{line}"),
+        Level::WARN => warn!(target: "lifecycle", "{line}"),
+        _ => info!(target: "lifecycle", "{line}"),
     }
 }
 
@@ -225,11 +244,9 @@ fn log_line(event: &Event) {
 pub(crate) fn terminal_line(event: &Event) -> Option<String> {
     let is_logged = dispatcher::has_been_set();
     match event {
-        Event::Requested { reason, .. } if !is_logged => {
-            Some(format!("lifecycle: stopping: {reason}"))
-        }
-        Event::Signal { .. } => Some(format!("lifecycle: {}", signal_line(event))),
-        Event::Drain { .. } if !is_logged => Some(format!("lifecycle: {}", drain_line(event))),
+        Event::Requested { reason, .. } if !is_logged => Some(format!("stopping: {reason}")),
+        Event::Signal { .. } => Some(signal_line(event)),
+        Event::Drain { .. } if !is_logged => Some(drain_line(event)),
         _ => None,
     }
 }

@@ -272,7 +272,7 @@ impl Host for Process {
         forced_exit: &ForcedExit,
     ) -> Option<Report> {
         if let Some(files) = files {
-            let write = move || files.write(&report());
+            let write = move || files.write(&report(), LAST_WRITE_TIMEOUT);
             match os::bounded("lifecycle-file", LAST_WRITE_TIMEOUT, write) {
                 Err(Unbounded::NoThread(error)) => {
                     self.eprint(&format!("lifecycle: the report is not written: {error}\n"));

@@ -18,6 +18,8 @@ use crate::{
 /// How long the log may hold the report back, and how long writing it to a file may.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 const REPORT_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Each file: that one could not be written is to be said before the report is handed over.
+pub(super) const FILE_WRITE_TIMEOUT: Duration = Duration::from_millis(400);
 
 impl Driver {
     /// What everybody may know of the lifecycle is this from here on; who waits for a milestone is woken.
@@ -60,7 +62,7 @@ impl Driver {
         let Some(report_files) = report_files else { return hand_over(report) };
         // Beside the log, whose subscriber may block.
         let write = move || {
-            if let Err(wrong) = report_files.write(&report) {
+            if let Err(wrong) = report_files.write(&report, FILE_WRITE_TIMEOUT) {
                 lifecycle.warn(&wrong);
                 lifecycle.eprint(&wrong);
             }
@@ -108,7 +110,7 @@ fn log_report(report: &Report) {
     if report.is_clean() {
         info!(target: "lifecycle", exit_code = code, "stopped cleanly in {total:.1?}");
     } else {
-        let problems = report.problems().join("; ");
+        let problems = terminal::plain_lines(&report.problems().join("; "));
         warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}: {problems}");
     }
 }

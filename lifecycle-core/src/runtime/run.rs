@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{Debug, Display},
+    io,
     pin::{Pin, pin},
     process::ExitCode,
     task::{Context, Poll},
@@ -14,6 +15,7 @@ use super::{
     host::Host,
     inbox::Post,
     lifecycle::{Lifecycle, RunContext},
+    publication::FILE_WRITE_TIMEOUT,
     start_line::StartLine,
 };
 use crate::machine::{Input, MainEnd};
@@ -209,9 +211,9 @@ impl Prepared {
         let report = self.said_instead()?;
         if self.settings.plan_answer.is_none()
             && let Some(files) = host.report_files(&self.settings)
-            && let Err(wrong) = files.write(&report)
+            && let Err(wrong) = files.write(&report, FILE_WRITE_TIMEOUT)
         {
-            host.eprint(&format!("lifecycle: {wrong}\n"));
+            host.eprint(&format!("lifecycle: {}\n", terminal::plain_lines(&wrong)));
         }
         Some(report)
     }
@@ -223,7 +225,7 @@ impl Prepared {
         if !errors.is_empty() {
             return Some(invalid(errors));
         }
-        match self.settings.plan_answer? {
+        let printed = match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
             PlanAnswer::Json => print(&self.plan.to_json()),
             PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
@@ -231,14 +233,22 @@ impl Prepared {
             // The settings know only names that are linked.
             PlanAnswer::Linked(name) => print(&self.plan.written_by(name).unwrap_or_default()),
             PlanAnswer::Check => {
-                self.plan.hints().iter().for_each(|hint| print(&format_args!("hint: {hint}")));
-                match self.fits() {
-                    Ok(fits) => print(&fits),
-                    Err(error) => return Some(invalid(vec![error.into()])),
+                let hints = self.plan.hints();
+                let mut hints = hints.iter().map(|hint| print(&format_args!("hint: {hint}")));
+                match (hints.try_for_each(|printed| printed), self.fits()) {
+                    (printed, Ok(fits)) => printed.and_then(|()| print(&fits)),
+                    (_, Err(error)) => return Some(invalid(vec![error.into()])),
                 }
             }
-        }
-        Some(Report::answered())
+        };
+        Some(match printed {
+            Ok(()) => Report::answered(),
+            Err(error) => {
+                let problem = Problem::NotPrinted(error.to_string());
+                os::write_stderr(&format!("lifecycle: {problem}\n"));
+                Report::unanswered(problem)
+            }
+        })
     }
 }
 
@@ -377,9 +387,14 @@ pub(super) fn invalid(problems: Vec<Problem>) -> Report {
     Report::invalid(problems)
 }
 
-fn print(answer: &dyn Display) {
+fn print(answer: &dyn Display) -> io::Result<()> {
     use std::io::{IsTerminal, Write};
-    // Whoever closed the pipe does not want the rest.
-    let stdout = std::io::stdout();
-    let _ = writeln!(&stdout, "{}", terminal::shown(answer, stdout.is_terminal()));
+    let mut stdout = io::stdout();
+    let is_terminal = stdout.is_terminal();
+    let printed = writeln!(stdout, "{}", terminal::shown(answer, is_terminal));
+    match printed.and_then(|()| stdout.flush()) {
+        // Whoever closed the pipe does not want the rest.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

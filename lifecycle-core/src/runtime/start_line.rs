@@ -9,6 +9,7 @@ use crate::{
     config::{Diagnostic, Settings},
     declare::site::SiteEntry,
     os::{self, Disposition, Listening},
+    text::terminal::plain_lines,
     values::duration,
 };
 
@@ -59,7 +60,7 @@ impl StartLine {
         log.run(move |_| {
             let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
             info!(target: "lifecycle", pid, version, hooks, tracked_sites, worst_case, "{numbers}");
-            for warning in warnings {
+            for warning in warnings.iter().map(|warning| plain_lines(warning)) {
                 warn!(target: "lifecycle", "{warning}");
             }
         });

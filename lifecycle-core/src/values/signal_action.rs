@@ -29,9 +29,7 @@ impl SignalAction {
     pub(crate) const fn next(self) -> &'static str {
         match self {
             Self::Stops => "the next Ctrl-C ends the drain now",
-            Self::Merged | Self::Repeated => {
-                "a Ctrl-C ends the drain, and another one the process"
-            }
+            Self::Merged | Self::Repeated => "a Ctrl-C ends the drain, and another one the process",
             Self::SkipsDrain => "the next Ctrl-C exits at once",
             Self::Exits => "",
         }
