@@ -13,12 +13,13 @@ use std::{
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The top-level modules of the core, each above all that it may import.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "text",
     "values",
     "resource",
     "declare",
     "os",
+    "foreign",
     "plan",
     "config",
     "budget",

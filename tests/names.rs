@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use syn::{Item, UseTree, Visibility};
 
 #[test]
-fn the_root_has_at_most_50_names() {
+fn the_root_has_at_most_55_names() {
     let names = names(&syn::parse_file(include_str!("../src/lib.rs")).unwrap());
     assert!(names.contains("on_shutdown") && names.contains("plan"), "{names:#?}");
-    assert!(names.len() <= 50, "{} names: {names:#?}", names.len());
+    assert!(names.len() <= 55, "{} names: {names:#?}", names.len());
 }
 
 /// The names of whatever is public, in any feature, and not hidden from the docs.

@@ -1,4 +1,5 @@
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -10,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::{
     Outcome, Reason, Signal, SignalSender, SiteReport, SiteStatus, SourceLocation, State,
-    admission::Gate,
+    admission::Gate, foreign::Wakers,
 };
 
 /// Something that happened on the way to the end. The log, the terminal and
@@ -114,19 +115,26 @@ pub struct Events {
     received: UnboundedReceiver<Event>,
     /// Told once the application has received that a stop was asked for.
     gate: Option<Arc<Gate>>,
+    wakers: Wakers,
 }
 
 impl Events {
     /// The next event; `None` once the lifecycle it belongs to is gone, which for that of the
     /// process is never.
     pub async fn recv(&mut self) -> Option<Event> {
-        let event = self.received.recv().await;
-        self.note(event.as_ref());
-        event
+        poll_fn(|cx| self.poll_event(cx)).await
     }
 }
 
 impl Events {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let polled = self.received.poll_recv(&mut Context::from_waker(self.wakers.of(cx)));
+        if let Poll::Ready(event) = &polled {
+            self.note(event.as_ref());
+        }
+        polled
+    }
+
     fn note(&self, event: Option<&Event>) {
         if let (Some(gate), Some(Event::Requested { .. })) = (&self.gate, event) {
             gate.note_stop_seen();
@@ -138,11 +146,7 @@ impl Stream for Events {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let polled = self.received.poll_recv(cx);
-        if let Poll::Ready(event) = &polled {
-            self.note(event.as_ref());
-        }
-        polled
+        self.poll_event(cx)
     }
 }
 
@@ -157,7 +161,7 @@ impl Bus {
     pub(crate) fn subscribe(&self, gate: Option<Arc<Gate>>) -> Events {
         let (sender, received) = mpsc::unbounded_channel();
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        Events { received, gate }
+        Events { received, gate, wakers: Wakers::default() }
     }
 
     pub(crate) fn send(&self, event: &Event) {

@@ -10,6 +10,7 @@ mod config;
 mod declare;
 mod event;
 pub mod ext;
+mod foreign;
 mod machine;
 mod os;
 mod plan;
@@ -42,7 +43,7 @@ pub use crate::{
     event::{Event, Events},
     plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
-    runtime::{HookStatus, MainResult, Status, install, run},
+    runtime::{HookStatus, MainResult, Status, install, on_forced_exit, run},
     text::json::JsonError,
     values::{
         Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,

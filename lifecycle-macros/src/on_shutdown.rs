@@ -205,7 +205,19 @@ fn list(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<Vec<Listed
         ));
     }
     let list = args::value::<proc_macro2::Group>(key, input, example)?;
-    let listed = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_outer)?, input.parse()?));
+    let listed = |input: ParseStream<'_>| {
+        let attrs = input.call(Attribute::parse_outer)?;
+        if let Ok(text) = input.fork().parse::<syn::LitStr>() {
+            return Err(Error::new(
+                text.span(),
+                format!(
+                    "a path is wanted and not a name in quotes: write `{key} = {example}`, with the path as in \
+                     a `use`"
+                ),
+            ));
+        }
+        Ok((attrs, input.parse()?))
+    };
     let list = (|input: ParseStream<'_>| {
         Punctuated::<Listed, Token![,]>::parse_terminated_with(input, listed)
     })

@@ -21,7 +21,7 @@ use super::{
     ending::{Ending, Verdict},
     refused::Refused,
 };
-use crate::{Site, SiteReport, SiteStatus, SourceLocation};
+use crate::{Site, SiteReport, SiteStatus, SourceLocation, foreign::Shielded};
 
 /// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per
 /// lifecycle.
@@ -284,14 +284,14 @@ impl Gate {
 
     /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at)
     /// second: then nothing is missed.
-    pub(super) fn closing(&self) -> OwnedNotified {
-        Arc::clone(&self.closing).notified_owned()
+    pub(super) fn closing(&self) -> Shielded<OwnedNotified> {
+        Shielded::new(Arc::clone(&self.closing).notified_owned())
     }
 
     /// Completes when the drain is over. Create it first, look at [`is_over`](Self::is_over)
     /// second.
-    pub(super) fn drain_ends(&self) -> OwnedNotified {
-        Arc::clone(&self.drain_ends).notified_owned()
+    pub(super) fn drain_ends(&self) -> Shielded<OwnedNotified> {
+        Shielded::new(Arc::clone(&self.drain_ends).notified_owned())
     }
 
     /// Whether the drain is over.

@@ -14,9 +14,11 @@ use crate::SourceLocation;
 /// A call was turned away, or cancelled half-way, because the service is stopping.
 ///
 /// [`ran`](Self::ran) tells the two apart: only a call that did not run is safe to retry elsewhere.
+/// It shows no place of the source, as it may be shown to a client: [`site`](Self::site) and
+/// [`location`](Self::location) are for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{}: the service is shutting down ({site} at {location})",
+    "{}: the service is shutting down",
     if *.ran { "cancelled half-way" } else { "refused" }
 )]
 pub struct Refused {
@@ -79,7 +81,7 @@ impl From<Refused> for std::io::Error {
     note = "for `Result<_, E>`: write `impl From<lifecycle::Refused> for E`",
     note = "or give the answer: `#[tracked(refused = expression)]`, for instance `refused = None`",
     note = "or count the calls and never refuse them: `#[tracked(admit = always)]`",
-    note = "for an HTTP handler: return `Result<impl IntoResponse, lifecycle::Refused>`, or track it with a layer"
+    note = "for an HTTP handler: return `Result<impl IntoResponse, lifecycle::Refused>`"
 )]
 pub trait FromRefused {
     /// The answer to a call that was refused.

@@ -14,14 +14,15 @@ use tokio::{
 };
 
 use super::gate::Gate;
+use crate::foreign::Shielded;
 
 pin_project! {
     /// Until the drain has gone on for a time, or is over.
     #[project = WaitProj]
     pub(super) enum Wait {
         NotYet,
-        Closing { #[pin] closing: OwnedNotified },
-        Due { due: Option<Instant>, #[pin] sleep: Option<Sleep>, #[pin] drain_ends: OwnedNotified },
+        Closing { #[pin] closing: Shielded<OwnedNotified> },
+        Due { due: Option<Instant>, #[pin] sleep: Option<Sleep>, #[pin] drain_ends: Shielded<OwnedNotified> },
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     Report, SourceLocation, State,
     admission::{Gate, context::Interest},
+    foreign::Shielded,
     runtime::{Lifecycle, Published},
 };
 
@@ -95,10 +96,10 @@ impl Milestone {
         let mut published = lifecycle.published.subscribe();
         Self {
             reached,
-            inner: Some(Box::pin(async move {
+            inner: Some(Box::pin(Shielded::new(async move {
                 // The sender lives as long as the process.
                 let _ = published.wait_for(|now| reached.is_so(now)).await;
-            })),
+            }))),
             gate: Arc::clone(&lifecycle.gate),
         }
     }

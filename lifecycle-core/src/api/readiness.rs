@@ -16,7 +16,7 @@ pub fn ready() {
 #[track_caller]
 pub fn hold_ready(name: impl Into<String>) -> ReadyHold {
     let lifecycle = Lifecycle::current();
-    ReadyHold { id: lifecycle.readiness.hold(name.into(), SourceLocation::caller()) }
+    ReadyHold { id: lifecycle.readiness.hold(&name.into(), SourceLocation::caller()) }
 }
 
 /// Readiness is held while this lives.

@@ -7,6 +7,7 @@ use crate::{
     declare::HookId,
     plan::HookSpec,
     runtime::{Lifecycle, Start},
+    text,
 };
 
 /// A hook for something that exists only at run time: a connection, a file, a child process. It joins the
@@ -28,7 +29,11 @@ pub fn hook(name: impl Into<Cow<'static, str>>) -> HookBuilder {
         spec: HookSpec {
             // Connections may all be called "conn": equal names are numbered.
             name_written: false,
-            ..HookSpec::new(HookId::Registered(0), name.into(), SourceLocation::caller())
+            ..HookSpec::new(
+                HookId::Registered(0),
+                text::name(&name.into()).into(),
+                SourceLocation::caller(),
+            )
         },
         second_step: None,
     }

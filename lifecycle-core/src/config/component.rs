@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::Config;
-use crate::plan::PlannedComponent;
+use crate::{plan::PlannedComponent, text};
 
 /// Why a component did not start, or did not stop as it should.
 pub type ComponentError = Box<dyn Error + Send + Sync>;
@@ -68,7 +68,7 @@ impl Config {
     /// first `run` of this configuration or of a clone of it: another one ends with 1.
     pub fn component(mut self, component: impl Component) -> Self {
         self.components.0.push(Arc::new(ComponentSlot {
-            planned: PlannedComponent::new(component.name(), component.stop_timeout()),
+            planned: PlannedComponent::new(text::name(&component.name()), component.stop_timeout()),
             component: Mutex::new(Some(Box::new(component))),
         }));
         self

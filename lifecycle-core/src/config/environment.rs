@@ -1,6 +1,6 @@
 //! The environment: `LIFECYCLE_*` is read here and nowhere else.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Diagnostic,
@@ -9,7 +9,7 @@ use super::{
         MANIFEST, PLAN, REPORT, SHUTDOWN_DELAY,
     },
 };
-use crate::values::duration;
+use crate::{text::redact::redact, values::duration};
 
 const KNOWN: [&str; 9] = [
     GRACE_PERIOD,
@@ -30,6 +30,8 @@ pub(crate) struct Environment {
     pub(crate) in_container: bool,
     pub(crate) pid: u32,
     pub(crate) linked: Linked,
+    /// Where relative paths begin.
+    pub(crate) directory: PathBuf,
 }
 
 /// What linked crates add to what this program can answer.
@@ -57,7 +59,10 @@ pub(crate) enum PlanAnswer {
 /// Where `LIFECYCLE_REPORT` wants the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReportFile {
+    /// As it was written.
     pub(crate) path: String,
+    /// Where it begins if it is relative: a hook may change the directory of the process.
+    pub(crate) directory: PathBuf,
     pub(crate) format: ReportFormat,
 }
 
@@ -96,7 +101,13 @@ impl Environment {
                 (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
             })
             .collect();
-        Self { variables, in_container: crate::os::in_container(), pid: std::process::id(), linked }
+        Self {
+            variables,
+            in_container: crate::os::in_container(),
+            pid: std::process::id(),
+            linked,
+            directory: std::env::current_dir().unwrap_or_default(),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -105,13 +116,12 @@ impl Environment {
 
     /// Reads every variable; what makes no sense goes to `diagnostics`, all at once.
     pub(super) fn read(&self, diagnostics: &mut Vec<Diagnostic>) -> Variables {
-        let mut read = |name: &str| match duration::parse(self.get(name)?) {
-            Ok(value) => Some(value),
-            Err(why) => {
-                let [variable, value] = [name, self.get(name)?].map(str::to_owned);
-                diagnostics.push(Diagnostic::NoDuration { variable, value, why });
-                None
-            }
+        let mut read = |name: &str| {
+            let value = redact(self.get(name)?);
+            let read = duration::parse(&value);
+            let variable = name.to_owned();
+            read.map_err(|why| diagnostics.push(Diagnostic::NoDuration { variable, value, why }))
+                .ok()
         };
         let variables = Variables {
             grace_period: match self.get(GRACE_PERIOD) {
@@ -137,8 +147,8 @@ impl Environment {
         let mut timeouts = Vec::new();
         for (name, text) in &self.variables {
             let Some(hook) = name.strip_prefix(HOOK_TIMEOUT_OF) else { continue };
-            let (variable, value) = (name.clone(), text.clone());
-            match duration::parse(text) {
+            let (variable, value) = (name.clone(), redact(text));
+            match duration::parse(&value) {
                 Ok(timeout) if timeout.is_zero() => {
                     diagnostics.push(Diagnostic::NoTimeForOneHook { variable, value });
                 }
@@ -161,14 +171,17 @@ impl Environment {
                 linked.iter().find(|known| Some(**known) == end).copied().map(ReportFormat::Linked)
             }
         };
-        let path = path.to_owned();
+        let (path, said) = (path.to_owned(), redact(path));
         match (format, end) {
-            (Some(format), _) => return Some(ReportFile { path, format }),
+            (Some(format), _) => {
+                return Some(ReportFile { path, directory: self.directory.clone(), format });
+            }
             (None, Some("svg" | "html")) => {
-                diagnostics.push(Diagnostic::NoPictures { variable: REPORT, value: path });
+                diagnostics.push(Diagnostic::NoPictures { variable: REPORT, value: said });
             }
             (None, _) => {
-                diagnostics.push(Diagnostic::NoReportFormat { path, linked: linked.clone() });
+                let linked = linked.clone();
+                diagnostics.push(Diagnostic::NoReportFormat { path: said, linked });
             }
         }
         None
@@ -185,7 +198,7 @@ impl Environment {
             other => {
                 let known = linked.iter().find(|known| **known == other);
                 if known.is_none() {
-                    let value = other.to_owned();
+                    let value = redact(other);
                     diagnostics.push(match other {
                         "svg" => Diagnostic::NoPictures { variable: PLAN, value },
                         _ => Diagnostic::NoPlanAnswer { value, linked: linked.clone() },
@@ -202,7 +215,7 @@ impl Environment {
 
     /// What a mistake is answered with depends on what is linked only where the answer needs it.
     fn useless_manifest(&self) -> Option<Diagnostic> {
-        let path = self.get(MANIFEST)?.to_owned();
+        let path = redact(self.get(MANIFEST)?);
         if self.manifest().is_none() {
             Some(Diagnostic::UselessManifest { path })
         } else if path.is_empty() {

@@ -123,6 +123,7 @@ fn platform(config: &Config, environment: &Environment) -> Sourced<Platform> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::redact::shapes::{SECOND, table};
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         let variables = variables
@@ -176,6 +177,29 @@ mod tests {
             ]),
         );
         assert_eq!(errors(&diagnostics).len(), 5, "{diagnostics:?}");
+    }
+
+    #[test]
+    fn what_is_quoted_of_the_environment_is_redacted_and_cut() {
+        let mut texts: Vec<_> = table().map(|(text, ..)| text).collect();
+        texts.push("words and more words, ".repeat(10_000));
+        let names = [
+            "LIFECYCLE_GRACE_PERIOD",
+            "LIFECYCLE_HOOK_TIMEOUT__X",
+            "LIFECYCLE_PLAN",
+            "LIFECYCLE_REPORT",
+            "LIFECYCLE_MANIFEST",
+        ];
+        for text in &texts {
+            let variables: Vec<_> = names.iter().map(|name| (*name, text.as_str())).collect();
+            let (_, diagnostics) = Settings::resolve(&Config::new(), &environment(&variables));
+            assert_eq!(diagnostics.len(), names.len(), "{text}");
+            for diagnostic in diagnostics {
+                let (said, shown) = (diagnostic.to_string(), format!("{diagnostic:?}"));
+                assert!(!said.contains(SECOND) && !shown.contains(SECOND), "{said}");
+                assert!(said.len() < 150_000, "{}", said.len());
+            }
+        }
     }
 
     #[test]

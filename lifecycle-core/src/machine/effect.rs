@@ -21,6 +21,8 @@ pub(crate) enum Effect {
     /// The stop that is under way has other numbers: its `run` came after its request.
     DeadlineMoved(Option<Moment>),
     Enter(State),
+    /// What ends the process where the driver does not come to it.
+    Guard(Option<Guard>),
     SignalReceived {
         signal: Signal,
         sender: Option<SignalSender>,
@@ -68,6 +70,14 @@ pub(crate) enum Effect {
         code: u8,
         why: ExitWhy,
     },
+}
+
+/// The end of the process that does not need the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Guard {
+    /// When it should have ended by then.
+    pub(crate) due: Moment,
+    pub(crate) code: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,8 +33,7 @@ impl Machine {
         on_terminal: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let escalates =
-            signal == Signal::Int || (signal == Signal::Term && self.settings.escalate_on_term);
+        let escalates = signal == Signal::Int || self.settings.escalate_on_term;
         let merged = self.last_counted.is_some_and(|last| time.at.since(last) < MERGE);
         let action = if merged {
             SignalAction::Merged

@@ -3,19 +3,30 @@
 use super::{Machine, MainEnd, Run};
 use crate::{Outcome, Reason, Signal};
 
+/// The deadline passed.
+pub(crate) const DEADLINE_CODE: u8 = 124;
+
+/// A job was stopped by a request before its work was done.
+pub(crate) const STOPPED_JOB_CODE: u8 = 75;
+
 impl Machine {
     /// The exit code, by the precedence of the codes: 128 + n by the last step is no report's.
     pub(crate) fn exit_code(&self) -> u8 {
+        self.exit_code_if(self.breached)
+    }
+
+    /// The same, where it is to be known what it would be at the deadline.
+    pub(super) fn exit_code_if(&self, breached: bool) -> u8 {
         let reason = self.stop.as_ref().map(|stop| &stop.reason);
         if self.is_job_interrupted() {
             match reason {
                 Some(Reason::Signal { signal, .. }) => return exit_code_of(*signal),
-                Some(Reason::Requested(_)) => return 75,
+                Some(Reason::Requested(_)) => return STOPPED_JOB_CODE,
                 _ => {}
             }
         }
-        if self.breached {
-            return 124;
+        if breached {
+            return DEADLINE_CODE;
         }
         match self.run {
             Run::Over(MainEnd::Failed { interrupted: false, code, .. }) => return code,

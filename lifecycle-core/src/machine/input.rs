@@ -63,6 +63,13 @@ pub(crate) enum Input {
     Tick,
 }
 
+impl Input {
+    /// Whether it has numbers that the deadline of a stop under way depends on.
+    pub(super) const fn moves_deadline(&self) -> bool {
+        matches!(self, Self::Prepared { .. } | Self::RunBegan { .. } | Self::Workload(_))
+    }
+}
+
 /// How main ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MainEnd {
@@ -87,8 +94,11 @@ pub(crate) enum End {
     Completed,
     Failed(String),
     Panicked(String),
-    /// Dropped at an await point, as `Step::Abort` asked.
-    Cancelled,
+    /// Dropped before it ended: as `Step::Abort` asked, or because its runtime is gone.
+    Dropped {
+        /// Whether it had begun.
+        began: bool,
+    },
     Skipped(String),
     NotProvided(String),
     Unregistered,

@@ -7,7 +7,8 @@
 //! 2. Each input comes with the moment at which it was posted, and that decides whether it was in time.
 //!    Whoever drives it lets time pass first: a `Tick` for each [`due_before`](Machine::due_before) that
 //!    moment. What begins now (a hook, a cancelling, the drain) begins at what the clock shows.
-//! 3. The deadline is looked at with every input, by what the clock shows.
+//! 3. The deadline is looked at with every input, by what the clock shows, before anything of the
+//!    input is believed but the numbers that move it.
 //! 4. One call starts at most [`START_BATCH`](teardown) hooks: the next wake-up is then at once.
 //!
 //! `stop` has the request and its budget, `drain`, `teardown` and `components` what comes after it; `escalation` says what
@@ -18,6 +19,7 @@ mod drain;
 mod effect;
 mod escalation;
 mod exit_code;
+mod guard;
 mod hook_timeout;
 mod input;
 mod progress;
@@ -44,8 +46,8 @@ use self::{
 };
 pub(crate) use self::{
     drain::{Cut, Dropping},
-    effect::{Effect, ExitWhy, Step, TeardownHook},
-    exit_code::exit_code_of,
+    effect::{Effect, ExitWhy, Guard, Step, TeardownHook},
+    exit_code::{DEADLINE_CODE, STOPPED_JOB_CODE, exit_code_of},
     hook_timeout::ABORT_GRACE,
     input::{End, Facts, Input, MainEnd},
     progress::Phase,
@@ -79,6 +81,7 @@ pub(crate) struct Machine {
     components: Components,
     finished: Option<Finished>,
     breached: bool,
+    guard: Option<Guard>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,9 @@ enum Run {
 #[derive(Clone, Copy, Debug)]
 struct Finished {
     at: Moment,
+    /// When the process is to have ended, unless somebody lives on.
+    due: Option<Moment>,
+    /// The same until it is ended.
     exit_at: Option<Moment>,
     code: u8,
 }
@@ -118,6 +124,7 @@ impl Machine {
             components: Components::default(),
             finished: None,
             breached: false,
+            guard: None,
         }
     }
 
@@ -125,6 +132,9 @@ impl Machine {
     pub(crate) fn handle(&mut self, at: Moment, facts: Facts, input: Input) -> Vec<Effect> {
         let time = Time { at, now: facts.now.max(at) };
         let mut effects = Vec::new();
+        if !input.moves_deadline() && self.breaches(time, &mut effects) {
+            return effects;
+        }
         match input {
             Input::Prepared { settings, workload } => {
                 if self.run == Run::Before && self.stop.is_none() {
@@ -183,6 +193,7 @@ impl Machine {
             Input::Tick => {}
         }
         self.advance(time, facts, &mut effects);
+        self.set_guard(&mut effects);
         effects
     }
 
@@ -325,18 +336,15 @@ impl Machine {
         } else {
             effects.push(Effect::CloseGate { main_is_polled: false });
         }
+        // What is in flight is cut with main.
+        effects.push(Effect::EndDrain);
         self.under_main = false;
         self.finish(time, effects);
     }
 
     /// Everything that follows from where things stand.
     fn advance(&mut self, time: Time, facts: Facts, effects: &mut Vec<Effect>) {
-        if self.finished.is_none()
-            && !self.breached
-            && let Some(after) = self.overrun(time.now)
-        {
-            self.breached = true;
-            effects.push(Effect::Breach { code: self.exit_code(), after });
+        if self.breaches(time, effects) {
             return;
         }
         if self.not_ready_at.is_some_and(|at| at <= time.at) && self.state == State::Starting {
@@ -362,6 +370,17 @@ impl Machine {
             let why = ExitWhy::Leaked { finished: finished.at };
             effects.push(Effect::Exit { code: finished.code, why });
         }
+    }
+
+    /// Whether the deadline has passed, which is said once.
+    fn breaches(&mut self, time: Time, effects: &mut Vec<Effect>) -> bool {
+        if self.finished.is_some() || self.breached {
+            return false;
+        }
+        let Some(after) = self.overrun(time.now) else { return false };
+        self.breached = true;
+        effects.push(Effect::Breach { code: self.exit_code(), after });
+        true
     }
 
     fn advance_teardown(&mut self, time: Time, effects: &mut Vec<Effect>) {
@@ -390,11 +409,8 @@ impl Machine {
     fn finish(&mut self, time: Time, effects: &mut Vec<Effect>) {
         let exit_at = time.now.after(self.settings.exit_timeout.value);
         let exit_at = self.deadline().map_or(exit_at, |end| exit_at.min(end.max(time.now)));
-        self.finished = Some(Finished {
-            at: time.at,
-            exit_at: self.is_armed().then_some(exit_at),
-            code: self.exit_code(),
-        });
+        let due = self.is_armed().then_some(exit_at);
+        self.finished = Some(Finished { at: time.at, due, exit_at: due, code: self.exit_code() });
         self.enter(State::Stopped, effects);
         effects.push(Effect::Finish);
     }

@@ -99,12 +99,12 @@ impl Teardown {
                     End::Skipped(why) => Outcome::Skipped(why),
                     End::NotProvided(what) => Outcome::NotProvided(what),
                     End::Unregistered => Outcome::Unregistered,
-                    End::Cancelled => Outcome::TimedOut,
+                    End::Dropped { began } => Outcome::Failed(dropped(began).to_owned()),
                 };
                 self.close(hook, outcome, time.at, effects);
             }
             Phase::Aborting { .. } => match end {
-                End::Cancelled => self.after_cancel(hook, time, effects),
+                End::Dropped { .. } => self.after_cancel(hook, time, effects),
                 End::Panicked(text) => {
                     self.close(hook, Outcome::Panicked(text), time.at, effects);
                 }
@@ -123,7 +123,7 @@ impl Teardown {
                 // Its successors have started long ago: only what is said of it changes.
                 self.set_phase(hook, Phase::Done);
                 self.progress[hook].ended = Some(time.at);
-                if end != End::Cancelled {
+                if !matches!(end, End::Dropped { .. }) {
                     self.progress[hook].outcome = Some(Outcome::Late);
                     self.say_ended(hook, Outcome::Late, time.at, effects);
                 }
@@ -272,6 +272,15 @@ impl Teardown {
 
     pub(super) fn graph(&self) -> &Graph {
         self.plan.graph()
+    }
+}
+
+/// What became of a hook that nobody cancelled.
+const fn dropped(began: bool) -> &'static str {
+    if began {
+        "it was dropped half-way: its runtime was shut down, or its thread ended"
+    } else {
+        "it did not run: its runtime had been shut down"
     }
 }
 

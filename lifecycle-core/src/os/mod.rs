@@ -2,8 +2,6 @@
 //! thread, signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot
 //! block, the end of the process. All `unsafe` code of the crate is in this folder.
 
-#![expect(dead_code, unused_imports, reason = "the runtime does not use all of it yet")]
-
 mod armed;
 #[cfg(test)]
 mod armed_tests;
@@ -25,13 +23,13 @@ pub(crate) use self::bounded::{Unbounded, bounded};
 pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, request_stop,
-    run_as_application, spawn, thread_names, write_stderr,
+    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
+    replace_file, run_as_application, run_first, spawn, thread_names, write_stderr,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
-    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, request_stop,
-    run_as_application, spawn, thread_names, write_stderr,
+    Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
+    replace_file, run_as_application, run_first, spawn, thread_names, write_stderr,
 };
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,8 +41,6 @@ use crate::{Signal, SignalSender};
 pub(crate) enum Call {
     /// Somebody woke it.
     Woken,
-    /// Somebody asked for a stop from inside of a signal handler.
-    Requested,
     /// A signal came.
     Signal(Signal, Option<SignalSender>),
 }

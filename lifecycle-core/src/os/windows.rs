@@ -1,7 +1,9 @@
 //! Compiled, not run: no Windows machine has tested this.
 
 use std::{
+    fs,
     io::{self, Write},
+    path::Path,
     sync::{Condvar, Mutex, OnceLock, PoisonError},
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
@@ -50,7 +52,7 @@ impl Waker {
     }
 }
 
-/// Who is asked for a stop.
+/// Who is told of console events.
 static WAKER: OnceLock<&'static Waker> = OnceLock::new();
 
 /// Makes the console events that stand for `signals` ring `waker`. Tokio keeps the handler of
@@ -112,12 +114,6 @@ pub(crate) const fn is_forked_child() -> bool {
     false
 }
 
-/// Asks for a stop. There are no signal handlers that could be in the way: a console handler is a
-/// thread.
-pub(crate) fn request_stop() -> bool {
-    WAKER.get().map(|waker| waker.push(Call::Requested)).is_some()
-}
-
 /// Starts a thread of the library's own.
 pub(crate) fn spawn(
     name: &str,
@@ -130,6 +126,8 @@ pub(crate) fn spawn(
 
 /// Nothing is kept from a thread here.
 pub(crate) const fn run_as_application() {}
+
+pub(crate) const fn run_first() {}
 
 pub(crate) fn boot_time() -> Duration {
     static FIRST: OnceLock<Instant> = OnceLock::new();
@@ -146,6 +144,28 @@ pub(crate) fn write_stderr(text: &str) -> bool {
 
 pub(crate) fn thread_names() -> Vec<String> {
     Vec::new()
+}
+
+/// Written aside and renamed. Nothing bounds it: the thread that calls may hang.
+pub(crate) fn replace_file(path: &Path, bytes: Vec<u8>, _: Duration) -> io::Result<()> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.tmp", std::process::id()));
+    // Left by a process of the same number that was killed.
+    let _ = fs::remove_file(&aside);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&aside)?;
+    let written = file.write_all(&bytes).and_then(|()| {
+        drop(file);
+        fs::rename(&aside, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
+/// Nothing bounds it.
+pub(crate) fn overwrite_file(path: &Path, bytes: Vec<u8>, _: Duration) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).truncate(true).open(path)?.write_all(&bytes)
 }
 
 /// A thread that sleeps at a condition variable: it takes a lock that nothing of the application's
@@ -180,9 +200,15 @@ pub(crate) mod guard {
         turn(ARMED.arm_earlier(deadline, code))
     }
 
+    pub(crate) fn arm_first(deadline: Duration, code: u8) -> bool {
+        turn(ARMED.arm_first(deadline, code))
+    }
+
     pub(crate) fn disarm() -> bool {
         turn(ARMED.disarm())
     }
+
+    pub(crate) const CODE_OF_SIGNAL: u8 = 0;
 
     /// A console event comes to a thread of its own, which wakes the library's: there is no handler
     /// to arm from.

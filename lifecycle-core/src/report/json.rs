@@ -251,9 +251,7 @@ impl Serialize for SignalJson {
 impl<'de> Deserialize<'de> for SignalJson {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let name = String::deserialize(from)?;
-        [Signal::Hup, Signal::Int, Signal::Quit, Signal::Term]
-            .into_iter()
-            .find(|signal| signal.to_string() == name)
+        Signal::from_name(&name)
             .map(Self)
             .ok_or_else(|| de::Error::custom(unknown("signal", &name)))
     }

@@ -127,6 +127,16 @@ impl Report {
         report
     }
 
+    /// The plan was asked for, and could not be printed.
+    pub(crate) fn unanswered(problem: Problem) -> Self {
+        let reason = Reason::Failure(problem.to_string());
+        let mut report = Self::invalid(vec![problem]);
+        let inner = Arc::make_mut(&mut report.inner);
+        inner.reason = reason;
+        inner.exit_code = 1;
+        report
+    }
+
     /// The same, with another exit code where there is one.
     pub(crate) fn ending_with(mut self, code: Option<u8>) -> Self {
         if let Some(code) = code {

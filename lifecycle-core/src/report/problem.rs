@@ -23,8 +23,15 @@ pub(crate) enum Problem {
     NoRuntime,
     #[error("lifecycle::run was called twice: a process has one lifecycle, and one main")]
     RunTwice,
+    #[error("what LIFECYCLE_PLAN asks for could not be written to stdout: {0}")]
+    NotPrinted(String),
     #[error("signals cannot be heard: {0}")]
     NoSignals(String),
+    #[error(
+        "no runtime could be built: {0}; see RLIMIT_NOFILE (ulimit -n), RLIMIT_NPROC (ulimit -u) and the cgroup's \
+         pids.max"
+    )]
+    NoRuntimeToBeHad(String),
     #[error("main failed: {0}")]
     MainFailed(String),
     #[error("main panicked: {0}")]

@@ -1,7 +1,10 @@
 //! The report in at most as many bytes as Kubernetes takes for a termination message.
 
 use super::{DrainReport, HookReport, Report, timeline::short};
-use crate::{Reason, text::terminal::plain};
+use crate::{
+    Reason,
+    text::terminal::{plain, plain_lines},
+};
 
 /// What the kubelet reads of a termination message.
 const LIMIT: usize = 4_096;
@@ -31,9 +34,10 @@ impl Report {
 
     fn lines(&self) -> Vec<String> {
         if let Reason::Invalid(_) = self.reason() {
-            let problems = self.problems().iter().flat_map(|problem| problem.lines());
+            let problems = self.problems().iter().map(|problem| plain_lines(problem));
             let first = format!("did not start: exit code {}", self.exit_code());
-            return std::iter::once(first).chain(problems.map(str::to_owned)).collect();
+            let lines = |problem: String| problem.lines().map(str::to_owned).collect::<Vec<_>>();
+            return std::iter::once(first).chain(problems.flat_map(lines)).collect();
         }
         let verdict = if self.is_clean() { "stopped cleanly" } else { "stopped uncleanly" };
         let limit =

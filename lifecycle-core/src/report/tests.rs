@@ -385,6 +385,30 @@ fn a_summary_is_never_longer_than_kubernetes_reads() {
     }
 }
 
+#[test]
+fn no_line_of_a_summary_is_forged() {
+    let forged =
+        "it failed\nstopped cleanly: exit code 0\r\n! forged\n(and 0 lines more)\u{202e}\x1b";
+    let failed = vec![hook(forged, Outcome::Failed(forged.to_owned()), Some(0), 7)];
+    let stopped = changed(failed, |inner| {
+        inner.reason = Reason::Failure(forged.to_owned());
+        inner.exit_code = 1;
+        inner.problems = vec![read(forged)];
+    });
+    for report in [stopped, Report::invalid(vec![read(forged), read(forged)])] {
+        let summary = report.summary();
+        let first = summary.lines().next().unwrap();
+        assert!(first.starts_with("stopped uncleanly: ") || first.starts_with("did not start: "));
+        for line in summary.lines().skip(1) {
+            let is_forged =
+                ["stopped", "! forged", "(and"].iter().any(|ours| line.starts_with(ours));
+            assert!(!is_forged, "{summary}");
+        }
+        let dangerous = |char: char| (char.is_control() && char != '\n') || char == '\u{202e}';
+        assert!(!summary.contains(dangerous), "{summary:?}");
+    }
+}
+
 mod json {
     use super::*;
     use crate::SignalSender;

@@ -11,7 +11,7 @@ impl Lifecycle {
         if self.host.stderr_is_terminal()
             && let Some(line) = terminal_line(&event)
         {
-            self.host.eprint(&format!("{line}\n"));
+            self.eprint(&line);
         }
         self.log.event(event);
     }

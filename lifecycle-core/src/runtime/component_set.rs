@@ -2,13 +2,15 @@
 
 use std::{
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::task::AbortHandle;
 
-use crate::{config::BoxedComponent, machine::Moment, plan::PlannedComponent, report::Problem};
+use crate::{
+    config::BoxedComponent, foreign::contain, machine::Moment, plan::PlannedComponent,
+    report::Problem,
+};
 
 /// The components of a lifecycle that have started, and what became of them.
 #[derive(Default)]
@@ -75,7 +77,7 @@ impl ComponentSet {
 
 pub(super) fn drop_contained(component: Box<dyn BoxedComponent>) {
     // A destructor that panics has said so by the panic's own message.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(component)));
+    let _ = contain(|| drop(component));
 }
 
 pub(super) fn problem(planned: &PlannedComponent, wrong: &str) -> Problem {

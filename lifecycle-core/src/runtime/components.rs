@@ -1,23 +1,18 @@
 //! Components: started in place before main, stopped on the runtime after the last hook.
 
-use std::{
-    future::poll_fn,
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::Poll,
-};
+use std::{future::poll_fn, mem, task::Poll};
 
 use super::{
     component_set::{Started, Stopping, drop_contained, problem},
     driver::Driver,
-    launch::panic_text,
     lifecycle::Lifecycle,
 };
 use crate::{
     admission::context,
     config::{ComponentFuture, Components},
+    foreign::{Foreign, contain},
     machine::Input,
-    text::redact::redact,
+    text::{cut, redact::redact},
 };
 
 impl Lifecycle {
@@ -84,11 +79,14 @@ impl Driver {
             task: None,
         }));
         drop(inner);
-        for (id, Started { mut component, .. }) in started.into_iter().enumerate() {
+        for (id, Started { component, .. }) in started.into_iter().enumerate() {
             let mut ended = Ended { lifecycle, id, result: Err("its task was dropped".to_owned()) };
+            let component = Foreign::new(component);
             let task = runtime.spawn(async move {
-                ended.result = contained(|| component.end()).await;
-                drop_contained(component);
+                if let Some(mut component) = component.into_inner() {
+                    ended.result = contained(|| component.end()).await;
+                    drop_contained(component);
+                }
                 drop(ended);
             });
             let mut inner = lifecycle.components.lock();
@@ -123,20 +121,18 @@ async fn contained<'c>(make: impl FnOnce() -> ComponentFuture<'c>) -> Result<(),
                 if let Some(make) = make.take() {
                     future = Some(make());
                 }
-                future.as_mut().map_or(Poll::Pending, |future| future.as_mut().poll(cx))
+                let polled =
+                    future.as_mut().map_or(Poll::Pending, |future| future.as_mut().poll(cx));
+                // Here, as showing it is the extension's code as well.
+                polled.map_err(|error| redact(&cut::with_causes(&*error)))
             })
         };
-        match catch_unwind(AssertUnwindSafe(poll)) {
+        match contain(poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(Ok(()))) => Poll::Ready(Ok(())),
-            Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(redact(&with_causes(&*error)))),
-            Err(panic) => Poll::Ready(Err(format!("it panicked: {}", panic_text(&*panic)))),
+            Ok(Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
+            Err(said) => Poll::Ready(Err(format!("it panicked: {said}"))),
         }
     })
     .await
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

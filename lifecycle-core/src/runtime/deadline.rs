@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{driver::Driver, watchdog::SILENCE};
-use crate::machine::Phase;
+use crate::{foreign, machine::Phase};
 
 impl Driver {
     /// `after`: the deadline, from the request.
@@ -52,6 +52,7 @@ impl Driver {
         lines.extend(self.lifecycle.gate.snapshot().iter().map(ToString::to_string));
         lines.extend(self.dropping.culprit(now));
         lines.extend(self.lifecycle.components.culprits(now));
+        lines.extend(foreign::culprits());
         lines
     }
 }

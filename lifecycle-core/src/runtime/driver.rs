@@ -4,27 +4,29 @@
 //! Invariants:
 //! 1. One thread at a time drives a lifecycle, and nothing but `turn` changes the machine: effects are carried
 //!    out in the order in which they were decided.
-//! 2. No code of the application runs on that thread but the wakers of who waits for what is published
-//!    (`effects`, `publication`).
+//! 2. No code of the application runs on that thread, wakers and destructors included (`foreign`), but its
+//!    last words once it is decided that the process ends (`forced_exit`).
 //! 3. An input is taken at the moment at which it was posted: what was due before is done before. Only when
 //!    nothing is posted does time pass to what the clock shows.
 //! 4. Between any two inputs the signals that came are posted, and the machine looks at the deadline with each.
 //!    A turn takes a bounded number of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     inbox::{Post, Posted},
     lifecycle::Lifecycle,
     running::{Dropping, Running},
+    span::PromisedSpan,
     start_line::StartLine,
     watchdog::Watchdog,
 };
 use crate::{
-    Config, Plan, Report, SourceLocation, State,
+    Config, Plan, Report, Signal, SourceLocation, State,
     budget::Workload,
     config::Settings,
     machine::{Facts, Input, Machine, Moment},
+    os::Disposition,
     report::files::ReportFiles,
 };
 
@@ -36,8 +38,12 @@ pub(crate) struct Driver {
     pub(super) shutdown_id: String,
     /// The tasks of hooks that have started and not ended.
     pub(super) running: Running,
+    /// Those that hooks wait for, and until when.
+    pub(super) spans: VecDeque<(Moment, PromisedSpan)>,
     pub(super) dropping: Arc<Dropping>,
     pub(super) watchdog: Watchdog,
+    /// Those that somebody has taken from us, as was said.
+    lost_signals: Vec<Signal>,
     /// What is said once, until it is.
     pub(super) start_line: Option<StartLine>,
     /// Where those asked who listened when the drain began; most of them are gone once they know.
@@ -68,8 +74,10 @@ impl Driver {
             machine: Machine::new(settings),
             shutdown_id: String::new(),
             running: Running::default(),
+            spans: VecDeque::new(),
             dropping: Arc::default(),
             watchdog: Watchdog::default(),
+            lost_signals: Vec::new(),
             start_line: None,
             listeners: None,
             unpublished: None,
@@ -83,11 +91,13 @@ impl Driver {
     pub(crate) fn turn(&mut self) -> Option<Moment> {
         let is_all = self.work_off();
         let now = self.lifecycle.now();
+        self.look_at_signals();
         let publication = self.publish_when_due(now);
         let watchdog = self.check_watchdog(now);
         let late_plan = self.look_at_late_plan(now);
+        let spans = self.give_up_spans(now);
         let machine = if is_all { self.machine.next_wake() } else { Some(Moment::ZERO) };
-        [machine, publication, watchdog, late_plan].into_iter().flatten().min()
+        [machine, publication, watchdog, late_plan, spans].into_iter().flatten().min()
     }
 
     /// Whether nothing is left.
@@ -109,6 +119,28 @@ impl Driver {
             }
         }
         false
+    }
+
+    /// Says once of each signal that somebody took it from us; there is no timer for it.
+    fn look_at_signals(&mut self) {
+        if !self.machine.has_run() {
+            return;
+        }
+        let lifecycle = self.lifecycle;
+        for listening in lifecycle.host.listening(&self.machine.settings().signals) {
+            let signal = listening.signal;
+            if listening.disposition == Disposition::Replaced
+                && !self.lost_signals.contains(&signal)
+            {
+                self.lost_signals.push(signal);
+                let line = format!(
+                    "{signal} may not be heard any more: a handler was installed after lifecycle's (`ctrlc`, \
+                     `sigaction`); install it before lifecycle::install, or leave the signal to lifecycle"
+                );
+                lifecycle.eprint(&line);
+                lifecycle.warn(&line);
+            }
+        }
     }
 
     fn check_watchdog(&mut self, now: Moment) -> Option<Moment> {

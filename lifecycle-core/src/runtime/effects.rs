@@ -38,6 +38,7 @@ impl Driver {
                 self.publish(|published| published.deadline = deadline);
             }
             Effect::Enter(state) => self.enter(state),
+            Effect::Guard(guard) => self.set_guard(guard),
             Effect::SignalReceived { signal, sender, action } => {
                 self.signal_received(signal, sender, action);
             }

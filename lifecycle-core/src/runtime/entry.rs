@@ -12,14 +12,16 @@ use super::{
     exit::end_process,
     lifecycle::Lifecycle,
     linked::linked,
-    run::{MainResult, Prepared, run_under},
+    run::{MainResult, Prepared, invalid, run_under},
 };
 use crate::{
     Config, Reason, Report, Signal,
     budget::Workload,
     config::Environment,
+    foreign::contain,
     machine::{Input, exit_code_of},
     os,
+    report::Problem,
 };
 
 /// Hears signals from here on, before a runtime exists: one that comes now is remembered, and `run` begins
@@ -28,29 +30,23 @@ use crate::{
 /// a repaired plan. Call it first in a `main` that builds its own runtime; `#[lifecycle::main]` does it for
 /// you. Calling it again does nothing more.
 ///
-/// # Panics
-///
-/// When the system grants no thread or no socket.
+/// Where the system grants no thread, the process ends here, with 78.
 pub fn install() {
     let prepared = Prepared::new(&Config::new(), &Environment::of_process(linked()));
     if prepared.settings.plan_answer.is_some() {
         end_if_answered(&prepared);
     }
-    hear(&prepared);
+    hear_or_end(&prepared);
 }
 
 impl Config {
     /// What [`install`] does, for this configuration: its signals are heard, and its plan is what
     /// `LIFECYCLE_PLAN` is answered with. A plan, configuration or environment that is invalid ends the
-    /// process here, with 78.
-    ///
-    /// # Panics
-    ///
-    /// When the system grants no thread or no socket.
+    /// process here, with 78; so does a system that grants no thread.
     pub fn install(&self) {
         let prepared = Prepared::new(self, &Environment::of_process(linked()));
         end_if_answered(&prepared);
-        hear(&prepared);
+        hear_or_end(&prepared);
     }
 }
 
@@ -60,13 +56,23 @@ fn end_if_answered(prepared: &Prepared) {
     }
 }
 
-fn hear(prepared: &Prepared) {
+fn hear_or_end(prepared: &Prepared) {
+    if let Err(error) = hear(prepared) {
+        end_process(refuse(error));
+    }
+}
+
+/// Says why the service does not start; the exit code.
+fn refuse(error: io::Error) -> u8 {
+    let report = invalid(vec![Problem::NoSignals(error.to_string())]);
+    report.exit_code()
+}
+
+fn hear(prepared: &Prepared) -> io::Result<()> {
     let lifecycle = Lifecycle::process();
     let settings = Box::new(prepared.settings.clone());
     lifecycle.post(Input::Prepared { settings, workload: Workload::from(&prepared.plan) });
-    if let Err(error) = lifecycle.host.start(&prepared.settings.signals) {
-        panic!("lifecycle: signals cannot be heard: {error}");
-    }
+    lifecycle.host.start(&prepared.settings)
 }
 
 /// The body of `#[lifecycle::main]`: signals first, then the runtime, then main under the lifecycle, then
@@ -81,18 +87,20 @@ where
     if let Some(report) = prepared.answer(Lifecycle::process().host) {
         return MainExit(report.exit_code());
     }
-    hear(&prepared);
+    if let Err(error) = hear(&prepared) {
+        return MainExit(refuse(error));
+    }
     #[cfg(unix)]
     if prepared.settings.job {
         os::job_end::prepare();
     }
     let lifecycle = Lifecycle::process();
     lifecycle.post(Input::UnderMain);
-    let runtime = match build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            lifecycle.eprint(&format!("no runtime could be built: {error}"));
-            return MainExit(1);
+    // Tokio panics where it gets no thread.
+    let runtime = match contain(build).map(|built| built.map_err(|error| error.to_string())) {
+        Ok(Ok(runtime)) => runtime,
+        Ok(Err(why)) | Err(why) => {
+            return MainExit(invalid(vec![Problem::NoRuntimeToBeHad(why)]).exit_code());
         }
     };
     let report = runtime.block_on(async { run_under(config, main(), true).await });

@@ -1,6 +1,6 @@
 //! How the process ends by the library's hand.
 
-use super::driver::Driver;
+use super::{driver::Driver, guard::LAST_WORDS_TIMEOUT, process::LAST_WRITE_TIMEOUT};
 use crate::{State, machine::ExitWhy, os};
 
 /// One function ends the process; before it does, it does what must not be left undone. Nothing here may
@@ -41,18 +41,20 @@ impl Driver {
     ) {
         let lifecycle = self.lifecycle;
         lifecycle.host.announce_exit();
+        let last = lifecycle.now().after(LAST_WORDS_TIMEOUT + LAST_WRITE_TIMEOUT);
+        lifecycle.host.guard_the_end(last, code);
         lifecycle.eprint_all(std::iter::once(why).chain(culprits.iter().map(|line| &**line)));
         let files = if leaves_report { self.report_files() } else { None };
-        let listed = lifecycle.host.undone_last_resorts();
+        let listed = lifecycle.host.undone_last_words(&lifecycle.forced_exit);
         let report = self.last_report(culprits.into_iter().chain(listed).collect(), code);
         // From here on there is only who plays the process.
-        if let Some(report) = lifecycle.host.end(code, files, report)
+        if let Some(report) = lifecycle.host.end(code, files, report, &lifecycle.forced_exit)
             && lifecycle.report().is_none()
         {
             self.running.abort_all();
             self.enter(State::Stopped);
             lifecycle.tell_observers(&report);
-            lifecycle.report.publish(report);
+            lifecycle.publish_report(report);
             // A main that is still there is polled no more.
             lifecycle.main.drop_it();
         }

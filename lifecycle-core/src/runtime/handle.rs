@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{lifecycle::Lifecycle, status::Status};
-use crate::{Reason, State, admission::context};
+use crate::{Reason, State, admission::context, foreign::Shielded};
 
 /// The lifecycle of whoever made it: for the threads and tasks of an extension, which may belong to
 /// a scenario and do not know. Nothing that is asked of it makes main a listener.
@@ -32,10 +32,10 @@ impl Handle {
     /// not give main the drain's time to return, and does not say that main is ready. Cancel safe.
     pub fn reached(self, state: State) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut published = self.0.published.subscribe();
-        async move {
+        Shielded::new(async move {
             // The sender lives as long as the process.
             let _ = published.wait_for(|now| now.state >= state).await;
-        }
+        })
     }
 
     /// Runs `work` as part of this lifecycle: `provide`, `hook`, tracked functions and `status()`

@@ -5,12 +5,15 @@ use std::{any::Any, io};
 
 use tokio::runtime::Handle;
 
-use super::registry::{HookFuture, Start};
+use super::{
+    forced_exit::ForcedExit,
+    registry::{HookFuture, Start},
+};
 use crate::{
     Report, Signal,
     config::{Environment, Settings},
     machine::{Input, Moment},
-    os::{LastResort, LastResortError},
+    os::{LastResort, LastResortError, Listening},
     report::files::ReportFiles,
     values::HookId,
 };
@@ -21,11 +24,27 @@ pub(crate) trait Host: Send + Sync {
     /// The environment that counts.
     fn environment(&self) -> Environment;
 
-    /// Drives the lifecycle from here on, and hears `signals` and no others.
-    fn start(&self, signals: &[Signal]) -> io::Result<()>;
+    /// Drives the lifecycle from here on, and hears the signals of these settings and no others.
+    fn start(&self, settings: &Settings) -> io::Result<()>;
+
+    /// Ends the process at that moment and with that code where nobody else does, saying `words`;
+    /// `None`: nobody ends it.
+    fn guard(&self, at: Option<(Moment, u8)>, words: String);
+
+    /// Ends the process at that moment at the latest, however this goes on.
+    fn guard_the_end(&self, at: Moment, code: u8);
+
+    /// A stop is asked for: the process ends as it would after a signal, unless somebody says when.
+    fn guard_request(&self);
+
+    /// How the signals stand that these settings listen for.
+    fn listening(&self, signals: &[Signal]) -> Vec<Listening>;
 
     /// Has the driver take a turn. Never blocks.
     fn wake(&self);
+
+    /// Says so once where this is not the process that drives: it was forked from it.
+    fn check_process(&self);
 
     /// Whether the calling thread is in a turn: it cannot wait for one.
     fn is_driving(&self) -> bool;
@@ -63,11 +82,17 @@ pub(crate) trait Host: Send + Sync {
         what: LastResort,
     ) -> Result<Box<dyn Any + Send + Sync>, LastResortError>;
 
-    /// The last resorts that are not done at the end, in words.
-    fn undone_last_resorts(&self) -> Vec<String>;
+    /// What is not done at the end where there is no process to end, in words.
+    fn undone_last_words(&self, forced_exit: &ForcedExit) -> Vec<String>;
 
     /// Ends the process. Where there is none to end, the report comes back, made.
-    fn end(&self, code: u8, files: Option<ReportFiles>, report: LastReport) -> Option<Report>;
+    fn end(
+        &self,
+        code: u8,
+        files: Option<ReportFiles>,
+        report: LastReport,
+        forced_exit: &ForcedExit,
+    ) -> Option<Report>;
 }
 
 /// Work in the place of a hook's own. It needs no resources.

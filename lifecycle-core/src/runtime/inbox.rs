@@ -7,7 +7,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use super::{host::Host, registry::Registered, start_line::StartLine};
@@ -41,21 +45,27 @@ pub(crate) enum Post {
 #[derive(Default)]
 pub(crate) struct Inbox {
     inner: Mutex<Inner>,
+    was_requested: AtomicBool,
 }
 
 #[derive(Default)]
 struct Inner {
     posted: VecDeque<Posted>,
-    was_requested: bool,
     tick_waits: bool,
     ready_waits: bool,
 }
 
 impl Inbox {
+    /// Whether the caller's is the first request. A loop of requests takes no lock.
+    pub(crate) fn claim_request(&self) -> bool {
+        // Relaxed: nothing is read because of it.
+        !self.was_requested.load(Ordering::Relaxed)
+            && !self.was_requested.swap(true, Ordering::Relaxed)
+    }
+
     pub(crate) fn push(&self, host: &dyn Host, post: Post) {
         let mut inner = self.lock();
         let is_said = match &post {
-            Post::Input(Input::Request(_)) => std::mem::replace(&mut inner.was_requested, true),
             Post::Input(Input::Tick) => std::mem::replace(&mut inner.tick_waits, true),
             Post::Input(Input::Ready) => std::mem::replace(&mut inner.ready_waits, true),
             _ => false,

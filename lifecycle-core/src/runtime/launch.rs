@@ -2,28 +2,29 @@
 //! is told how it ended, exactly once.
 
 use std::{
-    any::{Any, TypeId},
-    panic::{AssertUnwindSafe, catch_unwind},
+    any::TypeId,
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use tracing::Instrument;
-
 use super::{
     driver::Driver,
     host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
+    span::{HookSpan, PromisedSpan, SPAN_TIMEOUT},
+    threads::run_beside,
     watchdog::PollTimer,
 };
 use crate::{
     ShutdownContext,
     admission::context,
     declare::hook::{Body, HookDecl, HookEnd},
-    machine::{End, Input, TeardownHook},
+    foreign::{Foreign, contain},
+    machine::{End, Input, Moment, TeardownHook},
     os,
     plan::PlannedHook,
     resource::Binder,
@@ -90,29 +91,33 @@ impl Driver {
     ) {
         let lifecycle = self.lifecycle;
         let id = hook.id();
+        let start = Foreign::new(start);
         let Some(runtime) = lifecycle.runtime() else {
             let why = "there is no runtime to run it on".to_owned();
             lifecycle.hook_ended(id, End::Skipped(why));
             return;
         };
-        let announce = Announce { lifecycle, id, end: None };
-        let name = name.to_owned();
+        let mut announce = Announce::new(lifecycle, id);
+        let span = self.promise_span(name);
         let admission = lifecycle.gate.hook_admission();
         let poll_timer = Arc::new(PollTimer::default());
         let timer = Arc::clone(&poll_timer);
         let task = runtime.spawn(async move {
             // Dropped after everything below, also when the task is aborted.
-            let announce = announce;
-            let span = lifecycle.log.hook_span(&name);
-            let start =
-                || span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(start))));
+            announce.began = true;
+            let span = poll_fn(|cx| span.poll(cx)).await;
+            let start = || {
+                let _in_span = span.enter();
+                admission.enter(|| contain(|| start.into_inner().map(|start| start())))
+            };
             let end = match timer.during(lifecycle.now(), start) {
-                Ok(Ok(future)) => {
+                Ok(Some(Ok(future))) => {
                     let future = admission.scope(future);
-                    Caught { lifecycle, poll_timer: timer, future }.instrument(span).await
+                    Caught { lifecycle, poll_timer: timer, span, future }.await
                 }
-                Ok(Err(why)) => End::Skipped(why),
-                Err(panic) => End::Panicked(panic_text(&*panic)),
+                Ok(Some(Err(why))) => End::Skipped(why),
+                Ok(None) => End::Dropped { began: false },
+                Err(said) => End::Panicked(said),
             };
             announce.end(end);
         });
@@ -124,26 +129,51 @@ impl Driver {
         let (id, name) = (hook.id(), hook.name().to_owned());
         let context = self.context(hook, timeout);
         let admission = lifecycle.gate.hook_admission();
-        let announce = Announce { lifecycle, id, end: None };
+        let mut announce = Announce::new(lifecycle, id);
+        let span = self.promise_span(&name);
         let thread = lifecycle.spawn_thread(thread_name(&name), move || {
+            announce.began = true;
             let work = || {
                 Ok(match lifecycle.bind(id, decl, &name, context)? {
                     Body::Sync(call) => call(),
                     Body::Async(_) => Err("declared as blocking, and is async".to_owned()),
                 })
             };
-            let span = lifecycle.log.hook_span(&name);
-            let ended = span.in_scope(|| admission.enter(|| catch_unwind(AssertUnwindSafe(work))));
+            let span = span.wait();
+            let in_span = span.enter();
+            let ended = admission.enter(|| contain(work));
+            drop(in_span);
             announce.end(match ended {
                 Ok(Ok(end)) => end_of(end),
                 Ok(Err(why)) => End::Skipped(why),
-                Err(panic) => End::Panicked(panic_text(&*panic)),
+                Err(said) => End::Panicked(said),
             });
         });
-        // Without a thread the closure was dropped, and said that the hook was cancelled.
+        // The closure was dropped, and has said that the hook did not run.
         if let Err(error) = thread {
-            lifecycle.eprint(&format!("no thread could be had for a hook: {error}"));
+            lifecycle.eprint(&format!("hook `{}` ({}): {error}", hook.name(), hook.location()));
         }
+    }
+
+    /// The span of a hook that is launched; the hook does not wait for it for ever.
+    fn promise_span(&mut self, name: &str) -> PromisedSpan {
+        let span = self.lifecycle.log.hook_span(name);
+        if !span.is_settled() {
+            self.spans.push_back((self.lifecycle.now().after(SPAN_TIMEOUT), span.clone()));
+        }
+        span
+    }
+
+    /// Hooks do without the spans that have not come in time; says when to ask again.
+    pub(super) fn give_up_spans(&mut self, now: Moment) -> Option<Moment> {
+        while let Some((due, span)) = self.spans.front() {
+            if *due > now && !span.is_settled() {
+                return Some(*due);
+            }
+            span.give_up();
+            self.spans.pop_front();
+        }
+        None
     }
 
     fn context(&self, hook: &PlannedHook, timeout: Duration) -> ShutdownContext {
@@ -168,15 +198,15 @@ impl Driver {
             for unclaimed in lifecycle.resources.unclaimed() {
                 let what = format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
                 dropping.set(Some((what.clone(), lifecycle.now())));
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unclaimed.drop_value())) {
-                    let text = panic_text(&*panic);
+                if let Err(text) = contain(|| unclaimed.drop_value()) {
                     lifecycle.eprint(&format!("the destructor of {what} panicked: {text}"));
                 }
             }
             dropping.set(None);
             lifecycle.post(Input::ResourcesDropped);
         });
-        if thread.is_err() {
+        if let Err(error) = thread {
+            lifecycle.eprint(&format!("resources are not dropped: {error}"));
             lifecycle.post(Input::ResourcesDropped);
         }
     }
@@ -191,14 +221,13 @@ impl Lifecycle {
     ) -> std::io::Result<()> {
         let runtime = self.runtime().cloned();
         let clock = self.host.hold_clock(runtime.as_ref());
-        let thread = std::thread::Builder::new().name(name).spawn(move || {
+        run_beside(&name, self.runtime(), move || {
             os::run_as_application();
             let _clock = clock;
             let _gate = context::use_gate(Arc::clone(&self.gate));
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
             work();
-        });
-        thread.map(|_| ())
+        })
     }
 
     fn bind(
@@ -228,12 +257,17 @@ impl Lifecycle {
 
 /// Tells the machine how a hook ended, when it is dropped.
 pub(crate) struct Announce {
-    pub(crate) lifecycle: &'static Lifecycle,
-    pub(crate) id: HookId,
-    pub(crate) end: Option<End>,
+    lifecycle: &'static Lifecycle,
+    id: HookId,
+    began: bool,
+    end: Option<End>,
 }
 
 impl Announce {
+    const fn new(lifecycle: &'static Lifecycle, id: HookId) -> Self {
+        Self { lifecycle, id, began: false, end: None }
+    }
+
     pub(crate) fn end(mut self, end: End) {
         self.end = Some(end);
     }
@@ -241,7 +275,7 @@ impl Announce {
 
 impl Drop for Announce {
     fn drop(&mut self) {
-        let end = self.end.take().unwrap_or(End::Cancelled);
+        let end = self.end.take().unwrap_or(End::Dropped { began: self.began });
         self.lifecycle.hook_ended(self.id, end);
     }
 }
@@ -251,6 +285,7 @@ pin_project_lite::pin_project! {
     struct Caught<F> {
         lifecycle: &'static Lifecycle,
         poll_timer: Arc<PollTimer>,
+        span: HookSpan,
         #[pin]
         future: F,
     }
@@ -261,24 +296,18 @@ impl<F: Future<Output = HookEnd>> Future for Caught<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let this = self.project();
-        let poll = || catch_unwind(AssertUnwindSafe(|| this.future.poll(cx)));
+        let _in_span = this.span.enter();
+        let poll = || contain(|| this.future.poll(cx));
         match this.poll_timer.during(this.lifecycle.now(), poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(end)) => Poll::Ready(end_of(end)),
-            Err(panic) => Poll::Ready(End::Panicked(panic_text(&*panic))),
+            Err(said) => Poll::Ready(End::Panicked(said)),
         }
     }
 }
 
 fn end_of(end: HookEnd) -> End {
     end.map_or_else(|error| End::Failed(redact(&error)), |()| End::Completed)
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    redact(&text.unwrap_or_else(|| "(a value that is no text)".to_owned()))
 }
 
 /// `after` from `now`; a time that no clock can tell is a century away.

@@ -16,6 +16,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     component_set::ComponentSet,
+    forced_exit::ForcedExit,
     host::Host,
     inbox::{Inbox, Post, Posted},
     log::Log,
@@ -50,6 +51,9 @@ pub(crate) struct Lifecycle {
     pub(crate) tokens: Tokens,
     pub(crate) observers: Observers,
     pub(super) components: ComponentSet,
+    pub(super) forced_exit: ForcedExit,
+    /// The process lives on once the report is there.
+    pub(super) lets_live: AtomicBool,
     inbox: Inbox,
     run: OnceLock<RunContext>,
     claimed: AtomicBool,
@@ -110,6 +114,8 @@ impl Lifecycle {
             tokens: Tokens::default(),
             observers: Observers::default(),
             components: ComponentSet::default(),
+            forced_exit: ForcedExit::default(),
+            lets_live: AtomicBool::new(false),
             inbox: Inbox::default(),
             run: OnceLock::new(),
             claimed: AtomicBool::new(false),
@@ -138,8 +144,20 @@ impl Lifecycle {
         self.inbox.next(self.host)
     }
 
+    /// Asks for a stop; only the first one is taken, and costs anything.
     pub(crate) fn request(&self, reason: Reason) {
+        if !self.inbox.claim_request() {
+            return;
+        }
+        self.host.guard_request();
+        self.disarm_guard_if_over();
         self.post(Input::Request(reason.redacted()));
+    }
+
+    /// The first report stands.
+    pub(super) fn publish_report(&self, report: Report) {
+        self.report.publish(report);
+        self.disarm_guard_if_over();
     }
 
     /// Becomes `Running` if everything is there for it.

@@ -3,13 +3,25 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tracing::{Dispatch, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn};
+use tokio::runtime::Handle;
+use tracing::{
+    Dispatch, Level, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn,
+};
 
-use crate::{Event, State};
+use super::{span::PromisedSpan, threads::run_beside};
+use crate::{
+    Event, State,
+    foreign::contain,
+    os,
+    text::terminal::{plain, plain_lines},
+};
 
 /// How long the thread waits for more before it goes.
 const LINGER: Duration = Duration::from_millis(200);
@@ -31,6 +43,10 @@ struct Shared {
     drain: Mutex<Option<Span>>,
     /// Without a thread: whoever has something to say writes it.
     inline: bool,
+    /// The subscriber has panicked.
+    panicked: AtomicBool,
+    /// Who writes where no thread can be had.
+    runtime: OnceLock<Handle>,
 }
 
 #[derive(Default)]
@@ -61,18 +77,22 @@ impl Log {
         }
     }
 
+    pub(super) fn set_runtime(&self, runtime: &Handle) {
+        let _ = self.shared.runtime.set(runtime.clone());
+    }
+
     pub(crate) fn event(&self, event: Event) {
         self.run(move |log| log.write(&event));
     }
 
     pub(crate) fn info(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| info!(target: "lifecycle", "{text}"));
+        self.run(move |_| say(Level::INFO, &text));
     }
 
     pub(crate) fn warn(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| warn!(target: "lifecycle", "{text}"));
+        self.run(move |_| say(Level::WARN, &text));
     }
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
@@ -87,21 +107,52 @@ impl Log {
         if queue.is_served {
             return;
         }
+        queue.is_served = true;
+        drop(queue);
         let log = self.clone();
-        let thread =
-            std::thread::Builder::new().name("lifecycle-log".to_owned()).spawn(move || log.serve());
-        queue.is_served = thread.is_ok();
+        let served = run_beside("lifecycle-log", self.shared.runtime.get(), move || {
+            os::run_as_application();
+            log.serve();
+        });
+        if served.is_err() {
+            self.lock().is_served = false;
+        }
     }
 
-    /// The span of a hook, a child of the shutdown's.
-    pub(crate) fn hook_span(&self, name: &str) -> Span {
-        info_span!(target: "lifecycle", parent: self.shared.shutdown.get().and_then(Span::id), "hook", name)
+    /// The span of a hook, a child of the shutdown's, once it is made: where lines are written, as a
+    /// subscriber may block or panic. Nothing where nobody has a subscriber.
+    pub(super) fn hook_span(&self, name: &str) -> PromisedSpan {
+        let (promise, promised) = PromisedSpan::new();
+        if self.shared.dispatch.get().is_none() && !dispatcher::has_been_set() {
+            promise.give_up();
+            return promised;
+        }
+        let name = plain(name);
+        self.run(move |log| {
+            log.contained(|| {
+                let parent = log.shared.shutdown.get().and_then(Span::id);
+                promise.keep(info_span!(target: "lifecycle", parent: parent, "hook", name));
+            });
+        });
+        promised
+    }
+
+    /// Runs what calls the subscriber. What it panics with is said once.
+    pub(super) fn contained(&self, write: impl FnOnce()) {
+        if let Err(said) = contain(write)
+            && !self.shared.panicked.swap(true, Ordering::Relaxed)
+        {
+            let line = plain_lines(&said);
+            os::write_stderr(&format!(
+                "lifecycle: the subscriber for tracing panicked, and lines of the log are missing: {line}\n"
+            ));
+        }
     }
 
     fn serve(&self) {
         let _adopted = self.shared.dispatch.get().map(dispatcher::set_default);
         while let Some(job) = self.next() {
-            job(self);
+            self.contained(|| job(self));
         }
     }
 
@@ -139,43 +190,52 @@ impl Log {
 fn log_line(event: &Event) {
     match event {
         Event::Requested { reason, .. } => {
-            info!(target: "lifecycle", "shutdown requested: {reason}");
+            say(Level::INFO, &format!("shutdown requested: {reason}"))
         }
         Event::State { state, time_left: Some(left) } => {
-            info!(target: "lifecycle", "{state}, {} left", coarse(*left));
+            say(Level::INFO, &format!("{state}, {} left", coarse(*left)));
         }
-        Event::State { state, time_left: None } => info!(target: "lifecycle", "{state}"),
-        Event::Signal { signal, sender, did, next } => match sender {
-            Some(sender) => info!(target: "lifecycle", "{signal} from {sender} {did}; {next}"),
-            None => info!(target: "lifecycle", "{signal} {did}; {next}"),
-        },
-        Event::Drain { .. } => info!(target: "lifecycle", "{}", drain_line(event)),
+        Event::State { state, time_left: None } => say(Level::INFO, &state.to_string()),
+        Event::Signal { .. } => say(Level::INFO, &signal_line(event)),
+        Event::Drain { .. } => say(Level::INFO, &drain_line(event)),
         Event::Abandoned { sites } => {
             for site in sites {
-                warn!(
-                    target: "lifecycle",
-                    "abandoned: {} call(s) of {} ({}), the oldest {} old; they keep running beside the hooks",
-                    site.abandoned(),
-                    site.name(),
-                    site.location(),
-                    coarse(site.oldest_abandoned().unwrap_or_default()),
+                let oldest = coarse(site.oldest_abandoned().unwrap_or_default());
+                let (count, name, location) = (site.abandoned(), site.name(), site.location());
+                say(
+                    Level::WARN,
+                    &format!(
+                        "abandoned: {count} call(s) of {name} ({location}), the oldest {oldest} \
+                         old; they keep running beside the hooks"
+                    ),
                 );
             }
         }
         Event::HookStarted { name, timeout, .. } => {
-            info!(target: "lifecycle", "hook {name} starts, has {timeout:.1?}");
+            say(Level::INFO, &format!("hook {name} starts, has {timeout:.1?}"));
         }
         Event::HookStuck { name, location, elapsed } => {
-            error!(target: "lifecycle", "hook {name} ({location}) is stuck after {}", coarse(*elapsed));
+            let elapsed = coarse(*elapsed);
+            say(Level::ERROR, &format!("hook {name} ({location}) is stuck after {elapsed}"));
         }
         Event::HookEnded { name, location, outcome, is_clean, took } => {
             if *is_clean {
-                info!(target: "lifecycle", "hook {name} {outcome}, after {took:.1?}");
+                say(Level::INFO, &format!("hook {name} {outcome}, after {took:.1?}"));
             } else {
-                warn!(target: "lifecycle", "hook {name} ({location}) {outcome}, after {took:.1?}");
+                say(Level::WARN, &format!("hook {name} ({location}) {outcome}, after {took:.1?}"));
             }
         }
-        Event::Notice { text } => warn!(target: "lifecycle", "{text}"),
+        Event::Notice { text } => say(Level::WARN, text),
+    }
+}
+
+/// Not every subscriber keeps apart what is in a line and what begins one.
+fn say(level: Level, line: &str) {
+    let line = plain_lines(line);
+    match level {
+        Level::ERROR => error!(target: "lifecycle", "{line}"),
+        Level::WARN => warn!(target: "lifecycle", "{line}"),
+        _ => info!(target: "lifecycle", "{line}"),
     }
 }
 
@@ -184,15 +244,18 @@ fn log_line(event: &Event) {
 pub(crate) fn terminal_line(event: &Event) -> Option<String> {
     let is_logged = dispatcher::has_been_set();
     match event {
-        Event::Requested { reason, .. } if !is_logged => {
-            Some(format!("lifecycle: stopping: {reason}"))
-        }
-        Event::Signal { signal, did, next, .. } => {
-            Some(format!("lifecycle: {signal} {did}; {next}"))
-        }
-        Event::Drain { .. } if !is_logged => Some(format!("lifecycle: {}", drain_line(event))),
+        Event::Requested { reason, .. } if !is_logged => Some(format!("stopping: {reason}")),
+        Event::Signal { .. } => Some(signal_line(event)),
+        Event::Drain { .. } if !is_logged => Some(drain_line(event)),
         _ => None,
     }
+}
+
+fn signal_line(event: &Event) -> String {
+    let Event::Signal { signal, sender, did, next } = event else { return String::new() };
+    let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
+    let then = if next.is_empty() { String::new() } else { format!("; {next}") };
+    format!("{signal}{from} {did}{then}")
 }
 
 fn drain_line(event: &Event) -> String {
@@ -210,7 +273,7 @@ fn drain_line(event: &Event) -> String {
     }
     if !waiting_for_main.is_empty() {
         let places: Vec<_> = waiting_for_main.iter().map(ToString::to_string).collect();
-        line += &format!("; waiting for main, draining() asked at {}", places.join(", "));
+        line += &format!("; waiting for main, which asked about the stop at {}", places.join(", "));
     }
     if let Some(left) = time_left {
         line += &format!("; {} left", coarse(*left));

@@ -14,6 +14,8 @@ mod driver;
 mod effects;
 mod entry;
 mod exit;
+mod forced_exit;
+mod guard;
 mod handle;
 mod host;
 mod inbox;
@@ -35,8 +37,10 @@ mod report;
 mod report_slot;
 mod run;
 mod running;
+mod span;
 mod start_line;
 mod status;
+mod threads;
 mod watchdog;
 
 #[cfg(feature = "testing")]
@@ -44,14 +48,15 @@ pub(crate) use self::run::MainFailure;
 #[cfg(feature = "testing")]
 pub(crate) use self::{
     driver::Driver,
+    forced_exit::ForcedExit,
     host::{Host, LastReport, Replacement},
-    launch::panic_text,
     log::Log,
     registry::HookFuture,
     run::run_under,
 };
 pub use self::{
     entry::{MainExit, install, main},
+    forced_exit::on_forced_exit,
     handle::Handle,
     last_resort::LastResortHandle,
     observer::{Observer, ObserverHandle, observe},

@@ -5,18 +5,16 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    launch::panic_text,
     lifecycle::Lifecycle,
     observers::{Letter, Mailbox, OBSERVER_TIMEOUT, Word},
     status::Status,
 };
-use crate::{Event, Report, State, admission::context};
+use crate::{Event, Report, State, admission::context, foreign::contain, os};
 
 /// Is told what happens: for metrics, for a service manager, for an operator's view. [`observe`]
 /// registers one.
@@ -63,8 +61,10 @@ pub fn observe(observer: impl Observer) -> ObserverHandle {
     let lifecycle = Lifecycle::current();
     let mailbox = lifecycle.observers.add();
     let served = Arc::clone(&mailbox);
-    let thread = std::thread::Builder::new().name("lifecycle-obs".to_owned());
-    let thread = thread.spawn(move || serve(lifecycle, &served, observer));
+    let thread = os::spawn("lifecycle-obs", move || {
+        os::run_as_application();
+        serve(lifecycle, &served, observer);
+    });
     if let Err(error) = thread {
         lifecycle.observers.remove(&mailbox);
         panic!("lifecycle: an observer has no thread: {error}");
@@ -103,13 +103,10 @@ impl Lifecycle {
 /// The body of an observer's thread.
 fn serve(lifecycle: &'static Lifecycle, mailbox: &Arc<Mailbox>, observer: impl Observer) {
     let _gate = context::use_gate(Arc::clone(&lifecycle.gate));
-    let told = catch_unwind(AssertUnwindSafe(|| {
-        context::as_library(|| tell_all(lifecycle, mailbox, observer));
-    }));
+    let told = contain(|| context::as_library(|| tell_all(lifecycle, mailbox, observer)));
     lifecycle.observers.remove(mailbox);
-    if let Err(panic) = told {
-        let line =
-            format!("an observer panicked and is told nothing more: {}", panic_text(&*panic));
+    if let Err(said) = told {
+        let line = format!("an observer panicked and is told nothing more: {said}");
         lifecycle.eprint(&line);
         lifecycle.warn(&line);
     }

@@ -5,8 +5,10 @@
 use std::{
     any::Any,
     io,
-    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, mpsc},
-    thread::{self, ThreadId},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,6 +17,8 @@ use tokio::runtime::Handle;
 use super::{
     driver::Driver,
     exit::end_process,
+    forced_exit::ForcedExit,
+    guard,
     host::{Host, LastReport, Replacement},
     lifecycle::Lifecycle,
     linked::linked,
@@ -25,22 +29,25 @@ use crate::{
     Report, Signal, SignalSender,
     admission::{Gate, context},
     config::{Environment, Settings},
-    machine::{Input, Moment},
-    os::{self, Call, LastResort, LastResortError, Waker},
+    foreign,
+    machine::{DEADLINE_CODE, Input, Moment, STOPPED_JOB_CODE},
+    os::{self, Call, LastResort, LastResortError, Listening, Unbounded, Waker},
     report::files::ReportFiles,
     values::HookId,
 };
 
 /// How long the report may take to write on the way out.
-const LAST_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
+pub(super) const LAST_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 pub(super) struct Process {
     /// The clock counts while the machine sleeps (`CLOCK_BOOTTIME` on Linux), as the platform's grace period
     /// does, and no change of the wall clock moves it.
     began: Duration,
-    waker: OnceLock<&'static Waker>,
-    thread: OnceLock<ThreadId>,
+    /// Once the thread is started.
+    waker: RwLock<Option<&'static Waker>>,
     signals: Mutex<Signals>,
+    /// How long after a request the guard comes, and with which code.
+    guard_after: Mutex<Option<(Duration, u8)>>,
 }
 
 #[derive(Default)]
@@ -55,10 +62,15 @@ impl Process {
     pub(super) fn new() -> Self {
         Self {
             began: os::boot_time(),
-            waker: OnceLock::new(),
-            thread: OnceLock::new(),
+            waker: RwLock::default(),
             signals: Mutex::default(),
+            guard_after: Mutex::default(),
         }
+    }
+
+    /// Of the process whose thread runs: a forked child has only the memory.
+    fn waker(&self) -> Option<&'static Waker> {
+        *self.waker.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn signals_of(&self, calls: Vec<Call>) -> Vec<Input> {
@@ -102,12 +114,19 @@ fn process() -> &'static Process {
 
 /// The body of the thread.
 fn drive(process: &'static Process, waker: &'static Waker) {
-    let _ = process.thread.set(thread::current().id());
+    foreign::keep_out();
+    os::run_first();
     let lifecycle = Lifecycle::process();
     let mut driver = Driver::new(lifecycle);
     loop {
         let wake = driver.turn();
         let timeout = wake.map(|wake| wake.since(process.now()));
+        let foreign = foreign::look(|serve| {
+            if let Some(runtime) = lifecycle.runtime() {
+                runtime.spawn(async move { serve() });
+            }
+        });
+        let timeout = [timeout, foreign].into_iter().flatten().min();
         for signal in process.signals_of(waker.wait(timeout)) {
             lifecycle.post(signal);
         }
@@ -123,39 +142,84 @@ impl Host for Process {
         Environment::of_process(linked())
     }
 
-    fn start(&self, signals: &[Signal]) -> io::Result<()> {
+    fn start(&self, settings: &Settings) -> io::Result<()> {
         let mut known = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        let waker = match self.waker.get() {
-            Some(waker) => *waker,
+        let waker = match self.waker().filter(|_| !os::is_forked_child()) {
+            Some(waker) => waker,
             None => {
                 let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
                 os::guard::start()?;
                 os::spawn("lifecycle", move || drive(process(), waker))?;
-                self.waker.get_or_init(|| waker)
+                known.installed.clear();
+                *self.waker.write().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+                waker
             }
         };
+        let signals = &settings.signals;
         let new: Vec<_> =
             signals.iter().copied().filter(|signal| !known.installed.contains(signal)).collect();
-        known.listened = signals.to_vec();
+        known.listened.clone_from(signals);
         known.installed.extend(&new);
-        os::listen(waker, &new)
+        os::listen(waker, &new)?;
+        let after = guard::after_a_request(settings);
+        // A job that a signal interrupts says so.
+        let by_signal = if settings.job { os::guard::CODE_OF_SIGNAL } else { DEADLINE_CODE };
+        os::guard::arm_by_signals(after.map(|after| (&**signals, after, by_signal)));
+        let by_request = if settings.job { STOPPED_JOB_CODE } else { DEADLINE_CODE };
+        *self.guard_after.lock().unwrap_or_else(PoisonError::into_inner) =
+            after.map(|after| (after, by_request));
+        Ok(())
+    }
+
+    fn guard(&self, at: Option<(Moment, u8)>, words: String) {
+        match at {
+            Some((at, code)) => {
+                os::guard::set_words(words);
+                os::guard::arm(self.began.saturating_add(at.reading()), code);
+            }
+            None => {
+                os::guard::disarm();
+            }
+        }
+    }
+
+    fn guard_the_end(&self, at: Moment, code: u8) {
+        os::guard::arm_earlier(self.began.saturating_add(at.reading()), code);
+    }
+
+    fn guard_request(&self) {
+        let after = *self.guard_after.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((after, code)) = after {
+            os::guard::arm_first(os::boot_time().saturating_add(after), code);
+        }
+    }
+
+    fn listening(&self, signals: &[Signal]) -> Vec<Listening> {
+        os::listening(signals)
     }
 
     fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
+        self.check_process();
+        if let Some(waker) = self.waker() {
             waker.wake();
         }
     }
 
+    fn check_process(&self) {
+        if os::is_forked_child() {
+            say_deaf();
+        }
+    }
+
     fn is_driving(&self) -> bool {
-        self.thread.get() == Some(&thread::current().id())
+        foreign::is_kept_out()
     }
 
     /// The thread drives by itself.
     fn let_drive(&self) {}
 
     fn take_signals(&self) -> Vec<Input> {
-        let calls = self.waker.get().map(|waker| waker.wait(Some(Duration::ZERO)));
+        let calls = self.waker().map(|waker| waker.wait(Some(Duration::ZERO)));
         self.signals_of(calls.unwrap_or_default())
     }
 
@@ -195,22 +259,40 @@ impl Host for Process {
         Ok(Box::new(os::last_resort::add(what)?))
     }
 
-    fn undone_last_resorts(&self) -> Vec<String> {
+    fn undone_last_words(&self, _: &ForcedExit) -> Vec<String> {
         Vec::new()
     }
 
     /// Writes what is known, for as long as nobody notices, and ends the process.
-    fn end(&self, code: u8, files: Option<ReportFiles>, report: LastReport) -> Option<Report> {
+    fn end(
+        &self,
+        code: u8,
+        files: Option<ReportFiles>,
+        report: LastReport,
+        forced_exit: &ForcedExit,
+    ) -> Option<Report> {
         if let Some(files) = files {
-            let (done, written) = mpsc::channel();
-            let thread = thread::Builder::new().spawn(move || {
-                let _ = files.write(&report());
-                let _ = done.send(());
-            });
-            if thread.is_ok() {
-                let _ = written.recv_timeout(LAST_WRITE_TIMEOUT);
+            let write = move || files.write(&report(), LAST_WRITE_TIMEOUT);
+            match os::bounded("lifecycle-file", LAST_WRITE_TIMEOUT, write) {
+                Err(Unbounded::NoThread(error)) => {
+                    self.eprint(&format!("lifecycle: the report is not written: {error}\n"));
+                }
+                // There is no time left to say more.
+                Ok(_) | Err(Unbounded::Late | Unbounded::Panicked) => {}
             }
         }
+        forced_exit.call();
         end_process(code)
+    }
+}
+
+/// In a process that was forked after the lifecycle began: it has the memory and none of the threads.
+fn say_deaf() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        os::write_stderr(
+            "lifecycle: this process was forked from the one that runs the lifecycle: no signal is heard and no hook \
+             runs in it; fork before lifecycle::install and lifecycle::run\n",
+        );
     }
 }

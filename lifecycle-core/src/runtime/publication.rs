@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     driver::Driver, host::LastReport, lifecycle::Published, observers::OBSERVER_TIMEOUT,
-    watchdog::SILENCE,
+    threads::run_beside, watchdog::SILENCE,
 };
 use crate::{
     Plan, Report,
@@ -18,6 +18,8 @@ use crate::{
 /// How long the log may hold the report back, and how long writing it to a file may.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 const REPORT_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Each file: that one could not be written is to be said before the report is handed over.
+pub(super) const FILE_WRITE_TIMEOUT: Duration = Duration::from_millis(400);
 
 impl Driver {
     /// What everybody may know of the lifecycle is this from here on; who waits for a milestone is woken.
@@ -51,21 +53,24 @@ impl Driver {
         lifecycle.observers.report(&report);
         self.unpublished = Some((lifecycle.now().after(timeout), report.clone()));
         let hand_over = move |report: Report| {
-            lifecycle.log.run(move |_| {
-                log_report(&report);
+            lifecycle.log.run(move |log| {
+                log.contained(|| log_report(&report));
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
-                lifecycle.report.publish(report);
+                lifecycle.publish_report(report);
             });
         };
         let Some(report_files) = report_files else { return hand_over(report) };
-        // Beside the log, whose subscriber may block. Without a thread there is no file.
-        let _ = std::thread::Builder::new().name("lifecycle-file".to_owned()).spawn(move || {
-            if let Err(wrong) = report_files.write(&report) {
+        // Beside the log, whose subscriber may block.
+        let write = move || {
+            if let Err(wrong) = report_files.write(&report, FILE_WRITE_TIMEOUT) {
                 lifecycle.warn(&wrong);
                 lifecycle.eprint(&wrong);
             }
             hand_over(report);
-        });
+        };
+        if let Err(error) = run_beside("lifecycle-file", lifecycle.runtime(), write) {
+            lifecycle.eprint(&format!("the report is not written: {error}"));
+        }
     }
 
     /// Publishes what has waited long enough; says when to ask again.
@@ -75,7 +80,7 @@ impl Driver {
             return Some(*due);
         }
         let (_, report) = self.unpublished.take()?;
-        self.lifecycle.report.publish(report);
+        self.lifecycle.publish_report(report);
         None
     }
 
@@ -105,7 +110,7 @@ fn log_report(report: &Report) {
     if report.is_clean() {
         info!(target: "lifecycle", exit_code = code, "stopped cleanly in {total:.1?}");
     } else {
-        let problems = report.problems().join("; ");
+        let problems = terminal::plain_lines(&report.problems().join("; "));
         warn!(target: "lifecycle", exit_code = code, "stopped in {total:.1?}: {problems}");
     }
 }

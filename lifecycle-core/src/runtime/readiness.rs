@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::SourceLocation;
+use crate::{SourceLocation, text};
 
 #[derive(Debug, Default)]
 pub(crate) struct Readiness {
@@ -36,7 +36,8 @@ impl Readiness {
         self.look().1
     }
 
-    pub(crate) fn hold(&self, name: String, location: SourceLocation) -> u64 {
+    pub(crate) fn hold(&self, name: &str, location: SourceLocation) -> u64 {
+        let name = text::name(name);
         let mut inner = self.lock();
         inner.next += 1;
         let id = inner.next;

@@ -2,17 +2,20 @@
 
 use std::{
     fmt::{Debug, Display},
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    io,
+    pin::{Pin, pin},
     process::ExitCode,
-    task::Poll,
+    task::{Context, Poll},
+    time::Duration,
 };
+
+use pin_project_lite::pin_project;
 
 use super::{
     host::Host,
     inbox::Post,
-    launch::panic_text,
     lifecycle::{Lifecycle, RunContext},
+    publication::FILE_WRITE_TIMEOUT,
     start_line::StartLine,
 };
 use crate::machine::{Input, MainEnd};
@@ -22,12 +25,16 @@ use crate::{
     budget::{Constraints, Manifest, Workload},
     config::{Components, Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
     declare::hook::Returns,
+    foreign::{Shielded, contain},
     os,
     plan::PlanError,
     report::Problem,
     text::terminal,
     text::{cut, redact::redact},
 };
+
+/// How long a run that is dropped waits for the word about it.
+const DROPPED_RUN_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Runs `main` until it returns or a stop is asked for, then stops by the plan; with every number at its
 /// default. See [`Config::run`].
@@ -57,7 +64,8 @@ impl Config {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future is a stop without hooks, said in one line on stderr.
+    /// Dropping the future is a stop without hooks: what is cut by it is said on stderr, for which the
+    /// destructor waits, 300 ms at most.
     pub async fn run<M>(self, main: M) -> Report
     where
         M: Future<Output: MainResult>,
@@ -151,12 +159,12 @@ where
     if let Err(why) = lifecycle.begin(prepared, under_main) {
         return invalid(vec![why]);
     }
-    let mut guard = RunGuard { lifecycle, finished: false };
-    let end = lifecycle.poll_main(&components, main).await;
-    lifecycle.post(Input::MainEnded(end));
-    let report = lifecycle.report.published().await;
-    guard.finished = true;
-    report
+    let running = async {
+        let end = lifecycle.poll_main(&components, main).await;
+        lifecycle.post(Input::MainEnded(end));
+        lifecycle.report.published().await
+    };
+    Unfinished { lifecycle, finished: false, running }.await
 }
 
 /// Configuration and environment, put together and checked, with nothing done yet.
@@ -203,9 +211,9 @@ impl Prepared {
         let report = self.said_instead()?;
         if self.settings.plan_answer.is_none()
             && let Some(files) = host.report_files(&self.settings)
-            && let Err(wrong) = files.write(&report)
+            && let Err(wrong) = files.write(&report, FILE_WRITE_TIMEOUT)
         {
-            host.eprint(&format!("lifecycle: {wrong}\n"));
+            host.eprint(&format!("lifecycle: {}\n", terminal::plain_lines(&wrong)));
         }
         Some(report)
     }
@@ -217,7 +225,7 @@ impl Prepared {
         if !errors.is_empty() {
             return Some(invalid(errors));
         }
-        match self.settings.plan_answer? {
+        let printed = match self.settings.plan_answer? {
             PlanAnswer::Text => print(&self.plan),
             PlanAnswer::Json => print(&self.plan.to_json()),
             PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
@@ -225,14 +233,22 @@ impl Prepared {
             // The settings know only names that are linked.
             PlanAnswer::Linked(name) => print(&self.plan.written_by(name).unwrap_or_default()),
             PlanAnswer::Check => {
-                self.plan.hints().iter().for_each(|hint| print(&format_args!("hint: {hint}")));
-                match self.fits() {
-                    Ok(fits) => print(&fits),
-                    Err(error) => return Some(invalid(vec![error.into()])),
+                let hints = self.plan.hints();
+                let mut hints = hints.iter().map(|hint| print(&format_args!("hint: {hint}")));
+                match (hints.try_for_each(|printed| printed), self.fits()) {
+                    (printed, Ok(fits)) => printed.and_then(|()| print(&fits)),
+                    (_, Err(error)) => return Some(invalid(vec![error.into()])),
                 }
             }
-        }
-        Some(Report::answered())
+        };
+        Some(match printed {
+            Ok(()) => Report::answered(),
+            Err(error) => {
+                let problem = Problem::NotPrinted(error.to_string());
+                os::write_stderr(&format!("lifecycle: {problem}\n"));
+                Report::unanswered(problem)
+            }
+        })
     }
 }
 
@@ -249,15 +265,15 @@ impl Lifecycle {
             return Err(Problem::RunTwice);
         }
         self.log.adopt_subscriber();
+        self.log.set_runtime(&runtime);
         self.set_run(RunContext { runtime, plan, hook_timeouts });
         // The version first: what is registered from here on may be in the plan, and changes it all the same.
         let plan_version = self.registry.plan_changed();
         let plan = self.plan();
         plan.check()?;
-        self.host
-            .start(&settings.signals)
-            .map_err(|error| Problem::NoSignals(error.to_string()))?;
-        let start_line = StartLine::new(&settings, &diagnostics, &plan);
+        self.host.start(&settings).map_err(|error| Problem::NoSignals(error.to_string()))?;
+        let start_line =
+            StartLine::new(&settings, &diagnostics, &plan, &self.host.listening(&settings.signals));
         let workload = Workload::from(&plan);
         let input = Input::RunBegan { settings: Box::new(settings), workload, under_main };
         self.send(Post::RunBegan { input, plan_version, start_line });
@@ -270,12 +286,12 @@ impl Lifecycle {
     where
         M: Future<Output: MainResult>,
     {
-        self.main.begin_is_confirmed().await;
+        Shielded::new(self.main.begin_is_confirmed()).await;
         if self.is_stop_asked_for() {
             return MainEnd::NotRun;
         }
         let mut to_be_dropped = self.main.to_be_dropped();
-        let mut to_be_dropped = pin!(to_be_dropped.wait_for(|drop| *drop));
+        let mut to_be_dropped = pin!(Shielded::new(to_be_dropped.wait_for(|drop| *drop)));
         let mut starting = Box::pin(self.start_components(components));
         let started = std::future::poll_fn(|cx| {
             if to_be_dropped.as_mut().poll(cx).is_ready() {
@@ -285,7 +301,7 @@ impl Lifecycle {
         });
         let started = started.await;
         // What was cut while it started is dropped here.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(starting)));
+        let _ = contain(|| drop(starting));
         match started {
             Some(Ok(())) if !self.is_stop_asked_for() => {}
             Some(Err(why)) => return MainEnd::ComponentFailed(why),
@@ -294,56 +310,76 @@ impl Lifecycle {
         let mut main = Some(Box::pin(main));
         std::future::poll_fn(|cx| {
             if to_be_dropped.as_mut().poll(cx).is_ready() {
-                let dropped = catch_unwind(AssertUnwindSafe(|| {
-                    drop_as_lost(|| drop(main.take()));
-                }));
+                let dropped = contain(|| drop_as_lost(|| drop(main.take())));
                 return Poll::Ready(match dropped {
                     Ok(()) => MainEnd::Dropped,
-                    Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                    Err(said) => MainEnd::Panicked(said),
                 });
             }
             let Some(running) = &mut main else { return Poll::Pending };
             let poll = || context::poll_as_main(|| running.as_mut().poll(cx));
-            let polled =
-                catch_unwind(AssertUnwindSafe(|| self.main.poll_timer.during(self.now(), poll)));
+            let polled = contain(|| {
+                let polled = self.main.poll_timer.during(self.now(), poll);
+                // What the error shows, and its destructor, are main's as well.
+                polled.map(MainResult::into_result)
+            });
+            self.host.check_process();
             let end = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(result)) => match result.into_result() {
-                    Ok(()) => MainEnd::Returned,
-                    Err(MainFailure { text, code }) => MainEnd::Failed {
-                        error: redact(&text),
-                        interrupted: self.gate.main_was_refused(),
-                        code,
-                    },
+                Ok(Poll::Ready(Ok(()))) => MainEnd::Returned,
+                Ok(Poll::Ready(Err(MainFailure { text, code }))) => MainEnd::Failed {
+                    error: redact(&text),
+                    interrupted: self.gate.main_was_refused(),
+                    code,
                 },
-                Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                Err(said) => MainEnd::Panicked(said),
             };
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(main.take())));
-            Poll::Ready(match dropped {
+            Poll::Ready(match contain(|| drop(main.take())) {
                 Ok(()) => end,
-                Err(panic) => MainEnd::Panicked(panic_text(&*panic)),
+                Err(said) => MainEnd::Panicked(said),
             })
         })
         .await
     }
 }
 
-/// Says when the run future is dropped before its end.
-struct RunGuard {
-    lifecycle: &'static Lifecycle,
-    finished: bool,
-}
+pin_project! {
+    /// A run that says when it is dropped before its end.
+    struct Unfinished<F> {
+        lifecycle: &'static Lifecycle,
+        finished: bool,
+        #[pin]
+        running: F,
+    }
 
-impl Drop for RunGuard {
-    fn drop(&mut self) {
-        if !self.finished && self.lifecycle.report().is_none() {
-            self.lifecycle.post(Input::RunDropped);
-            self.lifecycle.components.drop_all();
+    impl<F> PinnedDrop for Unfinished<F> {
+        // Before main is dropped, so that the calls inside of it are named.
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let lifecycle = *this.lifecycle;
+            if !*this.finished && lifecycle.report().is_none() {
+                lifecycle.post(Input::RunDropped);
+                lifecycle.host.let_drive();
+                // The process may end as soon as this returns: what there is to say is said first.
+                lifecycle.report.wait(DROPPED_RUN_TIMEOUT);
+                lifecycle.components.drop_all();
+            }
         }
     }
 }
 
-fn invalid(problems: Vec<Problem>) -> Report {
+impl<F: Future<Output = Report>> Future for Unfinished<F> {
+    type Output = Report;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Report> {
+        let this = self.project();
+        let polled = this.running.poll(cx);
+        *this.finished |= polled.is_ready();
+        polled
+    }
+}
+
+pub(super) fn invalid(problems: Vec<Problem>) -> Report {
     for problem in &problems {
         let line = terminal::plain_lines(&problem.to_string());
         os::write_stderr(&format!("lifecycle: {line}\n"));
@@ -351,9 +387,14 @@ fn invalid(problems: Vec<Problem>) -> Report {
     Report::invalid(problems)
 }
 
-fn print(answer: &dyn Display) {
+fn print(answer: &dyn Display) -> io::Result<()> {
     use std::io::{IsTerminal, Write};
-    // Whoever closed the pipe does not want the rest.
-    let stdout = std::io::stdout();
-    let _ = writeln!(&stdout, "{}", terminal::shown(answer, stdout.is_terminal()));
+    let mut stdout = io::stdout();
+    let is_terminal = stdout.is_terminal();
+    let printed = writeln!(stdout, "{}", terminal::shown(answer, is_terminal));
+    match printed.and_then(|()| stdout.flush()) {
+        // Whoever closed the pipe does not want the rest.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

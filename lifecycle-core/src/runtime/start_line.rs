@@ -8,7 +8,8 @@ use crate::{
     budget::Constraints,
     config::{Diagnostic, Settings},
     declare::site::SiteEntry,
-    os,
+    os::{self, Disposition, Listening},
+    text::terminal::plain_lines,
     values::duration,
 };
 
@@ -21,12 +22,18 @@ pub(crate) struct StartLine {
 }
 
 impl StartLine {
-    pub(super) fn new(settings: &Settings, diagnostics: &[Diagnostic], plan: &Plan) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        diagnostics: &[Diagnostic],
+        plan: &Plan,
+        listening: &[Listening],
+    ) -> Self {
         let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
             settings;
         let numbers = format!(
             "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
-             timeout {hook_timeout}; exit timeout {exit_timeout}"
+             timeout {hook_timeout}; exit timeout {exit_timeout}{}",
+            signals(listening)
         );
         let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
         let mut warnings: Vec<_> = looks_wrong.map(ToString::to_string).collect();
@@ -53,9 +60,29 @@ impl StartLine {
         log.run(move |_| {
             let (pid, version) = (std::process::id(), env!("CARGO_PKG_VERSION"));
             info!(target: "lifecycle", pid, version, hooks, tracked_sites, worst_case, "{numbers}");
-            for warning in warnings {
+            for warning in warnings.iter().map(|warning| plain_lines(warning)) {
                 warn!(target: "lifecycle", "{warning}");
             }
         });
     }
+}
+
+/// Which are heard, and which are not.
+fn signals(listening: &[Listening]) -> String {
+    let those = |disposition| {
+        let of = listening.iter().filter(|listening| listening.disposition == disposition);
+        of.map(|listening| listening.signal.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let mut line = String::new();
+    for (disposition, what) in [
+        (Disposition::Heard, "hears"),
+        (Disposition::Ignored, "ignored since before the start:"),
+        (Disposition::Replaced, "taken by another handler:"),
+    ] {
+        let those = those(disposition);
+        if !those.is_empty() {
+            line += &format!("; {what} {those}");
+        }
+    }
+    line
 }

@@ -1,19 +1,14 @@
 //! Many stops of one plan, each with other faults at other moments, and what has to hold of each.
 
-use std::{
-    fmt,
-    ops::RangeInclusive,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    time::Duration,
-};
+use std::{fmt, ops::RangeInclusive, panic::resume_unwind, time::Duration};
 
 use super::{Invariant, Scenario, harness::Fault, invariants::Invariants, rng::Rng};
 use crate::{
     Config, Plan, Reason, Report, Signal, Site, SourceLocation,
     config::{Environment, Settings},
     declare::site::{Drain, Policy},
+    foreign::contain,
     plan::PlannedHook,
-    runtime::panic_text,
 };
 
 /// Which seed is run alone.
@@ -125,11 +120,10 @@ fn explore(
     let mut explored = Explored::default();
     for seed in seeds {
         let alone = format!("seed {seed} (run it alone: {SEED}={seed})");
-        let report = catch_unwind(AssertUnwindSafe(|| one_stop(config, plan, seed)));
-        let report = report.unwrap_or_else(|panic| panic!("{alone}: {}", panic_text(&*panic)));
+        let report = contain(|| one_stop(config, plan, seed));
+        let report = report.unwrap_or_else(|said| panic!("{alone}: {said}"));
         let own = || invariants.iter().try_for_each(|invariant| invariant(&report));
-        let own = catch_unwind(AssertUnwindSafe(own));
-        let own = own.unwrap_or_else(|panic| Err(panic_text(&*panic)));
+        let own = contain(own).unwrap_or_else(Err);
         if let Err(wrong) = always.check(&report).and(own) {
             panic!("{alone}: {wrong}\n\n{report}");
         }

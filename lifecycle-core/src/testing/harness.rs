@@ -20,9 +20,9 @@ use crate::{
     Report, Signal,
     config::{Environment, Settings},
     machine::{Input, Moment},
-    os::{LastResort, LastResortError, last_resort},
+    os::{LastResort, LastResortError, Listening, last_resort},
     report::files::ReportFiles,
-    runtime::{Driver, HookFuture, Host, LastReport, Lifecycle, Replacement, Start},
+    runtime::{Driver, ForcedExit, HookFuture, Host, LastReport, Lifecycle, Replacement, Start},
     values::HookId,
 };
 
@@ -156,13 +156,26 @@ impl Host for Harness {
     }
 
     /// The scenario has a task that drives, and no signal reaches it.
-    fn start(&self, _: &[Signal]) -> io::Result<()> {
+    fn start(&self, _: &Settings) -> io::Result<()> {
         Ok(())
+    }
+
+    /// There is no process to end.
+    fn guard(&self, _: Option<(Moment, u8)>, _: String) {}
+
+    fn guard_the_end(&self, _: Moment, _: u8) {}
+
+    fn guard_request(&self) {}
+
+    fn listening(&self, _: &[Signal]) -> Vec<Listening> {
+        Vec::new()
     }
 
     fn wake(&self) {
         self.wake.notify_one();
     }
+
+    fn check_process(&self) {}
 
     fn is_driving(&self) -> bool {
         *lock(&self.turning) == Some(thread::current().id())
@@ -233,13 +246,20 @@ impl Host for Harness {
         Ok(Box::new(Listed { id, list: Arc::clone(&self.last_resorts) }))
     }
 
-    fn undone_last_resorts(&self) -> Vec<String> {
+    fn undone_last_words(&self, forced_exit: &ForcedExit) -> Vec<String> {
         let list = lock(&self.last_resorts);
-        list.values().map(|what| format!("a process would {what}")).collect()
+        let resorts = list.values().map(|what| format!("a process would {what}"));
+        forced_exit.list().into_iter().chain(resorts).collect()
     }
 
     /// Where a process would end, the report says how.
-    fn end(&self, _: u8, _: Option<ReportFiles>, report: LastReport) -> Option<Report> {
+    fn end(
+        &self,
+        _: u8,
+        _: Option<ReportFiles>,
+        report: LastReport,
+        _: &ForcedExit,
+    ) -> Option<Report> {
         Some(report())
     }
 }

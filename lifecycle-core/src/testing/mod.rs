@@ -305,7 +305,7 @@ impl Scenario {
                     // The sender lives as long as the process.
                     let _ = published.wait_for(|now| now.state >= State::Running).await;
                 }
-                lifecycle.post(Input::Request(reason));
+                lifecycle.request(reason);
             });
         }
         let main = main.unwrap_or_else(|| default_main(ready));

@@ -1,6 +1,10 @@
 //! Texts of the application may be of any size. They are cut where they enter.
 
-use std::fmt::{self, Write};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+    iter,
+};
 
 /// As much of a text is kept.
 pub(crate) const MOST: usize = 64 * 1024;
@@ -17,6 +21,16 @@ pub(crate) fn shown(error: &dyn fmt::Display) -> String {
     // An error is its own way to end the writing: what it wrote stands.
     let _ = write!(kept, "{error:#}");
     kept.text
+}
+
+/// An error with its causes. Some are their own cause, so that there is no end to them.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    const CAUSES: usize = 64;
+    shown(&fmt::from_fn(|f| {
+        let causes = iter::successors(Some(error), |&error| error.source()).take(CAUSES);
+        let mut between = iter::once("").chain(iter::repeat(": ")).zip(causes);
+        between.try_for_each(|(between, cause)| write!(f, "{between}{cause}"))
+    }))
 }
 
 /// Room for a text that may be much longer: it ends the writing where nothing more is kept.
@@ -65,5 +79,23 @@ mod tests {
         let text = shown(&Endless);
         assert!(text.len() > MOST && text.len() <= MOST + BEYOND + 1, "{}", text.len());
         assert_eq!(shown(&"short"), "short");
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_cause_has_an_end() {
+        #[derive(Debug)]
+        struct Round(&'static str);
+        impl fmt::Display for Round {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl Error for Round {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(if self.0.is_empty() { &Self("") } else { &Self("again") })
+            }
+        }
+        assert_eq!(with_causes(&Round("")).len(), 2 * 63);
+        assert!(with_causes(&Round("it failed")).starts_with("it failed: again: again"));
     }
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::Deserializ
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::terminal;
+
 /// Why a text is not the JSON of a plan or of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{message}")]
@@ -42,17 +44,24 @@ impl Format {
         let headed = Headed { format: self.name, version: self.version, document };
         let text = serde_json::to_string_pretty(&headed)
             .unwrap_or_else(|error| unreachable!("documents have names for members: {error}"));
-        // serde_json leaves DEL and its kin as they are; nothing may move a terminal's cursor.
-        // Outside of strings there are no control characters but the ends of lines.
-        let moves = |char: char| char.is_control() && char != '\n';
+        // serde_json leaves DEL and its kin as they are, and marks of direction; nothing may move a
+        // terminal's cursor or turn its text. Outside of strings there are no such characters but
+        // the ends of lines.
+        let moves = |char: char| !terminal::is_plain(char) && char != '\n';
         if !text.contains(moves) {
             return text;
         }
-        let escaped = |char: char| match moves(char) {
-            true => format!("\\u{:04x}", u32::from(char)),
-            false => char.to_string(),
-        };
-        text.chars().map(escaped).collect()
+        let mut escaped = String::with_capacity(text.len() + 64);
+        for char in text.chars() {
+            if moves(char) {
+                let mut units = [0; 2];
+                let units = char.encode_utf16(&mut units).iter();
+                escaped.extend(units.map(|unit| format!("\\u{unit:04x}")));
+            } else {
+                escaped.push(char);
+            }
+        }
+        escaped
     }
 
     /// `text` as a document of this format, up to this version.
@@ -227,7 +236,7 @@ mod tests {
             times: [0, 250, 1_500, 60_000].map(|ms| Seconds(Duration::from_millis(ms))).into(),
             nanosecond: Seconds(Duration::from_nanos(1)),
             longest: Seconds(Duration::MAX),
-            text: "a \"b\"\\\n\r\t\u{1}\u{7f}\u{85} ü 日",
+            text: "a \"b\"\\\n\r\t\u{1}\u{7f}\u{85}\u{202e}\u{e0001} ü 日",
             empty: Vec::new(),
             nothing: Nothing {},
         };
@@ -248,7 +257,7 @@ mod tests {
   ],
   "nanosecond": 0.000000001,
   "longest": 18446744073709551615.999999999,
-  "text": "a \"b\"\\\n\r\t\u0001\u007f\u0085 ü 日",
+  "text": "a \"b\"\\\n\r\t\u0001\u007f\u0085\u202e\udb40\udc01 ü 日",
   "empty": [],
   "nothing": {}
 }"#

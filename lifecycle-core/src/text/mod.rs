@@ -6,3 +6,8 @@ mod intern;
 pub(crate) mod json;
 pub(crate) mod redact;
 pub(crate) mod terminal;
+
+/// A name that the application made at run time, as it is shown everywhere: in one line.
+pub(crate) fn name(text: &str) -> String {
+    terminal::plain(&redact::redact(text))
+}

@@ -520,4 +520,6 @@ fn rfind(text: &str, what: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
+pub(crate) mod shapes;
+#[cfg(test)]
 mod tests;

@@ -47,11 +47,17 @@ pub(crate) fn plain(text: &str) -> String {
         '\t' => Some(' '),
         char if is_hidden(char) => None,
         // Some programs begin a line at the two that are no control characters.
-        '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => Some('?'),
-        char if char.is_control() => Some('?'),
+        char if !is_plain(char) => Some('?'),
         char => Some(char),
     };
     text.chars().filter_map(plain).collect()
+}
+
+/// Whether [`plain`] has something else in its place.
+pub(super) fn is_plain(char: char) -> bool {
+    !char.is_control()
+        && !is_hidden(char)
+        && !matches!(char, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Marks of direction, and others that show nothing. Not those that join letters and emoji.
@@ -77,7 +83,8 @@ pub(crate) fn plain_lines(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     for line in text.lines().map(plain) {
         if !lines.is_empty() {
-            lines.push_str(if line.starts_with(' ') { "\n" } else { "\n    " });
+            // One space is where subscribers begin a line.
+            lines.push_str(if line.starts_with("  ") { "\n" } else { "\n    " });
         }
         lines.push_str(&line);
     }
@@ -149,6 +156,7 @@ mod tests {
             assert!(others.clone().all(|char| !"\u{2028}\u{2029}".contains(char)), "{shown:?}");
         }
         assert_eq!(plain_lines("a\n  b"), "a\n  b");
+        assert_eq!(plain_lines("a\n INFO lifecycle: b"), "a\n     INFO lifecycle: b");
     }
 
     #[test]

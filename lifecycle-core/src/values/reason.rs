@@ -50,12 +50,15 @@ impl Reason {
         matches!(self, Self::Failure(_) | Self::MainFailed(_) | Self::MainPanicked(_))
     }
 
-    /// What the application wrote goes into logs and reports.
+    /// What the application wrote goes into logs and reports. It may ask for a stop with any of them.
     pub(crate) fn redacted(self) -> Self {
         match self {
             Self::Requested(why) => Self::Requested(redact(&why)),
             Self::Failure(why) => Self::Failure(redact(&why)),
-            other => other,
+            Self::MainFailed(error) => Self::MainFailed(redact(&error)),
+            Self::MainPanicked(text) => Self::MainPanicked(redact(&text)),
+            Self::Invalid(why) => Self::Invalid(redact(&why)),
+            Self::Signal { .. } | Self::MainReturned | Self::RunDropped => self,
         }
     }
 }

@@ -28,11 +28,9 @@ impl SignalAction {
     /// What the next one would do.
     pub(crate) const fn next(self) -> &'static str {
         match self {
-            Self::Stops => "Ctrl-C again to end the drain now",
-            Self::Merged | Self::Repeated => {
-                "Ctrl-C climbs: it ends the drain, and then the process"
-            }
-            Self::SkipsDrain => "Ctrl-C again to exit at once",
+            Self::Stops => "the next Ctrl-C ends the drain now",
+            Self::Merged | Self::Repeated => "a Ctrl-C ends the drain, and another one the process",
+            Self::SkipsDrain => "the next Ctrl-C exits at once",
             Self::Exits => "",
         }
     }

@@ -53,6 +53,36 @@ fn an_application_repairs_what_its_libraries_declared() {
     ending.exits(0).says("main was polled");
 }
 
+/// Its standard output is this file.
+fn to_file(path: &str, program: &str) -> Service {
+    Service::at("/bin/sh").args(["-c", "exec \"$1\" >\"$0\"", path, program])
+}
+
+#[test]
+fn a_plan_that_cannot_be_printed_is_no_success() {
+    for answer in ["text", "json", "mermaid", "dot", "svg", "check"] {
+        let ending = to_file("/dev/full", env!("CARGO_BIN_EXE_process-defaults"))
+            .env("LIFECYCLE_PLAN", answer)
+            .run();
+        ending.exits(1).never_says("up").says(
+            "lifecycle: what LIFECYCLE_PLAN asks for could not be written to stdout: No space left",
+        );
+    }
+}
+
+#[test]
+fn whoever_does_not_read_the_plan_to_its_end_is_content() {
+    // The reader ends before the service starts.
+    let line = "sleep 0.3; \"$0\"; echo $? >&2";
+    let ending = Service::at("/bin/sh")
+        .args(["-c", "(eval \"$1\") | true", env!("CARGO_BIN_EXE_process-defaults")])
+        .arg(line)
+        .env("LIFECYCLE_PLAN", "json")
+        .run();
+    let said: Vec<_> = ending.lines(Stream::Stderr).collect();
+    assert_eq!(said, ["0"], "{ending}");
+}
+
 #[test]
 fn a_plan_that_is_asked_for_is_printed_and_nothing_is_touched() {
     let cases = [

@@ -50,6 +50,21 @@ fn a_report_that_cannot_be_written_changes_no_exit_code() {
     ending.says("hook: close");
 }
 
+/// A path that is relative begins where the process started.
+#[test]
+fn a_hook_that_changes_the_directory_does_not_move_the_report() {
+    let [started, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let service = Service::at("/bin/sh")
+        .args(["-c", "cd \"$1\" && exec \"$0\"", env!("CARGO_BIN_EXE_process-defaults")])
+        .arg(started.path())
+        .env("TOUCH", started.path().join("touched"))
+        .env("GO_TO", elsewhere.path())
+        .env("LIFECYCLE_REPORT", "report.txt");
+    stop(service).exits(0);
+    assert!(started.path().join("report.txt").exists());
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
 /// Another program reads what this one did.
 #[test]
 fn a_json_report_is_read_back() {

@@ -90,7 +90,7 @@ fn an_interrupt_after_that_ends_the_drain_and_hooks_still_run() {
         let ending = child.end();
         ending.exits(70).ends_within(SOON).never_says("call finished").says("hook: note");
         ending.says(
-            "ends the delay and the drain now; hooks still run; Ctrl-C again to exit at once",
+            "ends the delay and the drain now; hooks still run; the next Ctrl-C exits at once",
         );
         ending.says("1 call(s) of `process_app::signals::call`");
     });
@@ -236,7 +236,12 @@ fn one_inherited_as_ignored_stays_ignored() {
         let mut child = up(service!("worker").ignoring(name));
         child.signal(*signal);
         child.next_signal(Signal::TERM);
-        child.end().exits(0).says("reason: SIGTERM").never_says(&format!("SIG{name}"));
+        child
+            .end()
+            .exits(0)
+            .says("reason: SIGTERM")
+            .says(&format!("ignored since before the start: SIG{name}"))
+            .never_says(&format!("SIG{name} from"));
     });
 }
 
@@ -246,7 +251,8 @@ fn only_those_that_were_named_are_handled() {
         ("deaf", Signal::TERM, Err(Signal::TERM)),
         ("deaf", Signal::INT, Err(Signal::INT)),
         ("quit", Signal::TERM, Err(Signal::TERM)),
-        ("quit", Signal::QUIT, Ok(0)),
+        ("quit", Signal::QUIT, Ok("SIGQUIT")),
+        ("quit", Signal::WINCH, Ok("SIGWINCH")),
         ("", Signal::USR1, Err(Signal::USR1)),
     ];
     all(&cases, |(flag, signal, end)| {
@@ -254,10 +260,19 @@ fn only_those_that_were_named_are_handled() {
         child.signal(*signal);
         let ending = child.end();
         match end {
-            Ok(code) => ending.exits(*code).says("reason: SIGQUIT"),
+            Ok(name) => ending.exits(0).says(&format!("reason: {name}")).says("hook: note"),
             Err(signal) => ending.is_killed_by(*signal).never_says("hook: note"),
         };
     });
+}
+
+#[test]
+fn a_real_time_signal_stops_and_is_guarded() {
+    let child = up(service!("worker", "quit"));
+    let sent = std::process::Command::new("kill").args(["-37", &child.pid().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let ending = child.end();
+    ending.exits(0).says("reason: SIGRTMIN+3 from").says("hook: note");
 }
 
 #[test]

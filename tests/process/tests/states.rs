@@ -140,7 +140,9 @@ fn a_main_that_listens_is_waited_for() {
     child.wait_for(
         "main has the drain's time to return: the stop was asked about at tests/process/src/bin/app/tasks",
     );
-    child.wait_for("waiting for main, draining() asked at tests/process/src/bin/app/tasks.rs:");
+    child.wait_for(
+        "waiting for main, which asked about the stop at tests/process/src/bin/app/tasks.rs:",
+    );
     child.tell("return");
     child.end().exits(0).says_in_order(&["main returns", "main dropped", "hook: note"]);
 }

@@ -16,7 +16,7 @@ fn at_terminal(service: Service, line: &str) -> Child {
 fn ctrl_c_stops_without_delay_and_the_report_is_shown() {
     let mut child = at_terminal(service!("worker").env("LIFECYCLE_SHUTDOWN_DELAY", "14s"), "up");
     child.press(CTRL_C);
-    child.wait_for("lifecycle: SIGINT asks for a graceful stop; Ctrl-C again to end the drain now");
+    child.wait_for("asks for a graceful stop; the next Ctrl-C ends the drain now");
     let ending = child.end();
     ending
         .exits(0)
@@ -43,7 +43,7 @@ fn progress_is_shown_and_each_ctrl_c_says_what_the_next_would_do() {
     child.press(CTRL_C);
     child.wait_for("lifecycle: draining, 1 in flight: 1 process_app::signals::call (oldest ");
     child.press(CTRL_C);
-    child.wait_for("hooks still run; Ctrl-C again to exit at once");
+    child.wait_for("hooks still run; the next Ctrl-C exits at once");
     child.wait_for("hook: endless");
     std::thread::sleep(Duration::from_millis(550));
     child.press(CTRL_C);

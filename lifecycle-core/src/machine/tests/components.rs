@@ -11,7 +11,7 @@ use crate::{
     config::{Component, ComponentError},
 };
 
-struct Takes(std::time::Duration);
+pub(super) struct Takes(pub(super) std::time::Duration);
 
 impl Component for Takes {
     fn name(&self) -> String {

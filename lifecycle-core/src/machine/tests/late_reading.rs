@@ -42,7 +42,7 @@ fn a_hook_that_is_cancelled_late_has_the_whole_grace_to_go() {
     let mut simulator = stopping(1_000);
     simulator.read_late(ms(5_000), Vec::new());
     assert_eq!(simulator.next_wake(), Some(ms(5_100)));
-    let cancelled = Input::HookEnded { hook: id(0), end: End::Cancelled };
+    let cancelled = Input::HookEnded { hook: id(0), end: End::Dropped { began: true } };
     simulator.read_late(ms(5_400), vec![(ms(5_050), cancelled)]);
     assert_eq!(simulator.progress(id(0)).outcome(), Outcome::TimedOut);
 }

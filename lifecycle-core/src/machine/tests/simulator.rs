@@ -359,7 +359,7 @@ impl Simulator {
                     let run = self.begin(*hook, does);
                     self.schedule(
                         self.now + goes,
-                        Due::Hook { hook: *hook, run, end: End::Cancelled },
+                        Due::Hook { hook: *hook, run, end: End::Dropped { began: true } },
                     );
                 }
             }

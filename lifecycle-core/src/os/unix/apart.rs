@@ -28,6 +28,8 @@ pub(crate) type Work = extern "C" fn(*mut libc::c_void) -> libc::c_int;
 pub(crate) enum Lane {
     Stderr,
     LastResorts,
+    Report,
+    TerminationLog,
 }
 
 /// Runs `work`, in a process of its own where one can be had. False if it was not done in time.
@@ -44,6 +46,31 @@ pub(crate) fn run_or_do(
             work(with);
             true
         }
+    }
+}
+
+/// For work that needs none: its process has copies of our descriptors, which it must not hold open.
+/// Where the system has no such call, nothing happens.
+pub(super) fn close_descriptors() {
+    close_but(None);
+}
+
+/// The same for work that needs one.
+pub(super) fn close_descriptors_but(kept: libc::c_int) {
+    close_but(libc::c_uint::try_from(kept).ok());
+}
+
+fn close_but(kept: Option<libc::c_uint>) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the process of the work has descriptors of its own, which nothing else in it uses.
+    unsafe {
+        let close = |from: libc::c_uint, to: libc::c_uint| {
+            libc::syscall(libc::SYS_close_range, from, to, 0);
+        };
+        if let Some(below) = kept.and_then(|kept| kept.checked_sub(1)) {
+            close(0, below);
+        }
+        close(kept.map_or(0, |kept| kept + 1), libc::c_uint::MAX);
     }
 }
 
@@ -86,13 +113,13 @@ mod system {
     unsafe impl Sync for Place {}
 
     /// Of zeros, so that they cost no page before they are used.
-    static PLACES: [Place; 2] = [const {
+    static PLACES: [Place; 4] = [const {
         Place {
             stack: UnsafeCell::new([0; STACK]),
             process: AtomicI32::new(FREE),
             late: AtomicI32::new(0),
         }
-    }; 2];
+    }; 4];
 
     /// Runs `work(with)` in a process of its own, and waits for `timeout`. Allocates nothing and
     /// takes no lock.

@@ -4,7 +4,7 @@
 //! From its first sleep on it takes no lock, allocates nothing, uses no thread-local that is made
 //! lazily, runs no destructor and no code of the application (no signal is delivered to it), and
 //! makes system calls only: `futex`, `clock_gettime`, `fstat`, `poll`, `write`, `kill`, `clone`,
-//! `exit_group`. It leans on nothing but its stack and the statics of this folder. While nothing is
+//! `exit_group`, before its first sleep `setpriority`. It leans on nothing but its stack and the statics of this folder. While nothing is
 //! armed it sleeps without a timeout.
 
 #![allow(unsafe_code, reason = "what was swapped out of an atomic pointer is owned")]
@@ -57,8 +57,10 @@ static GUARDED: AtomicI32 = AtomicI32::new(0);
 /// The process whose thread is past its start, where it may still need a lock of the loader.
 static SERVED: AtomicI32 = AtomicI32::new(0);
 static EVENT: AtomicPtr<Event> = AtomicPtr::new(ptr::null_mut());
-/// What a signal arms: for which (a bit each), how long after it in milliseconds, with which code.
-static BY_SIGNAL: AtomicU64 = AtomicU64::new(0);
+/// Which signals arm, a bit each.
+static BY_SIGNALS: AtomicU64 = AtomicU64::new(0);
+/// What they arm: how long after them in milliseconds and, under that, with which code.
+static ARMED_BY_SIGNAL: AtomicU64 = AtomicU64::new(0);
 
 /// Starts the thread, unless this process has it. Before anything of the application runs: back
 /// from here it needs nothing that the application can hold, unless that was held all the while.
@@ -109,6 +111,11 @@ pub(crate) fn arm_earlier(deadline: Duration, code: u8) -> bool {
     turn(ARMED.arm_earlier(deadline, code))
 }
 
+/// The same unless something is armed.
+pub(crate) fn arm_first(deadline: Duration, code: u8) -> bool {
+    turn(ARMED.arm_first(deadline, code))
+}
+
 /// The process lives on. False where the thread is ending it already: the caller has nothing left
 /// to say.
 pub(crate) fn disarm() -> bool {
@@ -119,21 +126,29 @@ pub(crate) fn disarm() -> bool {
 /// that long after it, unless something is armed: the thread that should hear the signal may be
 /// held. `None`: none does.
 pub(crate) fn arm_by_signals(by: Option<(&[crate::Signal], Duration, u8)>) {
-    let word = by.map_or(0, |(signals, after, code)| {
-        let bits = signals.iter().fold(0, |bits, signal| bits | 1_u64 << signal.number());
-        // 31 signals, 25 bits of milliseconds (9 hours), 8 bits of code.
-        let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).min((1 << 25) - 1);
-        bits << 33 | millis << 8 | u64::from(code)
-    });
-    BY_SIGNAL.store(word, Ordering::Release);
+    // None before the word changes, and then those that arm what it says: a handler looks at them
+    // first. In between one arms nothing, and the driver hears it all the same.
+    BY_SIGNALS.store(0, Ordering::SeqCst);
+    let Some((signals, after, code)) = by else { return };
+    let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).min((1 << 40) - 1);
+    ARMED_BY_SIGNAL.store(millis << 8 | u64::from(code), Ordering::SeqCst);
+    let signals = signals.iter().fold(0, |bits, signal| bits | threads::bit(signal.number()));
+    BY_SIGNALS.store(signals, Ordering::SeqCst);
 }
+
+/// For [`arm_by_signals`]: 128 and the number of the signal.
+pub(crate) const CODE_OF_SIGNAL: u8 = 0;
 
 /// In a signal handler.
 pub(super) fn signal_came(number: libc::c_int) {
-    let word = BY_SIGNAL.load(Ordering::Acquire);
-    if number < 31 && word >> 33 & 1 << number != 0 {
-        let after = Duration::from_millis(word >> 8 & ((1 << 25) - 1));
-        turn(ARMED.arm_first(boot_time() + after, word as u8));
+    if BY_SIGNALS.load(Ordering::SeqCst) & threads::bit(number) != 0 {
+        let word = ARMED_BY_SIGNAL.load(Ordering::SeqCst);
+        let after = Duration::from_millis(word >> 8);
+        let code = match word as u8 {
+            CODE_OF_SIGNAL => 128 + number as u8,
+            code => code,
+        };
+        turn(ARMED.arm_first(boot_time() + after, code));
     }
 }
 
@@ -149,6 +164,7 @@ fn turn(is_alive: bool) -> bool {
 fn serve() {
     // SAFETY: stored before this thread was started, and 'static.
     let Some(event) = (unsafe { EVENT.load(Ordering::Acquire).as_ref() }) else { return };
+    threads::run_first();
     SERVED.store(own_pid(), Ordering::Release);
     loop {
         // Before the word: a change after this is seen, here or by the sleep.

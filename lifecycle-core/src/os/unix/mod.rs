@@ -2,6 +2,7 @@ pub(crate) mod apart;
 mod clock;
 mod event;
 mod exit;
+mod files;
 pub(crate) mod guard;
 mod pending;
 mod signals;
@@ -14,8 +15,9 @@ mod waker;
 pub(crate) use self::{
     clock::boot_time,
     exit::exit_now,
-    signals::{is_forked_child, listen, listening, request_stop},
+    files::{overwrite_file, replace_file},
+    signals::{is_forked_child, listen, listening},
     stderr::write_stderr,
-    threads::{run_as_application, spawn, thread_names},
+    threads::{run_as_application, run_first, spawn, thread_names},
     waker::Waker,
 };

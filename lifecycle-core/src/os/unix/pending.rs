@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::SignalSender;
 
-/// What is not a signal: an application's request from inside its own handler.
-pub(super) const REQUEST: usize = 0;
-
-const SLOTS: usize = 32;
+/// One for each signal of Linux, real-time ones among them.
+const SLOTS: usize = 65;
 
 /// A word: whether it is one, who sent it, its place in the order, pid (Linux has 22 bits of them),
 /// uid.
@@ -86,8 +84,8 @@ mod tests {
         for _ in 0..1000 {
             pending.put(15, sender);
             pending.put(2, Some(SignalSender::Kernel));
-            pending.put(REQUEST, None);
-            let expected = [(15, sender), (2, Some(SignalSender::Kernel)), (REQUEST, None)];
+            pending.put(1, None);
+            let expected = [(15, sender), (2, Some(SignalSender::Kernel)), (1, None)];
             assert_eq!(pending.take(), expected);
             assert_eq!(pending.take(), []);
         }

@@ -6,10 +6,14 @@ use std::{
     io,
     mem::MaybeUninit,
     ptr,
-    sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering},
+    sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
 };
 
-use super::{guard, pending::REQUEST, threads::Mask, waker::Waker};
+use super::{
+    guard,
+    threads::{Mask, bit},
+    waker::Waker,
+};
 use crate::{
     Signal, SignalSender,
     os::{Disposition, Listening},
@@ -20,10 +24,10 @@ static EAR: AtomicPtr<Waker> = AtomicPtr::new(ptr::null_mut());
 /// The process that listens. A child that was forked has our handler and none of our threads.
 static OWNER: AtomicI32 = AtomicI32::new(0);
 /// A bit for each signal that our handler is registered for.
-static HEARD: AtomicU32 = AtomicU32::new(0);
+static HEARD: AtomicU64 = AtomicU64::new(0);
 /// A bit for each of those that the application had a handler of its own for; the registry calls
 /// it.
-static CHAINED: AtomicU32 = AtomicU32::new(0);
+static CHAINED: AtomicU64 = AtomicU64::new(0);
 /// What `sigaction` shows where the registry's handler is installed.
 static HANDLER: AtomicUsize = AtomicUsize::new(0);
 
@@ -37,7 +41,7 @@ pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()
     for signal in signals {
         let number = signal.number();
         let before = installed(number);
-        if before == libc::SIG_IGN || HEARD.load(Ordering::Acquire) & 1 << number != 0 {
+        if before == libc::SIG_IGN || HEARD.load(Ordering::Acquire) & bit(number) != 0 {
             continue;
         }
         // SAFETY: what the action does inside of a signal handler is argued at `on_signal`.
@@ -46,9 +50,9 @@ pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()
         )?;
         HANDLER.store(installed(number), Ordering::Release);
         if before != libc::SIG_DFL && before != installed(number) {
-            CHAINED.fetch_or(1 << number, Ordering::AcqRel);
+            CHAINED.fetch_or(bit(number), Ordering::AcqRel);
         }
-        HEARD.fetch_or(1 << number, Ordering::AcqRel);
+        HEARD.fetch_or(bit(number), Ordering::AcqRel);
     }
     // It unblocks what it did not hear before.
     waker.wake();
@@ -69,7 +73,7 @@ pub(crate) fn listening(signals: &[Signal]) -> Vec<Listening> {
 
 fn disposition(signal: Signal) -> Disposition {
     let number = signal.number();
-    let is_registered = HEARD.load(Ordering::Acquire) & 1 << number != 0;
+    let is_registered = HEARD.load(Ordering::Acquire) & bit(number) != 0;
     match installed(number) {
         handler if is_registered && handler == HANDLER.load(Ordering::Acquire) => {
             Disposition::Heard
@@ -86,19 +90,7 @@ pub(crate) fn is_forked_child() -> bool {
     !matches!(OWNER.load(Ordering::Acquire), 0) && OWNER.load(Ordering::Acquire) != own_pid()
 }
 
-/// Asks for a stop, from anywhere, a signal handler of the application included: it takes no lock
-/// and allocates nothing. Says whether anybody is there to hear it.
-pub(crate) fn request_stop() -> bool {
-    if OWNER.load(Ordering::Acquire) != own_pid() {
-        return false;
-    }
-    // SAFETY: null or 'static.
-    let Some(waker) = (unsafe { EAR.load(Ordering::Acquire).as_ref() }) else { return false };
-    waker.put(REQUEST, None);
-    true
-}
-
-pub(super) fn heard_mask() -> u32 {
+pub(super) fn heard_mask() -> u64 {
     HEARD.load(Ordering::Acquire)
 }
 
@@ -125,7 +117,7 @@ fn on_signal(info: &libc::siginfo_t) {
 /// In a child: what the system would have done without us. The signal is blocked while its handler
 /// runs, so that it is delivered once the handlers are through.
 fn leave_to_system(number: libc::c_int) {
-    if CHAINED.load(Ordering::Acquire) & 1 << number != 0 {
+    if CHAINED.load(Ordering::Acquire) & bit(number) != 0 {
         // The application has a handler of its own, which the registry has called.
         return;
     }

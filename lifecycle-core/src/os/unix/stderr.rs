@@ -100,13 +100,7 @@ impl<B: AsRef<[u8]>> Text<B> {
     /// if that is not known in time, and goes on: then this must stay for ever.
     fn write_to_file(&self, timeout: Duration) -> Option<bool> {
         extern "C" fn write<B: AsRef<[u8]>>(text: *mut libc::c_void) -> libc::c_int {
-            #[cfg(target_os = "linux")]
-            // SAFETY: this process is not ours but has copies of our descriptors, which it must not
-            // hold open. Where the system has no such call, nothing happens.
-            unsafe {
-                libc::syscall(libc::SYS_close_range, 0, STDERR - 1, 0);
-                libc::syscall(libc::SYS_close_range, STDERR + 1, libc::c_uint::MAX, 0);
-            }
+            apart::close_descriptors_but(STDERR);
             // SAFETY: what was handed over below, which stays.
             let text = unsafe { &*text.cast::<Text<B>>() };
             libc::c_int::from(!write_blocking(text.0.as_ref()))

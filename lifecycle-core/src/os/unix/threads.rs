@@ -23,8 +23,15 @@ const FAULTS: [libc::c_int; 7] = [
 /// What a write of our own raises: nobody reads, a file is at its limit, a terminal is another's.
 const RAISED_BY_WRITES: [libc::c_int; 3] = [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGTTOU];
 
-/// The mask of the thread that started our first one: what the application's code runs under.
-static APPLICATION: OnceLock<Mask> = OnceLock::new();
+/// Of the thread that started our first one: what the application's code runs under.
+static APPLICATION: OnceLock<Application> = OnceLock::new();
+
+#[derive(Clone, Copy)]
+struct Application {
+    mask: Mask,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    nice: libc::c_int,
+}
 
 /// Which signals a thread has blocked.
 #[derive(Clone, Copy)]
@@ -105,7 +112,11 @@ pub(super) fn spawn_with(
 ) -> io::Result<JoinHandle<()>> {
     // Here and not on the new thread, which would have a moment without it.
     let before = change(libc::SIG_BLOCK, Some(&Mask::all_but_faults()));
-    APPLICATION.get_or_init(|| before);
+    APPLICATION.get_or_init(|| Application {
+        mask: before,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        nice: nice(),
+    });
     let spawned = builder.name(name.to_owned()).spawn(work);
     before.restore();
     spawned.map_err(|error| {
@@ -117,10 +128,34 @@ pub(super) fn spawn_with(
 }
 
 /// First on a thread that one of ours started and that runs the application's code: it gets the
-/// mask that the application's own threads have.
+/// mask and the priority that the application's own threads have.
 pub(crate) fn run_as_application() {
-    if let Some(mask) = APPLICATION.get() {
-        mask.restore();
+    if let Some(application) = APPLICATION.get() {
+        application.mask.restore();
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        set_nice(application.nice);
+    }
+}
+
+/// Lets this thread run before the application's, where the system allows it (CAP_SYS_NICE,
+/// RLIMIT_NICE): thousands of threads that spin would make it late. It sleeps nearly always.
+pub(crate) fn run_first() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    set_nice(-20);
+}
+
+/// Of this thread: here each has its own.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn nice() -> libc::c_int {
+    // SAFETY: `getpriority` has no precondition.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_nice(nice: libc::c_int) {
+    // SAFETY: `setpriority` has no precondition. Where it is not allowed nothing changes.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, nice);
     }
 }
 
@@ -133,9 +168,14 @@ pub(super) fn with_all_blocked<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// The place of a signal in a word that has one for each.
+pub(super) const fn bit(number: libc::c_int) -> u64 {
+    1 << ((number - 1) & 63)
+}
+
 /// Lets this thread hear `signals`, a bit for each number.
-pub(super) fn unblock(signals: u32) {
-    let numbers: Vec<_> = (1..32).filter(|number| signals & 1 << number != 0).collect();
+pub(super) fn unblock(signals: u64) {
+    let numbers: Vec<_> = (1..=64).filter(|number| signals & bit(*number) != 0).collect();
     change(libc::SIG_UNBLOCK, Some(&Mask::of(&numbers)));
 }
 

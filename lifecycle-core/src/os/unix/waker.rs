@@ -2,15 +2,11 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use super::{
-    event::Event,
-    pending::{Pending, REQUEST},
-    threads,
-};
+use super::{event::Event, pending::Pending, threads};
 use crate::{Signal, SignalSender, os::Call};
 
 /// Bits of the word at which the thread sleeps.
@@ -24,7 +20,7 @@ pub(crate) struct Waker {
     pending: Pending,
     event: Event,
     /// Those that the waiting thread has unblocked for itself.
-    unblocked: AtomicU32,
+    unblocked: AtomicU64,
 }
 
 impl Waker {
@@ -33,7 +29,7 @@ impl Waker {
             word: AtomicU32::new(0),
             pending: Pending::new(),
             event: Event::new()?,
-            unblocked: AtomicU32::new(0),
+            unblocked: AtomicU64::new(0),
         })
     }
 
@@ -43,7 +39,7 @@ impl Waker {
         self.set(WOKEN);
     }
 
-    /// Notes a signal, or a request, and wakes the waiting thread. Callable from a signal handler.
+    /// Notes a signal and wakes the waiting thread. Callable from a signal handler.
     pub(super) fn put(&self, number: usize, sender: Option<SignalSender>) {
         self.pending.put(number, sender);
         self.set(CAME);
@@ -74,12 +70,9 @@ impl Waker {
             return Vec::new();
         }
         let woken = (word & WOKEN != 0).then_some(Call::Woken);
-        let came = self.pending.take().into_iter().filter_map(|(number, sender)| match number {
-            REQUEST => Some(Call::Requested),
-            number => i32::try_from(number)
-                .ok()
-                .and_then(Signal::from_number)
-                .map(|signal| Call::Signal(signal, sender)),
+        let came = self.pending.take().into_iter().filter_map(|(number, sender)| {
+            let signal = i32::try_from(number).ok().and_then(Signal::from_number)?;
+            Some(Call::Signal(signal, sender))
         });
         woken.into_iter().chain(came).collect()
     }

@@ -1,5 +1,6 @@
 //! `#[lifecycle::main]` with a configuration and otherwise as it comes: touches the file that
-//! `TOUCH` names, and is up until it is stopped.
+//! `TOUCH` names, and is up until it is stopped. A hook goes to the folder `GO_TO`, where there is
+//! one.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,6 +12,9 @@ struct Trace(PathBuf);
 #[on_shutdown(timeout = "3s")]
 async fn tidy(trace: &Trace) -> Result<(), std::io::Error> {
     println!("hook: tidy");
+    if let Some(folder) = std::env::var_os("GO_TO") {
+        std::env::set_current_dir(folder)?;
+    }
     std::fs::write(&trace.0, "tidied")
 }
 

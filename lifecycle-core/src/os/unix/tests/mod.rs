@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code, reason = "signals, limits and forks have no safe face in std")]
 
+mod files;
 mod guard;
 mod signals;
 mod stderr;
@@ -69,4 +70,60 @@ fn name_of<T>(within: &T) -> &'static str {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A filesystem of its own, to be frozen. Only root can have one.
+#[cfg(target_os = "linux")]
+struct Mount {
+    folder: tempfile::TempDir,
+}
+
+#[cfg(target_os = "linux")]
+impl Mount {
+    fn new() -> Self {
+        let mount = Self { folder: tempfile::tempdir().expect("a folder") };
+        let image = mount.folder.path().join("image");
+        std::fs::create_dir(mount.path()).expect("a folder");
+        std::fs::File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("an image");
+        run("mkfs.ext4", &["-q".as_ref(), &image]);
+        run("mount", &["-o".as_ref(), "loop".as_ref(), &image, &mount.path()]);
+        mount
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("mount")
+    }
+
+    /// How `command` ends while the filesystem is frozen; `None` if it does not in five seconds.
+    fn ending_while_frozen(&self, mut command: Command) -> Option<std::process::ExitStatus> {
+        let mut child = command.spawn().expect("this program can be started");
+        // It has its files open.
+        drop(command);
+        thread::sleep(Duration::from_millis(500));
+        run("fsfreeze", &["-f".as_ref(), &self.path()]);
+        let began = std::time::Instant::now();
+        let mut ended = None;
+        while ended.is_none() && began.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(20));
+            ended = child.try_wait().expect("a child of ours");
+        }
+        run("fsfreeze", &["-u".as_ref(), &self.path()]);
+        // In any case by now; what was late has written.
+        child.wait().expect("a child of ours");
+        thread::sleep(Duration::from_millis(500));
+        ended
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Mount {
+    fn drop(&mut self) {
+        run("umount", &[&self.path()]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn run(program: &str, arguments: &[&std::path::Path]) {
+    let status = Command::new(program).args(arguments).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} {arguments:?}");
 }

@@ -6,7 +6,7 @@ use crate::{
     os::{
         Call, Disposition,
         unix::{
-            Waker, exit_now, is_forked_child, listen, listening, request_stop, run_as_application,
+            Waker, exit_now, is_forked_child, listen, listening, run_as_application, run_first,
             spawn,
         },
     },
@@ -61,7 +61,7 @@ fn ended(process: libc::pid_t) -> c_int {
 fn heard(calls: &[Call]) -> Vec<Signal> {
     let of = |call: &Call| match call {
         Call::Signal(signal, _) => Some(*signal),
-        Call::Woken | Call::Requested => None,
+        Call::Woken => None,
     };
     calls.iter().filter_map(of).collect()
 }
@@ -143,13 +143,15 @@ impl MapDispositions for Vec<crate::os::Listening> {
 fn a_forked_child_dies_of_its_signal_and_its_parent_hears_nothing() {
     let result = in_process(
         || {
+            // Somebody who starts this in the background has it ignored.
+            set_handler(libc::SIGINT, libc::SIG_DFL);
             let waker = waker(&[Signal::Term, Signal::Int]);
             assert!(!is_forked_child());
             for signal in [libc::SIGTERM, libc::SIGINT] {
                 // SAFETY: the child waits for its end.
                 let child = unsafe { libc::fork() };
                 if child == 0 {
-                    if !is_forked_child() || request_stop() {
+                    if !is_forked_child() {
                         exit_now(1);
                     }
                     loop {
@@ -276,18 +278,18 @@ fn descriptors_that_are_closed_or_denied_do_not_make_it_deaf() {
 #[test]
 fn a_stop_is_asked_for_from_a_handler_of_the_application() {
     extern "C" fn ask(_: c_int) {
-        request_stop();
+        // SAFETY: POSIX lists `raise` as async-signal-safe.
+        unsafe { libc::raise(libc::SIGTERM) };
     }
     let result = in_process(
         || {
-            assert!(!request_stop());
             let waker = waker(&[Signal::Term]);
             set_handler(libc::SIGUSR1, ask as *const () as libc::sighandler_t);
             for _ in 0..100 {
                 // SAFETY: `raise` has no precondition.
                 unsafe { libc::raise(libc::SIGUSR1) };
             }
-            assert_eq!(waker.wait(LONG), [Call::Requested]);
+            assert_eq!(heard(&waker.wait(LONG)), [Signal::Term]);
             assert_eq!(waker.wait(SHORT), []);
         },
         this_test!(),
@@ -317,6 +319,37 @@ fn the_librarys_threads_hear_nothing_and_the_applications_keep_their_mask() {
             assert_eq!(next(), [false, false, false, true, false]);
             assert_eq!(next(), [false, false, false, true, false]);
             assert_eq!(of.map(is_blocked), [false, false, false, true, false]);
+        },
+        this_test!(),
+    );
+    assert!(result.status.success(), "{}", said(&result));
+}
+
+/// Where it is allowed.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_librarys_threads_run_first_and_the_applications_as_before() {
+    fn nice() -> c_int {
+        // SAFETY: `getpriority` has no precondition.
+        unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+    }
+    let result = in_process(
+        || {
+            let (say, said) = channel();
+            let before = nice();
+            spawn("lifecycle", move || {
+                run_first();
+                let first = nice();
+                assert!(first == -20 || first == before, "{first}");
+                spawn("lifecycle-log", move || {
+                    run_as_application();
+                    say.send(nice()).unwrap();
+                })
+                .unwrap();
+            })
+            .unwrap();
+            assert_eq!(said.recv_timeout(LONG.unwrap()).unwrap(), before);
+            assert_eq!(nice(), before);
         },
         this_test!(),
     );

@@ -149,21 +149,10 @@ fn a_closed_stderr_is_no_error() {
 #[ignore = "mounts and freezes a filesystem, for which it has to be root"]
 #[cfg(target_os = "linux")]
 fn a_frozen_filesystem_holds_neither_a_line_nor_the_guard() {
-    fn run(program: &str, arguments: &[&std::path::Path]) {
-        assert!(std::process::Command::new(program).args(arguments).status().unwrap().success());
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let (image, mount) = (folder.path().join("image"), folder.path().join("mount"));
-    let is_within = super::is_within();
-    if !is_within {
-        fs::create_dir(&mount).unwrap();
-        fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
-        run("mkfs.ext4", &["-q".as_ref(), &image]);
-        run("mount", &["-o".as_ref(), "loop".as_ref(), &image, &mount]);
-    }
-    let file = if is_within { "/dev/null".into() } else { mount.join("log") };
+    let mount = (!super::is_within()).then(super::Mount::new);
+    let file = mount.as_ref().map_or_else(|| "/dev/null".into(), |mount| mount.path().join("log"));
     let stderr = fs::File::create(file).unwrap();
-    let mut command = super::command(
+    let command = super::command(
         || {
             let began = Instant::now();
             while !write_stderr("") {}
@@ -180,21 +169,6 @@ fn a_frozen_filesystem_holds_neither_a_line_nor_the_guard() {
         this_test!(),
         |command| command.arg("--ignored").stderr(stderr),
     );
-    let mut child = command.spawn().unwrap();
-    // It has the file open.
-    drop(command);
-    std::thread::sleep(Duration::from_millis(500));
-    run("fsfreeze", &["-f".as_ref(), &mount]);
-    let began = Instant::now();
-    let mut ended = None;
-    while ended.is_none() && began.elapsed() < Duration::from_secs(5) {
-        std::thread::sleep(Duration::from_millis(20));
-        ended = child.try_wait().unwrap();
-    }
-    run("fsfreeze", &["-u".as_ref(), &mount]);
-    // In any case by now; what was late has written.
-    child.wait().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
-    run("umount", &[&mount]);
+    let ended = mount.expect("not within").ending_while_frozen(command);
     assert_eq!(ended.and_then(|status| status.code()), Some(124));
 }

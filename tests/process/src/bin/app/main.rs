@@ -10,12 +10,13 @@ mod resources;
 mod signals;
 mod states;
 mod tasks;
+mod texts;
 
 use std::process::ExitCode;
 
 type Scenario = (&'static str, fn() -> ExitCode);
 
-const SCENARIOS: [Scenario; 39] = [
+const SCENARIOS: [Scenario; 40] = [
     ("worker", signals::worker),
     ("busy", signals::busy),
     ("early", signals::early),
@@ -55,6 +56,7 @@ const SCENARIOS: [Scenario; 39] = [
     ("no-hooks", hooked::none),
     ("run-twice", input::run_twice),
     ("no-runtime", input::no_runtime),
+    ("texts", texts::texts),
 ];
 
 fn main() -> ExitCode {

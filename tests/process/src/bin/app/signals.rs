@@ -23,7 +23,9 @@ pub(crate) fn worker() -> ExitCode {
         config = config.signals([]);
     }
     if flag("quit") {
-        config = config.signals([Signal::Quit]);
+        // What images set as their STOPSIGNAL: nginx and php, httpd, systemd in a container.
+        let numbers = [3, 28, 37];
+        config = config.signals(numbers.map(|number| Signal::from_number(number).unwrap()));
     }
     serve(config, work())
 }
