@@ -38,6 +38,7 @@ pub struct Row {
     runtimes: &'static [&'static str],
     times: usize,
     codes: &'static [i32],
+    may_abort: bool,
     is_at_once: bool,
     stdout: &'static [&'static str],
     stderr: &'static [&'static [&'static str]],
@@ -56,6 +57,7 @@ pub const fn row(name: &'static str) -> Row {
         runtimes: RUNTIMES,
         times: TIMES,
         codes: &[0],
+        may_abort: false,
         is_at_once: true,
         stdout: &["hook: note"],
         stderr: &[],
@@ -110,6 +112,13 @@ impl Row {
     #[must_use]
     pub const fn codes(mut self, codes: &'static [i32]) -> Self {
         self.codes = codes;
+        self
+    }
+
+    /// Or is aborted, by what the application broke of its own.
+    #[must_use]
+    pub const fn or_aborts(mut self) -> Self {
+        self.may_abort = true;
         self
     }
 
@@ -185,7 +194,11 @@ impl Row {
 
     /// Everything that is expected of it but the time.
     pub fn check(&self, ending: &Ending) {
-        let Exit::Code(code) = ending.exit() else { ending.fail("was ended by a signal") };
+        let code = match ending.exit() {
+            Exit::Code(code) => code,
+            Exit::Signal(number) if self.may_abort && number == Signal::ABORT.as_raw() => return,
+            Exit::Signal(_) => ending.fail("was ended by a signal"),
+        };
         if !self.codes.contains(&code) {
             ending.fail(&format!("should end with one of {:?}", self.codes));
         }

@@ -211,7 +211,7 @@ const DESCRIPTORS: &[Row] = &[
     row("closes-all-before-the-runtime"),
     row("closes-all-and-fails").codes(&[70]).ran(&["hook: fails"]).says(FAILS),
     row("closes-all-and-others-come").ran(&["hook: note", "untouched"]),
-    row("closes-all-in-main").held().codes(&[0, 70, 101, 124]).ran(&[]),
+    row("closes-all-in-main").held().codes(&[0, 70, 101, 124]).or_aborts().ran(&[]),
     row("no-descriptor-left").codes(&[70]).ran(&["hook: fails"]).says(FAILS),
     row("no-descriptor-left-and-held").held().codes(&[70]).ran(&["hook: blocks"]).says(&[&[
         "hook `attack::kit::blocks`",

@@ -1,5 +1,4 @@
 //! A last word before the process is ended, and 100 ms for it.
-#![cfg(feature = "on-forced-exit")]
 
 use std::time::Duration;
 

@@ -50,6 +50,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     ("call-panics-with-a-bomb", |runtime| {
         serve::<note>(runtime, async {
             tokio::spawn(call());
+            while lifecycle::status().in_flight() < 1 {
+                tokio::task::yield_now().await;
+            }
             obedient().await;
         })
     }),

@@ -6,7 +6,6 @@ mod crowds;
 mod descriptors;
 mod ends;
 mod floods;
-#[cfg(feature = "on-forced-exit")]
 mod forced;
 mod held;
 mod kit;
@@ -37,7 +36,6 @@ const ATTACKS: &[&[Attack]] = &[
     descriptors::ATTACKS,
     ends::ATTACKS,
     floods::ATTACKS,
-    #[cfg(feature = "on-forced-exit")]
     forced::ATTACKS,
     held::ATTACKS,
     loader::ATTACKS,
