@@ -32,11 +32,19 @@ fn checked(what: &str, result: c_int) {
     assert!(result != -1, "{what}: {}", io::Error::last_os_error());
 }
 
+/// Ends this process in a while, whatever becomes of the test that started it. Children by `fork`
+/// have to ask for themselves.
+pub fn end_in_a_while() {
+    // SAFETY: no precondition.
+    unsafe { libc::alarm(90) };
+}
+
 /// A child without exec: it runs `body` and ends with what that returns.
 pub fn fork(body: impl FnOnce() -> i32) -> libc::pid_t {
     // SAFETY: the bodies of these tests are content with one thread.
     let child = unsafe { libc::fork() };
     if child == 0 {
+        end_in_a_while();
         let code = body();
         // SAFETY: ends the child.
         unsafe { libc::_exit(code) };
@@ -49,6 +57,7 @@ pub fn fork(body: impl FnOnce() -> i32) -> libc::pid_t {
 /// end. `say` tells its process id.
 pub fn vfork_and_pause() -> libc::pid_t {
     extern "C" fn child(_: *mut c_void) -> c_int {
+        end_in_a_while();
         let mut line = *b"child            \n";
         // SAFETY: `getpid` has no precondition.
         let mut pid = unsafe { libc::getpid() };
@@ -105,6 +114,18 @@ pub fn kill(process: libc::pid_t, signal: c_int) {
 pub fn try_kill(process: libc::pid_t, signal: c_int) -> bool {
     // SAFETY: no precondition.
     unsafe { libc::kill(process, signal) == 0 }
+}
+
+/// This thread, for [`kill_thread`].
+pub fn this_thread() -> u64 {
+    // SAFETY: no precondition.
+    unsafe { libc::pthread_self() as u64 }
+}
+
+/// Sends a signal to a thread, which must not have ended.
+pub fn kill_thread(thread: u64, signal: c_int) {
+    // SAFETY: a thread that goes on to the end of the process.
+    unsafe { libc::pthread_kill(thread as libc::pthread_t, signal) };
 }
 
 /// Sets a handler, or `SIG_DFL` or `SIG_IGN`, over the head of every registry.
@@ -204,19 +225,24 @@ pub fn deny(calls: &[(i64, i32)]) {
     }
 }
 
+/// A library that was loaded.
+pub struct Library(usize);
+
 /// Loads a library; returns when its constructors do.
-pub fn load(path: &str) -> *mut c_void {
+pub fn load(path: &str) -> Library {
     let path = CString::new(path).expect("no zero byte");
     // SAFETY: a valid path, of a library of these tests.
     let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
     assert!(!library.is_null(), "dlopen failed");
-    library
+    Library(library as usize)
 }
 
-/// Unloads it; returns when its destructors do.
-pub fn unload(library: *mut c_void) {
-    // SAFETY: loaded by `load`.
-    unsafe { libc::dlclose(library) };
+impl Library {
+    /// Unloads it; returns when its destructors do.
+    pub fn unload(self) {
+        // SAFETY: loaded by `load`, and unloaded once.
+        unsafe { libc::dlclose(self.0 as *mut c_void) };
+    }
 }
 
 /// Walks the loaded libraries and never comes back: the loader's write lock is held.
@@ -295,6 +321,7 @@ pub fn daemonize() {
         if child != 0 {
             exit_now(0);
         }
+        end_in_a_while();
         setsid();
     }
 }

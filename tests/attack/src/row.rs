@@ -147,6 +147,13 @@ impl Row {
         self.name
     }
 
+    /// With what makes it differ from others of its name.
+    fn label(&self) -> String {
+        let variables = self.variables.iter().map(|(name, value)| format!("{name}={value}"));
+        let words = self.parent.iter().map(|word| (*word).to_owned()).chain(variables);
+        std::iter::once(self.name.to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
     fn start(&self, programs: Programs<'_>, runtime: &str) -> Child {
         let service = if self.parent.is_empty() {
             Service::at(programs.attack)
@@ -240,27 +247,30 @@ pub fn hold_few(programs: Programs<'_>, rows: &[Row]) {
     run_all(programs, rows, LOUD_AT_ONCE);
 }
 
-/// What became of a row: how often it was run, and each failure.
+/// What became of a row: how often it was run and failed, and the first failure.
 #[derive(Default)]
 struct Tally {
     runs: usize,
+    failures: usize,
+    first_failure: String,
     slowest: Duration,
-    failures: Vec<String>,
 }
+
+type Tallies = Mutex<BTreeMap<String, Tally>>;
 
 fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
     let runs: Vec<(&Row, &str)> = (0..rows.iter().map(|row| row.times).max().unwrap_or_default())
         .flat_map(|time| rows.iter().filter(move |row| time < row.times))
         .flat_map(|row| row.runtimes.iter().map(move |runtime| (row, *runtime)))
         .collect();
-    let tallies: Mutex<BTreeMap<&str, Tally>> = Mutex::default();
+    let tallies = Tallies::default();
     let late: Mutex<Vec<(&Row, &str, Ending)>> = Mutex::default();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..at_once.min(runs.len()) {
             scope.spawn(|| {
                 while let Some((row, runtime)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    note(&tallies, row, runtime, || {
+                    note(&tallies, row, runtime, 1, || {
                         let ending = row.run(programs, runtime);
                         if is_late(&ending) {
                             lock(&late).push((*row, *runtime, ending));
@@ -274,7 +284,7 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
         }
     });
     for Late { row, runtime, ending, times } in counted(late) {
-        note(&tallies, row, runtime, || {
+        note(&tallies, row, runtime, times, || {
             // Late most of the time: it is not the machine. Else once more, and alone.
             let mostly = times * 2 > row.times;
             let ending = if mostly { ending } else { in_time(|| row.run(programs, runtime)) };
@@ -285,7 +295,7 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
             Some(ending.since_first_signal())
         });
     }
-    tell(tallies.into_inner().unwrap_or_else(PoisonError::into_inner));
+    tell(&tallies.into_inner().unwrap_or_else(PoisonError::into_inner));
 }
 
 /// A row that was late on a runtime.
@@ -312,33 +322,40 @@ fn counted<'r>(late: Mutex<Vec<(&'r Row, &'r str, Ending)>>) -> Vec<Late<'r>> {
     counted
 }
 
-fn note<'r>(
-    tallies: &Mutex<BTreeMap<&'r str, Tally>>,
+/// Notes what became of so many runs; `None`: that comes later.
+fn note(
+    tallies: &Tallies,
     row: &Row,
     runtime: &str,
+    runs: usize,
     run: impl FnOnce() -> Option<Duration>,
 ) {
     // The panic itself has been printed by then.
     let result = catch_unwind(AssertUnwindSafe(run));
     let mut tallies = lock(tallies);
-    let tally = tallies.entry(row.name).or_default();
-    tally.runs += 1;
+    let tally = tallies.entry(row.label()).or_default();
     match result {
-        Ok(gone) => tally.slowest = tally.slowest.max(gone.unwrap_or_default()),
+        Ok(None) => return,
+        Ok(Some(gone)) => tally.slowest = tally.slowest.max(gone),
         Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-            tally.failures.push(format!("on {runtime}: {text}"));
+            tally.failures += runs;
+            if tally.first_failure.is_empty() {
+                let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+                tally.first_failure = format!("on {runtime}: {text}");
+            }
         }
     }
+    tally.runs += runs;
 }
 
-fn tell(tallies: BTreeMap<&str, Tally>) {
+fn tell(tallies: &BTreeMap<String, Tally>) {
     let mut failed = String::new();
-    for (name, Tally { runs, slowest, failures }) in &tallies {
-        let held = runs - failures.len();
-        println!("{name:<44} held {held:>3} of {runs:>3}, gone in {:>5} ms", slowest.as_millis());
-        if let Some(first) = failures.first() {
-            let _ = writeln!(failed, "{name} held {held} of {runs}; the first failure {first}");
+    for (row, Tally { runs, failures, first_failure, slowest }) in tallies {
+        let held = runs - failures;
+        println!("{row:<44} held {held:>3} of {runs:>3}, gone in {:>5} ms", slowest.as_millis());
+        if *failures > 0 {
+            let _ =
+                writeln!(failed, "{row} held {held} of {runs}; the first failure {first_failure}");
         }
     }
     assert!(failed.is_empty(), "{failed}");

@@ -22,7 +22,7 @@ fn service(args: &[&str]) -> Service {
 /// The process id at the end of a line that begins with this word.
 fn named(child: &Child, word: &str) -> i32 {
     let line = child.wait_for(&format!("{word} "));
-    let number = line.rsplit(' ').next().expect("a process id");
+    let number = line.trim().rsplit(' ').next().expect("a process id");
     number.trim_start_matches('0').parse().expect("a process id")
 }
 
@@ -104,7 +104,7 @@ fn a_daemon_hears_its_signals_and_keeps_its_deadline() {
     let cases: Vec<_> = DAEMONS
         .iter()
         .flat_map(|daemon| RUNTIMES.map(|runtime| (daemon, runtime)))
-        .flat_map(|case| [Signal::TERM, Signal::INT].map(|signal| (case, signal)))
+        .zip([Signal::TERM, Signal::INT].into_iter().cycle())
         .flat_map(|case| [case; 5])
         .collect();
     all(&cases, |(((name, code, ran), runtime), signal)| {

@@ -25,6 +25,34 @@ fn without_an_exit_timeout_the_code_is_the_reports() {
     hold(programs!(), WITHOUT_EXIT_TIMEOUT);
 }
 
+/// The same under `#[lifecycle::main]`, which ends the runtime as well.
+#[test]
+fn without_an_exit_timeout_the_attribute_gives_the_code_of_the_report() {
+    let fails = [("", 0), ("hook", 70), ("call", 70), ("main", 1), ("panic", 1), ("job", 143)];
+    let cases: Vec<_> = fails
+        .iter()
+        .flat_map(|fails| ["current_thread", "workers"].map(|runtime| (*fails, runtime)))
+        .flat_map(|case| [case; 30])
+        .collect();
+    all(&cases, |((fails, code), runtime)| {
+        let mut child = Service::at(env!("CARGO_BIN_EXE_attack-attribute"))
+            .arg(runtime)
+            .env("FAILS", fails)
+            .env("LIFECYCLE_EXIT_TIMEOUT", "0s")
+            .env("LIFECYCLE_GRACE_PERIOD", format!("{}ms", GRACE.as_millis()))
+            .env("LIFECYCLE_DRAIN_TIMEOUT", "300ms")
+            .env("RUST_BACKTRACE", "0")
+            .start();
+        child.wait_for("up");
+        child.signal(Signal::TERM);
+        let ending = child.end_within(GRACE);
+        // A job ends by the signal itself, or by its code where the last step was faster.
+        if *fails != "job" || ending.exit() != Exit::Signal(15) {
+            ending.exits(*code);
+        }
+    });
+}
+
 /// It begins after the request, and ends after the deadline.
 const AT_THE_DEADLINE: &[&str] = &["2251", "2252", "2255", "2260", "2270", "2290"];
 

@@ -61,10 +61,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
         // On whichever thread runs code of the application.
         serve::<leaves_a_thread_local>(runtime, obedient())
     }),
-    ("run-dropped", run_dropped),
-    ("run-dropped-and-main-returns", run_dropped_at_once),
+    ("run-dropped", |runtime| run_dropped(&runtime)),
+    ("run-dropped-and-main-returns", |runtime| run_dropped_at_once(&runtime)),
     ("run-dropped-by-its-runtime", run_dropped_by_its_runtime),
-    ("run-dropped-in-the-stop", run_dropped_in_the_stop),
+    ("run-dropped-in-the-stop", |runtime| run_dropped_in_the_stop(&runtime)),
     ("run-forgotten", |runtime| kept(&runtime, true)),
     ("run-polled-once", |runtime| kept(&runtime, false)),
 ];
@@ -217,7 +217,7 @@ async fn with_a_call_in_flight() {
 }
 
 /// Dropped when the signal comes, by an application that listens as well.
-fn run_dropped(runtime: Runtime) -> ExitCode {
+fn run_dropped(runtime: &Runtime) -> ExitCode {
     runtime.block_on(async {
         tokio::select! {
             _ = only::<note>().run(with_a_call_in_flight()) => {}
@@ -229,7 +229,7 @@ fn run_dropped(runtime: Runtime) -> ExitCode {
 }
 
 /// The same, and the process ends by itself in that very moment.
-fn run_dropped_at_once(runtime: Runtime) -> ExitCode {
+fn run_dropped_at_once(runtime: &Runtime) -> ExitCode {
     runtime.block_on(async {
         tokio::select! {
             _ = only::<note>().run(with_a_call_in_flight()) => {}
@@ -249,7 +249,7 @@ fn run_dropped_by_its_runtime(runtime: Runtime) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run_dropped_in_the_stop(runtime: Runtime) -> ExitCode {
+fn run_dropped_in_the_stop(runtime: &Runtime) -> ExitCode {
     runtime.block_on(async {
         tokio::select! {
             _ = only::<note>().run(with_a_call_in_flight()) => {}

@@ -60,20 +60,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
             }
         })
     }),
-    // The handler interrupts whatever holds a lock of the library or of the allocator.
-    ("handler-asks", |runtime| {
-        os::set_handler(libc::SIGUSR1, os::handler(asks));
-        serve::<note>(runtime, async {
-            let draining = lifecycle::draining();
-            thread(|| {
-                loop {
-                    let hook = lifecycle::hook(String::from("again")).register(|| async {});
-                    drop(hook.map(|hook| hook.unregister()));
-                    let _ = (lifecycle::status(), lifecycle::resource::replace(String::from("a")));
-                }
-            });
-            os::say("up");
-            draining.await;
+    ("handler-asks", handler_asks),
+    ("handler-sends-a-signal", |runtime| {
+        interrupted(runtime, os::handler(sends), || {
+            drop(lifecycle::resource::replace(String::from("again")));
         })
     }),
 ];
@@ -82,6 +72,48 @@ extern "C" fn nothing(_: i32) {}
 
 extern "C" fn asks(_: i32) {
     lifecycle::shutdown("asked for in a handler");
+}
+
+/// What its docs name for a handler.
+extern "C" fn sends(_: i32) {
+    os::kill(std::process::id().cast_signed(), libc::SIGTERM);
+}
+
+fn handler_asks(runtime: Runtime) -> ExitCode {
+    interrupted(runtime, os::handler(asks), || {
+        if let Ok(hook) = lifecycle::hook(String::from("again")).register(|| async {}) {
+            hook.unregister();
+        }
+        lifecycle::ready();
+        drop(lifecycle::status());
+        drop(lifecycle::resource::replace(String::from("again")));
+    })
+}
+
+/// A handler that interrupts whatever holds a lock of the library or of the allocator.
+fn interrupted(runtime: Runtime, handler: libc::sighandler_t, call: fn()) -> ExitCode {
+    os::set_handler(libc::SIGUSR1, handler);
+    thread(move || {
+        let this = os::this_thread();
+        while lifecycle::state() < lifecycle::State::Running {
+            std::thread::yield_now();
+        }
+        thread(move || {
+            loop {
+                os::kill_thread(this, libc::SIGUSR1);
+                std::thread::sleep(std::time::Duration::from_micros(50));
+            }
+        });
+        loop {
+            call();
+        }
+    });
+    serve::<note>(runtime, async {
+        let draining = lifecycle::draining();
+        os::say("up");
+        draining.await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    })
 }
 
 #[on_shutdown(timeout = "10s")]

@@ -7,27 +7,19 @@ use lifecycle_attack_tests::os;
 use tokio::runtime::Runtime;
 
 use crate::{
-    Attack, Early,
+    Attack,
     ends::Loud,
-    kit::{note, obedient, pause, runtime_of, serve, thread},
+    kit::{note, obedient, pause, serve, thread},
 };
-
-pub(crate) const EARLY: &[Early] = &[
-    // Nothing of the library has started by then.
-    ("dlopen-hangs-before-install", |kind| {
-        let runtime = runtime_of(kind);
-        runtime.block_on(async { tokio::task::yield_now().await });
-        thread(load);
-        pause(100);
-        lifecycle::install();
-        os::say("up");
-        serve::<note>(runtime, listens())
-    }),
-];
 
 pub(crate) const ATTACKS: &[Attack] = &[
     ("dlopen-hangs", |runtime| {
         once_ready(load);
+        serve::<note>(runtime, listens())
+    }),
+    ("dlopen-hangs-before-run", |runtime| {
+        thread(load);
+        pause(100);
         serve::<note>(runtime, listens())
     }),
     ("dlopen-hangs-beside-a-sync-hook", |runtime| {
@@ -41,8 +33,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     }),
     ("dlopen-hangs-in-the-stop", |runtime| serve::<loads>(runtime, obedient())),
     ("dlclose-hangs", |runtime| {
-        let library = os::load(&std::env::var("LIBRARY").unwrap_or_default()) as usize;
-        once_ready(move || os::unload(library as *mut _));
+        let library = os::load(&std::env::var("LIBRARY").unwrap_or_default());
+        once_ready(move || library.unload());
         serve::<note>(runtime, listens())
     }),
     ("walk-of-libraries-hangs", |runtime| {

@@ -19,7 +19,7 @@ mod wakers;
 
 use std::process::ExitCode;
 
-use lifecycle_attack_tests::os::Holdable;
+use lifecycle_attack_tests::os::{self, Holdable};
 use tokio::runtime::Runtime;
 
 #[global_allocator]
@@ -29,7 +29,7 @@ static ALLOCATOR: Holdable = Holdable;
 type Early = (&'static str, fn(&str) -> ExitCode);
 type Attack = (&'static str, fn(Runtime) -> ExitCode);
 
-const EARLY: &[&[Early]] = &[children::EARLY, descriptors::EARLY, loader::EARLY];
+const EARLY: &[&[Early]] = &[children::EARLY, descriptors::EARLY];
 
 const ATTACKS: &[&[Attack]] = &[
     children::ATTACKS,
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
             .without_time()
             .init();
     }
+    os::end_in_a_while();
     signals::as_services_in_c();
     if let Some((_, early)) = EARLY.iter().copied().flatten().find(|(name, _)| name == wanted) {
         return early(runtime);
