@@ -1,6 +1,6 @@
 //! `#[on_shutdown]`: leaves the function alone and puts a marker type and a declaration beside it.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
     Attribute, Error, Expr, GenericParam, Ident, LitStr, Result, Signature, Token, Type,
@@ -205,19 +205,17 @@ fn list(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<Vec<Listed
         ));
     }
     let list = args::value::<proc_macro2::Group>(key, input, example)?;
-    let listed = |input: ParseStream<'_>| {
-        let attrs = input.call(Attribute::parse_outer)?;
-        if let Ok(text) = input.fork().parse::<syn::LitStr>() {
-            return Err(Error::new(
-                text.span(),
-                format!(
-                    "a path is wanted and not a name in quotes: write `{key} = {example}`, with the path as in \
-                     a `use`"
-                ),
-            ));
-        }
-        Ok((attrs, input.parse()?))
-    };
+    if let Some(text) =
+        list.stream().into_iter().find(|token| matches!(token, TokenTree::Literal(_)))
+    {
+        return Err(Error::new(
+            text.span(),
+            format!(
+                "`{key}` takes paths, as in a `use`, and no names in quotes: write `{key} = {example}`"
+            ),
+        ));
+    }
+    let listed = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_outer)?, input.parse()?));
     let list = (|input: ParseStream<'_>| {
         Punctuated::<Listed, Token![,]>::parse_terminated_with(input, listed)
     })

@@ -1,6 +1,6 @@
-//! Who runs the application's code in the place of a thread that must not: a thread that exists
-//! only while there is something to run. One that does not come back is left alone, and what waits
-//! behind it goes to another.
+//! Who runs the application's code in the place of a thread that must not: threads that exist only
+//! while there is something to run. One that does not come back is left alone, and what waits
+//! behind it goes to others.
 
 use std::{
     cell::Cell,
@@ -10,12 +10,18 @@ use std::{
 };
 
 use super::panic::contain;
-use crate::os;
+use crate::{os, text::terminal::plain_lines};
 
 /// How long one piece of work may keep others waiting.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// How long the thread waits for more before it goes.
+/// How long a thread may take to begin.
+const START_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How many are started at once.
+const MOST_THREADS: usize = 32;
+
+/// How long a thread waits for more before it goes.
 const LINGER: Duration = Duration::from_millis(200);
 
 thread_local! {
@@ -28,6 +34,18 @@ pub(crate) fn keep_out() {
     KEEPS_DEADLINE.set(true);
 }
 
+/// Nor on this one during `work`, which is the library's own.
+pub(crate) fn keep_out_of<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            KEEPS_DEADLINE.set(self.0);
+        }
+    }
+    let _before = Before(KEEPS_DEADLINE.replace(true));
+    work()
+}
+
 /// Whether this thread keeps the deadline.
 pub(crate) fn is_kept_out() -> bool {
     KEEPS_DEADLINE.get()
@@ -38,60 +56,60 @@ pub(crate) fn is_kept_out() -> bool {
 /// caller's, whose own code that is.
 pub(crate) fn run(kind: &'static str, work: impl FnOnce() + Send + 'static) {
     if is_kept_out() {
-        COURIER.take(Job { kind, work: Box::new(work) });
+        COURIERS.take(Job { kind, work: Box::new(work) });
     } else {
         work();
     }
 }
 
-/// Leaves threads alone that do not come back, and serves what waits behind them: by another
-/// thread or, where none can be had, by `elsewhere`. For a thread that keeps the deadline; says
+/// Leaves threads alone that do not come back, and serves what waits behind them: by others or,
+/// where none can be had or none begins, by `elsewhere`. For a thread that keeps the deadline; says
 /// when it should look again.
 pub(crate) fn look(elsewhere: impl FnOnce(fn())) -> Option<Duration> {
-    COURIER.look(elsewhere)
+    COURIERS.look(elsewhere)
 }
 
 /// What has not come back, a line each.
 pub(crate) fn culprits() -> Vec<String> {
-    let line = |(kind, since): &(&str, Instant)| {
+    let line = |(_, kind, since): &(u64, &str, Instant)| {
         format!("a {kind} of the application has been running for {:.1?}", since.elapsed())
     };
-    COURIER.lock().away.iter().map(|(_, what)| line(what)).collect()
+    COURIERS.lock().busy.iter().take(SHOWN).map(line).collect()
 }
 
-static COURIER: Courier = Courier { inner: Mutex::new(Inner::new()), arrived: Condvar::new() };
+/// How many of what does not come back are named.
+const SHOWN: usize = 8;
 
-struct Courier {
+static COURIERS: Couriers = Couriers { inner: Mutex::new(Inner::new()), arrived: Condvar::new() };
+
+struct Couriers {
     inner: Mutex<Inner>,
     arrived: Condvar,
 }
 
 struct Inner {
     jobs: VecDeque<Job>,
-    /// The one that serves, which may wait for more; what came before it has been left alone.
-    server: Option<u64>,
-    last_server: u64,
-    /// What servers are at, and since when.
-    away: Vec<(u64, (&'static str, Instant))>,
-    /// No thread could be had at that moment.
-    failed: Option<Instant>,
+    /// Threads that wait for a job, or are about to.
+    idle: usize,
+    /// What the others are at, and since when.
+    busy: Vec<(u64, &'static str, Instant)>,
+    last_job: u64,
+    /// When a job was taken last, or a thread started for it.
+    last_progress: Option<Instant>,
+    /// How many threads are started next: many jobs that do not come back take no longer than few.
+    next_threads: usize,
 }
 
 impl Inner {
     const fn new() -> Self {
-        Self { jobs: VecDeque::new(), server: None, last_server: 0, away: Vec::new(), failed: None }
-    }
-
-    /// Since when the server has been at what it does.
-    fn busy_since(&self) -> Option<Instant> {
-        let server = self.server?;
-        self.away.iter().find(|(of, _)| *of == server).map(|(_, (_, since))| *since)
-    }
-
-    fn new_server(&mut self) -> u64 {
-        self.last_server += 1;
-        self.server = Some(self.last_server);
-        self.last_server
+        Self {
+            jobs: VecDeque::new(),
+            idle: 0,
+            busy: Vec::new(),
+            last_job: 0,
+            last_progress: None,
+            next_threads: 1,
+        }
     }
 }
 
@@ -100,90 +118,90 @@ struct Job {
     work: Box<dyn FnOnce() + Send>,
 }
 
-impl Courier {
+impl Couriers {
     fn take(&'static self, job: Job) {
         let mut inner = self.lock();
         inner.jobs.push_back(job);
-        if inner.server.is_some() {
-            self.arrived.notify_all();
-        } else if inner.failed.is_none() {
+        if inner.idle > 0 {
+            self.arrived.notify_one();
+        } else if inner.busy.is_empty() {
             self.start(inner);
         }
     }
 
-    fn start(&'static self, mut inner: MutexGuard<'_, Inner>) {
-        let server = inner.new_server();
+    /// Starts a thread; says whether one could be had.
+    fn start(&'static self, mut inner: MutexGuard<'_, Inner>) -> bool {
+        inner.idle += 1;
+        inner.last_progress = Some(Instant::now());
         drop(inner);
         let started = os::spawn("lifecycle-wake", move || {
             os::run_as_application();
-            self.serve(server, Some(LINGER));
+            self.serve(LINGER);
         });
         if started.is_err() {
-            let mut inner = self.lock();
-            inner.server = None;
-            inner.failed = Some(Instant::now());
+            self.lock().idle -= 1;
         }
+        started.is_ok()
     }
 
     fn look(&'static self, elsewhere: impl FnOnce(fn())) -> Option<Duration> {
-        let inner = self.lock();
+        let mut inner = self.lock();
         if inner.jobs.is_empty() {
+            inner.next_threads = 1;
             return None;
         }
-        let waits = |since: Instant| PATIENCE.saturating_sub(since.elapsed());
-        match inner.server {
-            Some(_) => {
-                let left = inner.busy_since().map_or(PATIENCE, waits);
-                if left > Duration::ZERO {
-                    return Some(left);
-                }
-                self.start(inner);
-            }
-            None => {
-                drop(inner);
-                elsewhere(|| COURIER.serve_what_waits());
-            }
+        let since = inner.last_progress.map_or(Duration::MAX, |at| at.elapsed());
+        // Whoever is idle has not begun: a new thread may not get through the loader.
+        let begins = inner.idle == 0;
+        let patience = if begins { PATIENCE } else { START_TIMEOUT };
+        if since < patience {
+            return Some(patience - since);
+        }
+        let threads = inner.next_threads;
+        inner.next_threads = (threads * 2).min(MOST_THREADS);
+        drop(inner);
+        if !begins || !(0..threads).all(|_| self.start(self.lock())) {
+            let mut inner = self.lock();
+            inner.idle += 1;
+            inner.last_progress = Some(Instant::now());
+            drop(inner);
+            elsewhere(|| COURIERS.serve(Duration::ZERO));
         }
         Some(PATIENCE)
     }
 
-    fn serve_what_waits(&'static self) {
-        let mut inner = self.lock();
-        inner.failed = None;
-        let server = inner.new_server();
-        drop(inner);
-        self.serve(server, None);
-    }
-
     /// `linger`: how long to wait for more.
-    fn serve(&self, server: u64, linger: Option<Duration>) {
-        while let Some(Job { kind, work }) = self.next(server, linger) {
+    fn serve(&self, linger: Duration) {
+        let mut done = None;
+        while let Some((id, Job { kind, work })) = self.next(done, linger) {
             if let Err(said) = contain(work) {
-                let line = crate::text::terminal::plain_lines(&said);
+                let line = plain_lines(&said);
                 os::write_stderr(&format!(
                     "lifecycle: a {kind} of the application panicked: {line}\n"
                 ));
             }
+            done = Some(id);
         }
     }
 
-    fn next(&self, server: u64, linger: Option<Duration>) -> Option<Job> {
+    /// A caller that has `done` nothing yet is counted as idle.
+    fn next(&self, done: Option<u64>, linger: Duration) -> Option<(u64, Job)> {
         let mut inner = self.lock();
-        inner.away.retain(|(of, _)| *of != server);
-        if let Some(linger) = linger {
-            let idle = |inner: &mut Inner| inner.server == Some(server) && inner.jobs.is_empty();
-            let waited = self.arrived.wait_timeout_while(inner, linger, idle);
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if let Some(done) = done {
+            inner.busy.retain(|(id, ..)| *id != done);
+            inner.idle += 1;
         }
-        if inner.server != Some(server) {
-            return None;
-        }
-        let Some(job) = inner.jobs.pop_front() else {
-            inner.server = None;
-            return None;
-        };
-        inner.away.push((server, (job.kind, Instant::now())));
-        Some(job)
+        let nothing = |inner: &mut Inner| inner.jobs.is_empty();
+        let waited = self.arrived.wait_timeout_while(inner, linger, nothing);
+        let mut inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        inner.idle -= 1;
+        let job = inner.jobs.pop_front()?;
+        inner.last_job += 1;
+        let id = inner.last_job;
+        let now = Instant::now();
+        inner.last_progress = Some(now);
+        inner.busy.push((id, job.kind, now));
+        Some((id, job))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -214,12 +232,15 @@ mod tests {
             run("test", move || tell.send(thread::current().id()).unwrap());
             assert_ne!(said.recv_timeout(Duration::from_secs(10)).unwrap(), keeper);
 
-            run("test", || {
-                loop {
-                    thread::park();
-                }
-            });
+            for _ in 0..200 {
+                run("test", || {
+                    loop {
+                        thread::park();
+                    }
+                });
+            }
             run("test", move || say.send(thread::current().id()).unwrap());
+            let began = Instant::now();
             let next = loop {
                 let again = look(|_| panic!("a thread can be had"));
                 match said.recv_timeout(again.unwrap_or(PATIENCE)) {
@@ -229,6 +250,7 @@ mod tests {
                 }
             };
             assert_ne!(next, keeper);
+            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
             let lines = culprits();
             assert!(lines.iter().any(|line| line.starts_with("a test of the")), "{lines:?}");
         })

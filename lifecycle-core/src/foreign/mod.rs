@@ -6,7 +6,7 @@ mod panic;
 mod shielded;
 
 pub(crate) use self::{
-    courier::{culprits, is_kept_out, keep_out, look, run},
+    courier::{culprits, is_kept_out, keep_out, keep_out_of, look, run},
     panic::contain,
     shielded::{Shielded, Wakers},
 };

@@ -24,12 +24,12 @@ pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
 #[cfg(unix)]
 pub(crate) use self::unix::{
     Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
-    replace_file, run_as_application, run_first, spawn, thread_names, write_stderr,
+    replace_file, run_as_application, run_as_usual, run_first, spawn, thread_names, write_stderr,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
     Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
-    replace_file, run_as_application, run_first, spawn, thread_names, write_stderr,
+    replace_file, run_as_application, run_as_usual, run_first, spawn, thread_names, write_stderr,
 };
 
 use std::sync::atomic::{AtomicBool, Ordering};

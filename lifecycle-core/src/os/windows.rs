@@ -127,6 +127,8 @@ pub(crate) fn spawn(
 /// Nothing is kept from a thread here.
 pub(crate) const fn run_as_application() {}
 
+pub(crate) const fn run_as_usual() {}
+
 pub(crate) const fn run_first() {}
 
 pub(crate) fn boot_time() -> Duration {

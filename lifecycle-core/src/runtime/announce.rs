@@ -23,6 +23,14 @@ impl Lifecycle {
         self.observers.event(&notice);
     }
 
+    /// In the log where there is one, else on stderr: said once either way.
+    pub(crate) fn warn_somewhere(&self, text: &str) {
+        if !self.log.has_subscriber() {
+            self.eprint(text);
+        }
+        self.warn(text);
+    }
+
     /// A line on stderr, whatever subscriber is installed.
     pub(crate) fn eprint(&self, line: &str) {
         self.eprint_all([line]);

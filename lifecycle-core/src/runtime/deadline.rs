@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::{driver::Driver, watchdog::SILENCE};
 use crate::{foreign, machine::Phase};
 
+/// How many hooks are named at the end.
+const NAMED_HOOKS: usize = 32;
+
 impl Driver {
     /// `after`: the deadline, from the request.
     pub(super) fn breach(&mut self, code: u8, after: Duration) {
@@ -19,6 +22,7 @@ impl Driver {
         let machine = &self.machine;
         let now = self.lifecycle.now();
         let mut lines = Vec::new();
+        let mut unnamed = 0;
         if let Some(teardown) = machine.teardown() {
             for (hook, progress) in teardown.plan().hooks().iter().zip(teardown.progress()) {
                 let what = match progress.phase {
@@ -34,8 +38,15 @@ impl Driver {
                     }
                     Phase::Done => continue,
                 };
+                if lines.len() == NAMED_HOOKS {
+                    unnamed += 1;
+                    continue;
+                }
                 lines.push(format!("hook `{}` ({}) {what}", hook.name(), hook.location()));
             }
+        }
+        if unnamed > 0 {
+            lines.push(format!("and {unnamed} more hooks"));
         }
         if machine.has_run() && machine.main_end().is_none() {
             let since = machine.stop().map(|stop| now.since(stop.at)).unwrap_or_default();

@@ -137,8 +137,7 @@ impl Driver {
                     "{signal} may not be heard any more: a handler was installed after lifecycle's (`ctrlc`, \
                      `sigaction`); install it before lifecycle::install, or leave the signal to lifecycle"
                 );
-                lifecycle.eprint(&line);
-                lifecycle.warn(&line);
+                lifecycle.warn_somewhere(&line);
             }
         }
     }
@@ -152,8 +151,7 @@ impl Driver {
         let (complaints, next) =
             watchdog.look(now, running.poll_timers(), main, lifecycle.runtime());
         for complaint in complaints {
-            lifecycle.eprint(&complaint);
-            lifecycle.warn(&complaint);
+            lifecycle.warn_somewhere(&complaint);
         }
         Some(next)
     }

@@ -32,6 +32,7 @@ use crate::{
     admission::{Gate, GateObserver},
     config::HookTimeouts,
     event::Bus,
+    foreign::keep_out_of,
     machine::{Input, Moment},
     resource::Resources,
 };
@@ -156,8 +157,10 @@ impl Lifecycle {
 
     /// The first report stands.
     pub(super) fn publish_report(&self, report: Report) {
-        self.report.publish(report);
+        // Who waits for it is woken elsewhere, whoever publishes: one waker must not hold the others.
+        keep_out_of(|| self.report.publish(report));
         self.disarm_guard_if_over();
+        self.host.wake();
     }
 
     /// Becomes `Running` if everything is there for it.

@@ -77,6 +77,11 @@ impl Log {
         }
     }
 
+    /// Whether anybody may see what is logged.
+    pub(super) fn has_subscriber(&self) -> bool {
+        self.shared.dispatch.get().is_some() || dispatcher::has_been_set()
+    }
+
     pub(super) fn set_runtime(&self, runtime: &Handle) {
         let _ = self.shared.runtime.set(runtime.clone());
     }
@@ -111,7 +116,7 @@ impl Log {
         drop(queue);
         let log = self.clone();
         let served = run_beside("lifecycle-log", self.shared.runtime.get(), move || {
-            os::run_as_application();
+            os::run_as_usual();
             log.serve();
         });
         if served.is_err() {
@@ -123,7 +128,7 @@ impl Log {
     /// subscriber may block or panic. Nothing where nobody has a subscriber.
     pub(super) fn hook_span(&self, name: &str) -> PromisedSpan {
         let (promise, promised) = PromisedSpan::new();
-        if self.shared.dispatch.get().is_none() && !dispatcher::has_been_set() {
+        if !self.has_subscriber() {
             promise.give_up();
             return promised;
         }

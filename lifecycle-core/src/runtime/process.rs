@@ -116,6 +116,8 @@ fn process() -> &'static Process {
 fn drive(process: &'static Process, waker: &'static Waker) {
     foreign::keep_out();
     os::run_first();
+    // Tokio's thread-local is made now: later somebody may hold the loader's lock, which that needs.
+    let _ = Handle::try_current();
     let lifecycle = Lifecycle::process();
     let mut driver = Driver::new(lifecycle);
     loop {

@@ -86,6 +86,16 @@ pub trait MainResult {
     fn into_result(self) -> Result<(), MainFailure>;
 }
 
+fn failure(error: impl Display) -> MainFailure {
+    let text = cut::shown(&error);
+    // What it says is not lost with a destructor that panics.
+    let text = match contain(|| drop(error)) {
+        Ok(()) => text,
+        Err(said) => format!("{text}; its destructor panicked: {said}"),
+    };
+    MainFailure { text, code: 1 }
+}
+
 /// Why main failed, and what the process is to end with.
 #[doc(hidden)]
 #[derive(Debug)]
@@ -117,7 +127,7 @@ impl MainResult for ExitCode {
 impl<E: Display + Debug> MainResult for Result<(), E> {
     /// `anyhow` and its kin show the chain of causes in the alternate form; others show the same.
     fn into_result(self) -> Result<(), MainFailure> {
-        self.map_err(|error| MainFailure { text: cut::shown(&error), code: 1 })
+        self.map_err(failure)
     }
 }
 
@@ -126,7 +136,7 @@ impl<E: Display + Debug> MainResult for Result<ExitCode, E> {
     fn into_result(self) -> Result<(), MainFailure> {
         match self {
             Ok(code) => code.into_result(),
-            Err(error) => Err::<(), _>(error).into_result(),
+            Err(error) => Err(failure(error)),
         }
     }
 }

@@ -18,6 +18,6 @@ pub(crate) use self::{
     files::{overwrite_file, replace_file},
     signals::{is_forked_child, listen, listening},
     stderr::write_stderr,
-    threads::{run_as_application, run_first, spawn, thread_names},
+    threads::{run_as_application, run_as_usual, run_first, spawn, thread_names},
     waker::Waker,
 };

@@ -132,7 +132,15 @@ pub(super) fn spawn_with(
 pub(crate) fn run_as_application() {
     if let Some(application) = APPLICATION.get() {
         application.mask.restore();
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+    }
+    run_as_usual();
+}
+
+/// First on a thread that one of ours started and that only writes: it gets the priority of the
+/// application's own threads, and what its writes raise does not kill.
+pub(crate) fn run_as_usual() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(application) = APPLICATION.get() {
         set_nice(application.nice);
     }
 }
