@@ -41,6 +41,7 @@ fn the_last_step_waits_for_it_100_ms() {
             .args([runtime, name])
             .env("LIFECYCLE_GRACE_PERIOD", "20s")
             .env("LIFECYCLE_HOOK_TIMEOUT__BLOCKS", "10s")
+            .env("RUST_BACKTRACE", "0")
             .start();
         child.wait_for("up");
         child.signal(Signal::INT);
