@@ -22,7 +22,7 @@ const RUNTIMES: &[&str] = &["current_thread", "1", "2", "4"];
 const TIMES: usize = 5;
 
 /// How many processes run at once: they mostly wait.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 20;
 
 /// How many of those that burn processors.
 const LOUD_AT_ONCE: usize = 2;
