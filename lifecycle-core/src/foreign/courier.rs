@@ -155,7 +155,7 @@ impl Couriers {
         let begins = inner.idle == 0;
         let patience = if begins { PATIENCE } else { START_TIMEOUT };
         if since < patience {
-            return Some(patience - since);
+            return Some((patience - since).min(PATIENCE));
         }
         let threads = inner.next_threads;
         inner.next_threads = (threads * 2).min(MOST_THREADS);

@@ -15,7 +15,10 @@ use tracing::{
     Dispatch, Level, Span, dispatcher, error, info, info_span, subscriber::NoSubscriber, warn,
 };
 
-use super::{span::PromisedSpan, threads::run_beside};
+use super::{
+    span::{EnteredSpan, PromisedSpan},
+    threads::run_beside,
+};
 use crate::{
     Event, State,
     foreign::contain,
@@ -182,12 +185,12 @@ impl Log {
             let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id);
             let _ = self.shared.shutdown.set(span);
         }
-        let _in_shutdown = self.shared.shutdown.get().map(Span::enter);
+        let _in_shutdown = EnteredSpan::of(self.shared.shutdown.get());
         let mut drain = self.shared.drain.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::State { state, .. } = event {
             *drain = (*state == State::Draining).then(|| info_span!(target: "lifecycle", "drain"));
         }
-        let _in_drain = drain.as_ref().map(Span::enter);
+        let _in_drain = EnteredSpan::of(drain.as_ref());
         log_line(event);
     }
 }

@@ -111,8 +111,7 @@ pub(super) struct HookSpan(Option<Span>);
 
 impl HookSpan {
     pub(super) fn enter(&self) -> EnteredSpan<'_> {
-        let span = self.0.as_ref();
-        EnteredSpan(span.and_then(|span| contain(|| span.enter()).ok()))
+        EnteredSpan::of(self.0.as_ref())
     }
 }
 
@@ -124,7 +123,14 @@ impl Drop for HookSpan {
     }
 }
 
+/// Left without a panic: two at once would end the process.
 pub(super) struct EnteredSpan<'s>(Option<Entered<'s>>);
+
+impl<'s> EnteredSpan<'s> {
+    pub(super) fn of(span: Option<&'s Span>) -> Self {
+        Self(span.and_then(|span| contain(|| span.enter()).ok()))
+    }
+}
 
 impl Drop for EnteredSpan<'_> {
     fn drop(&mut self) {
