@@ -43,7 +43,7 @@ pub use crate::{
     event::{Event, Events},
     plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
-    runtime::{HookStatus, MainResult, Status, install, on_forced_exit, run},
+    runtime::{HookStatus, MainResult, Status, install, keep_until_exit, on_forced_exit, run},
     text::json::JsonError,
     values::{
         Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,

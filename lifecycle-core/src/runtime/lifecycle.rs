@@ -19,6 +19,7 @@ use super::{
     forced_exit::ForcedExit,
     host::Host,
     inbox::{Inbox, Post, Posted},
+    kept::Kept,
     log::Log,
     main_task::MainTask,
     observers::Observers,
@@ -53,6 +54,7 @@ pub(crate) struct Lifecycle {
     pub(crate) observers: Observers,
     pub(super) components: ComponentSet,
     pub(super) forced_exit: ForcedExit,
+    pub(super) kept: Kept,
     /// The process lives on once the report is there.
     pub(super) lets_live: AtomicBool,
     inbox: Inbox,
@@ -116,6 +118,7 @@ impl Lifecycle {
             observers: Observers::default(),
             components: ComponentSet::default(),
             forced_exit: ForcedExit::default(),
+            kept: Kept::default(),
             lets_live: AtomicBool::new(false),
             inbox: Inbox::default(),
             run: OnceLock::new(),

@@ -6,8 +6,8 @@ use std::{mem, time::Duration};
 use tracing::{info, warn};
 
 use super::{
-    driver::Driver, host::LastReport, lifecycle::Published, observers::OBSERVER_TIMEOUT,
-    threads::run_beside, watchdog::SILENCE,
+    driver::Driver, host::LastReport, kept::KEEP_TIMEOUT, lifecycle::Published,
+    observers::OBSERVER_TIMEOUT, threads::run_beside, watchdog::SILENCE,
 };
 use crate::{
     Plan, Report,
@@ -50,12 +50,16 @@ impl Driver {
             lifecycle.host.eprint(&format!("\n{}", terminal::shown(&report, true)));
         }
         let timeout = if report_files.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
+        let timeout =
+            if lifecycle.kept.is_empty() { timeout } else { timeout.saturating_add(KEEP_TIMEOUT) };
         lifecycle.observers.report(&report);
         self.unpublished = Some((lifecycle.now().after(timeout), report.clone()));
         let hand_over = move |report: Report| {
             lifecycle.log.run(move |log| {
                 log.contained(|| log_report(&report));
+                log.close_spans();
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
+                lifecycle.drop_kept();
                 lifecycle.publish_report(report);
             });
         };

@@ -163,6 +163,7 @@ where
     let lifecycle = Lifecycle::current();
     let prepared = Prepared::new(&config, &lifecycle.host.environment());
     if let Some(report) = prepared.answer(lifecycle.host) {
+        lifecycle.drop_kept();
         return report;
     }
     let components = config.components;
