@@ -14,7 +14,6 @@ mod field;
 mod json;
 mod kind;
 mod kubernetes;
-mod load;
 mod nomad;
 mod place;
 mod prestop;
@@ -23,6 +22,7 @@ mod systemd;
 mod tests;
 mod timespan;
 mod unit;
+mod yaml;
 
 use lifecycle_core::ext::{ManifestReader, register};
 

@@ -219,7 +219,7 @@ fn what_clients_of_nomad_grant() {
 fn what_has_to_be_rendered_first() {
     reads(
         "chart.yaml",
-        "chart.yaml:6: \"-\" is only valid inside a block; line 4 has the `{{` of a template: render it first, a Helm chart with `helm template`, and check what comes out",
+        "chart.yaml:6: did not find expected node content, while parsing a flow node; line 4 has the `{{` of a template: render it first, a Helm chart with `helm template`, and check what comes out",
     );
     reads(
         "kustomization.yaml",
