@@ -37,8 +37,10 @@ impl Document {
 
     /// The documents that say something.
     pub(super) fn roots(&self) -> impl Iterator<Item = Node<'_>> {
-        let node = |yaml| Node { document: self, path: String::new(), yaml };
-        self.roots.iter().map(node).filter(|root| !root.is_null())
+        self.roots
+            .iter()
+            .map(|yaml| Node { document: self, path: String::new(), yaml, key_line: yaml.line })
+            .filter(|root| !root.is_null())
     }
 }
 
@@ -71,15 +73,29 @@ pub(super) struct Node<'d> {
     /// From the root: `spec.containers[0].name`.
     path: String,
     yaml: &'d Yaml,
+    /// Where its key stands, or it where it has none.
+    key_line: usize,
 }
 
 impl<'d> Node<'d> {
     /// What `key` has here, or in what is merged here by `<<`; an explicit null is nothing.
     pub(super) fn get(&self, key: &str) -> Option<Self> {
-        let own = self.yaml.mapping().and_then(|mapping| mapping.get(key));
-        let own = own.map(|yaml| self.child(key, yaml));
+        let own = self.yaml.mapping().and_then(|mapping| mapping.entry(key));
+        let own = own.map(|(line, yaml)| self.child(key, line, yaml));
         let found = own.or_else(|| self.merged().iter().find_map(|node| node.get(key)))?;
         (!found.is_null()).then_some(found)
+    }
+
+    /// What `key` has here where it is null too and carries a tag: `!reset null`.
+    pub(super) fn get_even_null(&self, key: &str) -> Option<Self> {
+        let own = self.yaml.mapping().and_then(|mapping| mapping.entry(key));
+        let own = own.map(|(line, yaml)| self.child(key, line, yaml));
+        own.filter(|own| own.tag().is_some()).or_else(|| self.get(key))
+    }
+
+    /// Whether it is the very same value.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.yaml, other.yaml)
     }
 
     /// [`get`](Self::get), several steps deep.
@@ -101,7 +117,12 @@ impl<'d> Node<'d> {
         let Some(items) = self.yaml.list() else {
             return Err(self.wrong(format!("found {}, a list is needed", self.found())));
         };
-        let item = |(at, yaml)| Self { path: format!("{}[{at}]", self.path), yaml, ..self.clone() };
+        let item = |(at, yaml): (usize, &'d Yaml)| Self {
+            path: format!("{}[{at}]", self.path),
+            yaml,
+            key_line: yaml.line,
+            document: self.document,
+        };
         Ok(items.iter().enumerate().map(item).collect())
     }
 
@@ -112,10 +133,10 @@ impl<'d> Node<'d> {
         };
         let mut entries: Vec<(String, Self)> = Vec::with_capacity(mapping.entries.len());
         for (key, value) in &mapping.entries {
-            let key = key.scalar().map(|(text, _)| text.to_owned()).unwrap_or_default();
-            if key != "<<" {
-                let value = self.child(&key, value);
-                entries.push((key, value));
+            let name = key.scalar().map(|(text, _)| text.to_owned()).unwrap_or_default();
+            if name != "<<" {
+                let value = self.child(&name, key.line, value);
+                entries.push((name, value));
             }
         }
         let mut known: HashSet<String> = entries.iter().map(|(key, _)| key.clone()).collect();
@@ -212,6 +233,21 @@ impl<'d> Node<'d> {
         Place { file: self.document.file.clone(), line: self.yaml.line }
     }
 
+    /// From the root: `spec.containers[0].name`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What fills it in when it is deployed: a tag such as `!Ref`.
+    pub(super) fn tag(&self) -> Option<&str> {
+        self.yaml.tag.as_deref()
+    }
+
+    /// What is wrong with the key of this value, which stands here or in the line before.
+    pub(super) fn wrong_key(&self, what: impl Display) -> ManifestError {
+        Place { line: self.key_line, ..self.place() }.wrong(&self.path, what)
+    }
+
     /// What is wrong with this value.
     pub(super) fn wrong(&self, what: impl Display) -> ManifestError {
         self.place().wrong(&self.path, what)
@@ -219,20 +255,23 @@ impl<'d> Node<'d> {
 
     /// What `<<` merges here: a mapping, or a list of them.
     fn merged(&self) -> Vec<Self> {
-        let merged = self.yaml.mapping().and_then(|mapping| mapping.get("<<"));
-        let Some(merged) = merged.map(|yaml| self.child("<<", yaml)) else { return Vec::new() };
+        let merged = self.yaml.mapping().and_then(|mapping| mapping.entry("<<"));
+        let Some(merged) = merged.map(|(line, yaml)| self.child("<<", line, yaml)) else {
+            return Vec::new();
+        };
         let nodes =
             if merged.is_list() { merged.items().unwrap_or_default() } else { vec![merged] };
         // What is merged counts as written here.
         nodes.into_iter().map(|node| Self { path: self.path.clone(), ..node }).collect()
     }
 
-    fn child(&self, key: &str, yaml: &'d Yaml) -> Self {
+    fn child(&self, key: &str, key_line: usize, yaml: &'d Yaml) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self { document: self.document, path: format!("{}{dot}{key}", self.path), yaml }
+        let path = format!("{}{dot}{key}", self.path);
+        Self { document: self.document, path, yaml, key_line }
     }
 
-    fn is_null(&self) -> bool {
+    pub(super) fn is_null(&self) -> bool {
         self.yaml.is_null()
     }
 }

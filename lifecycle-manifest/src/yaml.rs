@@ -9,6 +9,10 @@ use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 /// As deep as JSON is read as well. Nodes are dropped by recursion.
 const DEEPEST: usize = 128;
 
+/// A file has fewer values, as it has fewer characters; a few aliases of aliases can stand for more than
+/// anybody can walk through.
+const MOST: usize = 8 * 1_024 * 1_024;
+
 /// A value and the line that it begins in.
 #[derive(Clone, Debug)]
 pub(super) struct Yaml {
@@ -18,6 +22,8 @@ pub(super) struct Yaml {
     pub(super) data: Rc<Data>,
     /// How many levels are in it.
     levels: usize,
+    /// How many values are in it, each alias counted as what it stands for.
+    size: usize,
 }
 
 #[derive(Debug)]
@@ -78,8 +84,9 @@ impl Yaml {
 }
 
 impl Mapping {
-    pub(super) fn get(&self, key: &str) -> Option<&Yaml> {
-        self.by_key.get(key).map(|at| &self.entries[*at].1)
+    /// What `key` has, and the line that the key stands in.
+    pub(super) fn entry(&self, key: &str) -> Option<(usize, &Yaml)> {
+        self.by_key.get(key).map(|at| &self.entries[*at]).map(|(key, value)| (key.line, value))
     }
 
     fn insert(&mut self, key: Yaml, value: Yaml) -> Result<(), YamlError> {
@@ -149,6 +156,7 @@ struct Open {
     tag: Option<String>,
     anchor: Option<String>,
     levels: usize,
+    size: usize,
     content: Content,
 }
 
@@ -173,7 +181,7 @@ impl Tree {
             EventData::Scalar { anchor, tag, value, style, .. } => {
                 let kind = kind(&value, style, tag.as_deref());
                 let data = Rc::new(Data::Scalar { text: value, kind });
-                self.put(anchor, Yaml { line, tag: own(tag), data, levels: 0 })
+                self.put(anchor, Yaml { line, tag: own(tag), data, levels: 0, size: 1 })
             }
             EventData::Alias { anchor } => match self.anchors.get(&anchor) {
                 Some(known) => self.put(None, Yaml { line, ..known.clone() }),
@@ -194,19 +202,19 @@ impl Tree {
         tag: Option<String>,
         content: Content,
     ) -> Result<(), YamlError> {
-        self.open.push(Open { line, tag: own(tag), anchor, levels: 1, content });
+        self.open.push(Open { line, tag: own(tag), anchor, levels: 1, size: 1, content });
         self.bound(line, 0)
     }
 
     fn end(&mut self) -> Result<(), YamlError> {
-        let Some(Open { line, tag, anchor, levels, content }) = self.open.pop() else {
+        let Some(Open { line, tag, anchor, levels, size, content }) = self.open.pop() else {
             return Ok(());
         };
         let data = Rc::new(match content {
             Content::List(items) => Data::List(items),
             Content::Mapping { mapping, .. } => Data::Mapping(mapping),
         });
-        self.put(anchor, Yaml { line, tag, data, levels })
+        self.put(anchor, Yaml { line, tag, data, levels, size })
     }
 
     fn put(&mut self, anchor: Option<String>, yaml: Yaml) -> Result<(), YamlError> {
@@ -219,6 +227,10 @@ impl Tree {
             return Ok(());
         };
         around.levels = around.levels.max(yaml.levels + 1);
+        around.size = around.size.saturating_add(yaml.size);
+        if around.size > MOST {
+            return Err(YamlError::new(yaml.line, "its aliases stand for more than can be read"));
+        }
         match &mut around.content {
             Content::List(items) => items.push(yaml),
             Content::Mapping { mapping, key } => match key.take() {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Config, FitError, Fits, Plan,
-    config::{Environment, NO_READER},
+    config::{Environment, ManifestVariables, NO_READER},
 };
 
 use super::{Deployment, ManifestError};
@@ -48,6 +48,21 @@ pub struct Overrides {
     pub pre_stop: Option<Duration>,
     /// What the clients of Nomad grant at most.
     pub max_kill_timeout: Option<Duration>,
+    /// The files that are given beside the first, in order.
+    pub beside: Vec<PathBuf>,
+    /// Who asks, and so how it is told what no file says.
+    pub asked_by: AskedBy,
+}
+
+/// Who asks whether a plan fits a manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AskedBy {
+    /// Somebody who writes code: a test.
+    #[default]
+    Code,
+    /// Somebody who holds a binary, and sets variables.
+    Variables,
 }
 
 /// What reads manifests. A program has one: the first that was registered where there are several.
@@ -68,6 +83,13 @@ impl Manifest {
     /// in `orders/api`. In other words: a compose service, a Nomad task, an ECS container.
     pub fn container(mut self, name: impl Into<String>) -> Self {
         self.overrides.container = Some(name.into());
+        self
+    }
+
+    /// A file that is deployed with the first: a Dockerfile, for the stop signal and the command of the
+    /// image; more objects of Kubernetes; an override of a compose file, which merges them in this order.
+    pub fn beside(mut self, path: impl Into<PathBuf>) -> Self {
+        self.overrides.beside.push(path.into());
         self
     }
 
@@ -94,6 +116,15 @@ impl Manifest {
         self
     }
 
+    /// What the environment says: the files and the container, and what no file tells.
+    pub(crate) fn of_variables(named: &ManifestVariables) -> Self {
+        let mut manifest = Self::from(named.path.as_str());
+        manifest.overrides.pre_stop = named.pre_stop;
+        manifest.overrides.max_kill_timeout = named.max_kill_timeout;
+        manifest.overrides.asked_by = AskedBy::Variables;
+        manifest
+    }
+
     /// Holds `plan` against what is deployed, where the process would also have `inherited`.
     pub(crate) fn hold(&self, plan: &Plan, inherited: &Environment) -> Result<Fits, FitError> {
         let reader = ManifestReader::linked().ok_or_else(|| ManifestError::new(NO_READER))?;
@@ -116,26 +147,33 @@ impl ManifestReader {
 }
 
 impl From<&str> for Manifest {
-    /// A path, or `path#container`: what is a file as a whole is a path.
+    /// A path, or `path#container`, and after commas the files [beside](Self::beside) it:
+    /// `deploy/k8s.yaml#orders,deploy/Dockerfile`. What is a file as a whole is a path.
     fn from(text: &str) -> Self {
-        match text.rsplit_once('#') {
-            Some((path, container)) if !Path::new(text).is_file() => {
+        if Path::new(text).is_file() {
+            return Self::at(text);
+        }
+        let mut files = text.split(',').map(str::trim);
+        let first = files.next().unwrap_or_default();
+        let manifest = match first.rsplit_once('#') {
+            Some((path, container)) if !Path::new(first).is_file() => {
                 Self::at(path).container(container)
             }
-            _ => Self::at(text),
-        }
+            _ => Self::at(first),
+        };
+        files.filter(|file| !file.is_empty()).fold(manifest, Self::beside)
     }
 }
 
 impl From<String> for Manifest {
-    /// A path, or `path#container`.
+    /// As from `&str`.
     fn from(text: String) -> Self {
         text.as_str().into()
     }
 }
 
 impl From<&String> for Manifest {
-    /// A path, or `path#container`.
+    /// As from `&str`.
     fn from(text: &String) -> Self {
         text.as_str().into()
     }

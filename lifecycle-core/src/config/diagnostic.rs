@@ -42,6 +42,8 @@ pub(crate) enum Diagnostic {
     NoManifests { path: String },
     #[error("{MANIFEST}={path} says nothing without {PLAN}=check")]
     UselessManifest { path: String },
+    #[error("{variable} says nothing without {PLAN}=check and {MANIFEST}")]
+    UselessOfManifest { variable: &'static str },
     #[error("{variable} is not a variable of lifecycle{}", did_you_mean(*.near))]
     UnknownVariable { variable: String, near: Option<&'static str> },
 }
@@ -51,7 +53,10 @@ impl Diagnostic {
     pub(crate) const fn is_error(&self) -> bool {
         !matches!(
             self,
-            Self::NoHook { .. } | Self::UselessManifest { .. } | Self::UnknownVariable { .. }
+            Self::NoHook { .. }
+                | Self::UselessManifest { .. }
+                | Self::UselessOfManifest { .. }
+                | Self::UnknownVariable { .. }
         )
     }
 
@@ -67,7 +72,9 @@ impl Diagnostic {
                 Source::Environment(variable) => Some(variable),
                 _ => None,
             },
-            Self::NoPictures { variable, .. } => Some(variable),
+            Self::NoPictures { variable, .. } | Self::UselessOfManifest { variable } => {
+                Some(variable)
+            }
             Self::NoReportFormat { .. } => Some(REPORT),
             Self::NoPlanAnswer { .. } => Some(PLAN),
             Self::EmptyManifest | Self::NoManifests { .. } | Self::UselessManifest { .. } => {

@@ -9,15 +9,15 @@ use super::{hold, parsed, plan};
 const TWO: &str = "
 kind: Deployment
 metadata: { name: shop }
-spec: { template: { spec: { containers: [{ name: api }, { name: proxy }] } } }
+spec: { template: { spec: { containers: [{ name: api, image: a }, { name: proxy, image: a }] } } }
 ---
 kind: CronJob
 metadata: { name: shop }
-spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: settle }] } } } } }
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: settle, image: a }] } } } } }
 ---
 kind: Pod
 metadata: { name: debug }
-spec: { containers: [{ name: api, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }] }] }
+spec: { containers: [{ name: api, image: a, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }] }] }
 ";
 
 /// Where the environment of what is chosen in `text` belongs.
@@ -98,7 +98,7 @@ fn a_file_may_have_a_number_sign_in_its_name() {
     };
     std::fs::write(
         dir.path().join("a#1.yaml"),
-        "services: { orders: {}, worker: { stop_grace_period: 10s } }",
+        "services: { orders: {}, worker: { image: a, stop_grace_period: 10s } }",
     )
     .unwrap();
     assert!(
@@ -116,11 +116,12 @@ fn a_file_may_have_a_number_sign_in_its_name() {
 
 #[test]
 fn the_account_says_which_it_is() {
-    let services =
-        |count: usize| (0..count).map(|n| format!("a{n}: {{}}")).collect::<Vec<_>>().join(", ");
+    let services = |count: usize| {
+        (0..count).map(|n| format!("a{n}: {{ image: a }}")).collect::<Vec<_>>().join(", ")
+    };
     let said = |count, wanted: &str| {
         let text = format!(
-            "services: {{ orders: {{ stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
+            "services: {{ orders: {{ image: a, stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
             services(count)
         );
         let workload = parsed(&format!("compose.yaml{wanted}"), &text)

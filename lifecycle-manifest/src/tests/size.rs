@@ -63,7 +63,9 @@ const SOON: Duration = Duration::from_secs(4);
 
 #[test]
 fn reading_grows_with_the_size() {
-    let mut pod = "kind: Pod\nspec:\n  containers:\n    - name: orders\n      env:\n".to_owned();
+    let mut pod =
+        "kind: Pod\nspec:\n  containers:\n    - name: orders\n      image: a\n      env:\n"
+            .to_owned();
     let mut compose = "services:\n".to_owned();
     for n in 0..10_000 {
         writeln!(pod, "        - {{ name: VARIABLE_{n}, value: \"{n}\" }}").unwrap();

@@ -5,14 +5,17 @@ use std::{path::Path, time::Duration};
 use lifecycle_core::ext::Overrides;
 
 use super::{
-    super::{kind, timespan, unit},
+    super::{
+        kind,
+        systemd::{timespan, unit},
+    },
     parsed,
 };
 
 /// What of the time a preStop spends, in seconds, or what is said of it.
 fn spent(hook: &str, overrides: Option<Duration>) -> Result<f64, String> {
     let text = format!(
-        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n"
+        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n      image: a\n"
     );
     let pre_stop = overrides;
     let mut overrides = Overrides::default();
@@ -166,9 +169,13 @@ fn lines_go_on_after_a_backslash() {
 #[test]
 fn a_byte_order_mark_is_no_text() {
     for (name, text, expected) in [
-        ("orders.service", "[Service]\nTimeoutStopSec=20\n", 20),
-        ("compose.yaml", "services: { orders: { stop_grace_period: 20s } }", 20),
-        ("task.json", r#"{"containerDefinitions": [{"name": "orders", "stopTimeout": 20}]}"#, 20),
+        ("orders.service", "[Service]\nTimeoutStopSec=20\nExecStart=/a\n", 20),
+        ("compose.yaml", "services: { orders: { image: a, stop_grace_period: 20s } }", 20),
+        (
+            "task.json",
+            r#"{"containerDefinitions": [{"name": "orders", "image": "a", "stopTimeout": 20}]}"#,
+            20,
+        ),
     ] {
         let workload =
             parsed(name, &format!("\u{feff}{text}")).map_err(|error| error.to_string()).unwrap();
@@ -188,6 +195,7 @@ kind: Pod
 spec:
   containers:
     - name: orders
+      image: a
       envFrom: [{ prefix: LIFECYCLE_, configMapRef: { name: stop } }]
 ";
     let workload = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
@@ -204,7 +212,7 @@ fn a_config_map_is_that_of_the_same_namespace() {
     };
     let pod = |namespace: &str| {
         format!(
-            "kind: Pod\nmetadata: {{ name: orders{namespace} }}\nspec:\n  containers:\n    - name: orders\n      envFrom: [{{ configMapRef: {{ name: stop }} }}]\n---\n"
+            "kind: Pod\nmetadata: {{ name: orders{namespace} }}\nspec:\n  containers:\n    - name: orders\n      envFrom: [{{ configMapRef: {{ name: stop }} }}]\n      image: a\n---\n"
         )
     };
     let [prod, dev, none] = [", namespace: prod", ", namespace: dev", ""];
@@ -229,7 +237,7 @@ fn a_config_map_is_that_of_the_same_namespace() {
 
 #[test]
 fn json_may_escape_what_yaml_does_not() {
-    let text = r#"{"containerDefinitions": [{"name": "orders",
+    let text = r#"{"containerDefinitions": [{"name": "orders", "image": "a",
         "environment": [{"name": "LIFECYCLE_REPORT", "value": "/\ud83d\ude00\/\\ud83d\\ude00\u00fc\"\u0041\uD83D\uDE80.txt"},
         {"name": "LIFECYCLE_DRAIN_TIMEOUT", "value": "5s"}]}]}"#;
     let workload = parsed("task.json", text).map_err(|error| error.to_string()).unwrap();
@@ -242,7 +250,7 @@ fn json_may_escape_what_yaml_does_not() {
 
 #[test]
 fn a_number_may_be_an_alias() {
-    let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders }]\n";
+    let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders, image: a }]\n";
     let workload = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
     assert_eq!(workload.grace, Some(Duration::from_secs(20)));
     assert_eq!(workload.setting.to_string(), "k8s.yaml:4 terminationGracePeriodSeconds");
