@@ -49,6 +49,10 @@ pub(super) fn read(
             });
         }
     }
+    // A sidecar is the service only where something says so.
+    if overrides.container.is_none() && !candidates.iter().any(|candidate| candidate.ours) {
+        candidates.retain(|candidate| !candidate.what.3);
+    }
     if candidates.is_empty() {
         return Err(no_container(file, &all));
     }

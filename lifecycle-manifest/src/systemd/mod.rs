@@ -79,6 +79,12 @@ pub(super) fn read(
         None => {}
     }
     unit.stopped_by_commands(&mut deployment);
+    if let Some(kind) = &unit.notify {
+        deployment.notes.push(format!(
+            "{kind}: the service is started once it says READY=1, which the library does not say for it: let the \
+             service say it, or write `Type=exec`"
+        ));
+    }
     deployment.variables = unit.variables.finish(path, &mut deployment.notes)?;
     if !deployment.setting.is_written {
         deployment.notes.push(format!(
@@ -170,6 +176,8 @@ struct Unit {
     /// `KillMode=`, where it is one that tells the main process alone.
     only_main: Option<String>,
     variables: Variables,
+    /// Where it waits for READY=1.
+    notify: Option<String>,
 }
 
 impl Unit {
@@ -220,11 +228,8 @@ impl Unit {
                     .contains(&mode)
                     .then(|| format!("KillMode={mode} ({place})"));
             }
-            ("Type", "notify" | "notify-reload") => {
-                deployment.notes.push(format!(
-                    "{place}: Type={value}: the service is started once it says READY=1, which the library does not \
-                     say for it: let the service say it, or write `Type=exec`"
-                ));
+            ("Type", kind) => {
+                self.notify = kind.starts_with("notify").then(|| format!("{place}: Type={kind}"));
             }
             ("ExecStart", "") => self.starts.clear(),
             ("ExecStart", _) => self.starts.push(command(one)?),

@@ -2,6 +2,7 @@
 
 mod advice;
 mod broken;
+mod cases;
 mod choice;
 mod held;
 mod read;

@@ -10,7 +10,7 @@ use super::{super::kind, overrides};
 const FIXTURES: &str = "src/tests/fixtures/";
 
 /// What was read, line by line.
-fn said(workload: &Deployment) -> String {
+pub(super) fn said(workload: &Deployment) -> String {
     let Deployment {
         platform,
         grace,
