@@ -185,9 +185,11 @@ fn is_assignment(word: &str) -> bool {
 /// Who hears the signal of a shell that runs `script`.
 pub(super) fn of_script(script: &str) -> Hears {
     let commands = commands(script);
-    let first = |command: &Command| command.words.first().map(|(word, _)| word.clone());
+    let first = |command: &Command| {
+        command.words.iter().map(|(word, _)| word).find(|word| !is_assignment(word)).cloned()
+    };
     let is_exec = |command: &Command| {
-        first(command).is_some_and(|word| word == "exec") && command.words.len() > 1
+        first(command).is_some_and(|word| word == "exec") && command.programs().count() > 1
     };
     let Some(last) = commands.last() else { return Hears::Service };
     // What stands behind a command that replaces the shell is never reached.
@@ -208,7 +210,7 @@ pub(super) fn of_script(script: &str) -> Hears {
                 .filter(|_| closes(last))
         });
     if let Some(command) = ends_in {
-        let words: Vec<String> = command.words.iter().map(|(word, _)| word.clone()).collect();
+        let words: Vec<String> = command.programs().map(str::to_owned).collect();
         return match hears(&words) {
             Hears::Script(name) if name.contains(['$', '@']) => Hears::Service,
             hears => hears,
@@ -217,7 +219,9 @@ pub(super) fn of_script(script: &str) -> Hears {
     if commands.iter().any(|command| first(command).is_some_and(|word| word == "trap")) {
         return Hears::Trap;
     }
+    // What waits for the service is not the service.
     let service = last.words.iter().find(|(word, _)| !is_assignment(word));
+    let service = service.filter(|(word, _)| word != "wait");
     let instead = service
         .filter(|_| last.is_alone && last.depth == 0 && !closes(last))
         .map(|(_, Range { start, .. })| format!("{}exec {}", &script[..*start], &script[*start..]));
@@ -234,6 +238,21 @@ struct Command {
     is_alone: bool,
     /// Behind `&&` or `||`.
     is_conditional: bool,
+}
+
+impl Command {
+    /// Its words without assignments before it, and without what redirects.
+    fn programs(&self) -> impl Iterator<Item = &str> {
+        let mut is_target = false;
+        self.words.iter().map(|(word, _)| word.as_str()).filter(move |word| {
+            let redirects =
+                word.trim_start_matches(|char: char| char.is_ascii_digit() || char == '&');
+            let is_of_redirection =
+                std::mem::take(&mut is_target) || redirects.starts_with(['<', '>']);
+            is_target = redirects.starts_with(['<', '>']) && word.ends_with(['<', '>']);
+            !is_of_redirection && !is_assignment(word)
+        })
+    }
 }
 
 /// The commands of `script`, as far as words, quotes, comments and operators tell.

@@ -60,18 +60,18 @@ fn micros(text: &str) -> Option<u64> {
         let unsigned = rest.strip_prefix('+').unwrap_or(rest);
         let (whole, after) = digits(unsigned);
         let (part, after) = match (if whole.is_empty() { rest } else { after }).strip_prefix('.') {
+            Some(after) if !after.starts_with(|char: char| char.is_ascii_digit()) => return None,
             Some(after) => digits(after),
             None if whole.is_empty() => return None,
             None => ("", after),
         };
+        let number_ends = after.starts_with(char::is_whitespace) || after.is_empty();
         let after = after.trim_start();
         let unit = UNITS.iter().find(|(name, _)| after.starts_with(name));
         let (rest_of_it, worth) = match unit {
             Some((name, worth)) => (&after[name.len()..], *worth),
             // A number without its unit ends the text, or a blank ends it.
-            None if after.is_empty() || after.starts_with(|char: char| char.is_ascii_digit()) => {
-                (after, 1_000_000)
-            }
+            None if number_ends => (after, 1_000_000),
             None => return None,
         };
         let mut span = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };

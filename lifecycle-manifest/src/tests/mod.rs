@@ -5,7 +5,9 @@ mod broken;
 mod cases;
 mod choice;
 mod held;
+mod input;
 mod read;
+mod shell;
 mod size;
 mod words;
 

@@ -59,7 +59,7 @@ fn aliases_are_as_deep_as_what_they_stand_for() {
 }
 
 /// Far more than it takes, and far less than what grows with the square takes.
-const SOON: Duration = Duration::from_secs(4);
+pub(super) const SOON: Duration = Duration::from_secs(4);
 
 #[test]
 fn reading_grows_with_the_size() {

@@ -7,7 +7,7 @@ use lifecycle_core::ext::Overrides;
 use super::{
     super::{
         kind,
-        systemd::{timespan, unit},
+        systemd::{self, timespan, unit},
     },
     parsed,
 };
@@ -133,15 +133,83 @@ fn time_spans_are_those_of_systemd() {
         ("20s 1m", 80.0),
         ("250ms", 0.25),
         ("1w2d", 777_600.0),
+        ("+30", 30.0),
+        ("+1m .5s", 60.5),
+        ("1 5", 6.0),
+        ("12.34 .56", 12.9),
+        ("1M", 2_629_800.0),
+        ("2y", 63_115_200.0),
+        ("30sec1min", 90.0),
     ] {
         assert_eq!(timespan::parse(text), Ok(Some(Duration::from_secs_f64(seconds))), "{text}");
     }
     for text in ["infinity", "0", "0s"] {
         assert_eq!(timespan::parse(text), Ok(None), "{text}");
     }
-    for text in ["", "-5", "5 parsecs", "s", "1..5s", "5S", "1e3"] {
+    for text in [
+        "",
+        "-5",
+        "-0",
+        "5 parsecs",
+        "s",
+        "1..5s",
+        "5S",
+        "1e3",
+        "1.2.3",
+        "1. 5",
+        "5.s",
+        "5.",
+        "5s,",
+        "0x10",
+        "+",
+        "+.5",
+        "infinity 1",
+        "99999999999999999999",
+        "9999999999999y",
+    ] {
         assert!(timespan::parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn durations_are_those_of_compose_and_nomad() {
+    let read = |name: &str, text: String| {
+        parsed(name, &text).map(|found| found.grace.unwrap()).map_err(|error| error.to_string())
+    };
+    let compose = |time: &str| {
+        let text = format!("services: {{ a: {{ image: a, stop_grace_period: '{time}' }} }}");
+        read("compose.yaml", text)
+    };
+    let nomad = |time: &str| {
+        let text = format!(
+            r#"{{"TaskGroups": [{{"Tasks": [{{"Name": "a", "KillTimeout": "{time}"}}]}}]}}"#
+        );
+        read("job.json", text)
+    };
+    for (time, millis) in [
+        ("20s", 20_000),
+        ("5s20s", 25_000),
+        ("30s1m", 90_000),
+        ("1.5m30s", 120_000),
+        ("+.5m", 30_000),
+        ("1m1ms", 60_001),
+        ("250000µs", 250),
+        ("1d", 86_400_000),
+        ("1w1d", 691_200_000),
+    ] {
+        let expected = Duration::from_millis(millis);
+        assert_eq!(compose(time), Ok(expected), "{time}");
+        if millis <= 30_000 {
+            assert_eq!(nomad(time), Ok(expected), "{time}");
+        }
+    }
+    for time in
+        ["", "30", "s", ".s", "-5s", "1e3s", "5S", "1.2.3s", "5 s", "1month", "300000h0h9999999h"]
+    {
+        assert!(compose(time).is_err(), "{time}");
+        assert!(nomad(time).is_err(), "{time}");
+    }
+    assert!(nomad("1d").is_err());
 }
 
 #[test]
@@ -164,6 +232,41 @@ fn lines_go_on_after_a_backslash() {
         [(2, "A", "1"), (3, "B", "2 3"), (8, "C", "4 5"), (10, "D", "6"), (12, "E", "7")];
     let expected = expected.map(|(line, name, value)| (line, name.to_owned(), value.to_owned()));
     assert_eq!(unit::variables(text), expected);
+}
+
+#[test]
+fn drop_ins_are_those_of_the_whole_search_path_where_the_unit_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [admin, vendor, elsewhere] = ["etc", "lib", "deploy"].map(path);
+    for name in [
+        "etc/a-b.service.d/20.conf",
+        "etc/service.d/10.conf",
+        "lib/a-b.service.d/20.conf",
+        "lib/a-b.service.d/30.conf",
+        "lib/a-.service.d/05.conf",
+        "deploy/a-b.service.d/40.conf",
+    ] {
+        std::fs::create_dir_all(Path::new(&path(name)).parent().unwrap()).unwrap();
+        std::fs::write(path(name), "[Service]\n").unwrap();
+    }
+    let found = |unit: String| {
+        let searched: &[&str] = &[&admin, &vendor];
+        let found = systemd::of_searched(Path::new(&unit), &[searched]);
+        let name = |path: std::path::PathBuf| {
+            path.strip_prefix(folder.path()).unwrap().display().to_string()
+        };
+        found.into_iter().map(name).collect::<Vec<_>>()
+    };
+    let all = [
+        "lib/a-.service.d/05.conf",
+        "etc/service.d/10.conf",
+        "etc/a-b.service.d/20.conf",
+        "lib/a-b.service.d/30.conf",
+    ];
+    assert_eq!(found(format!("{admin}/a-b.service")), all);
+    assert_eq!(found(format!("{vendor}/a-b.service")), all);
+    assert_eq!(found(format!("{elsewhere}/a-b.service")), ["deploy/a-b.service.d/40.conf"]);
 }
 
 #[test]
