@@ -43,7 +43,9 @@ pub(super) fn read(
 ) -> Result<Deployment, ManifestError> {
     let file = path.display().to_string();
     no_choice(&file, overrides)?;
-    let (all, mut notes) = assignments_of(path, text)?;
+    // To podman a backslash with blanks behind it is at the end of its line.
+    let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let (all, mut notes) = assignments_of(path, &text)?;
     let container: Vec<&Assignment> = all.iter().filter(|one| one.section == "Container").collect();
     let Some(first) = container.first() else {
         return Err(ManifestError::new(format!(

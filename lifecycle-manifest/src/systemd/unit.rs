@@ -105,15 +105,15 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     let mut continued = false;
     for (at, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with(['#', ';']) || (line.is_empty() && !continued) {
+        let line = line.trim_start();
+        if line.starts_with(['#', ';']) || (line.trim_end().is_empty() && !continued) {
             continue;
         }
-        // Two backslashes are one that is meant.
+        // Two backslashes are one that is meant, and one before a blank is at no end.
         let backslashes = line.len() - line.trim_end_matches('\\').len();
         let (part, goes_on) = match backslashes % 2 {
             1 => (&line[..line.len() - 1], true),
-            _ => (line, false),
+            _ => (line.trim_end(), false),
         };
         match lines.last_mut() {
             Some((_, whole)) if continued => {

@@ -4,6 +4,7 @@ mod advice;
 mod broken;
 mod cases;
 mod choice;
+mod corpus;
 mod held;
 mod input;
 mod read;
