@@ -7,6 +7,7 @@ mod choice;
 mod corpus;
 mod held;
 mod input;
+mod messages;
 mod read;
 mod shell;
 mod size;
