@@ -35,8 +35,9 @@ pub(super) fn check(
         }
         for Watched { name, also, belongs, counts } in watched {
             if key == *name && !counts(value.path()) {
-                return Err(value
-                    .wrong_key(format!("`{name}` says nothing here: it belongs into {belongs}")));
+                return Err(
+                    value.wrong_key(format!("`{name}` is not read here: move it into {belongs}"))
+                );
             }
             let near = is_near(&key, name) || also.contains(&key.as_str());
             if key != *name && near && !watched.iter().any(|other| other.name == key) {

@@ -74,7 +74,8 @@ pub(super) fn read(
             }
             "StopSignal" => {
                 if !is_signal(&value.to_uppercase()) {
-                    return Err(place.wrong(key, format!("found {value}, which is no signal")));
+                    return Err(place
+                        .wrong(key, format!("found {value}, which is no signal: write SIGTERM")));
                 }
                 signal = Some(StopSignal {
                     name: value.clone(),
@@ -110,13 +111,13 @@ pub(super) fn read(
     {
         return Err(one
             .place
-            .wrong("StopTimeout", "it says nothing here: it belongs into [Container]"));
+            .wrong("StopTimeout", "it is not read here: move it into [Container]"));
     }
     // systemd kills whoever stops the container, and the container with it.
     let (limit, setting) = setting_of_unit(&all)?;
     if limit.is_some_and(|limit| limit < grace) {
         notes.push(format!(
-            "{}: podman waits {}, and systemd no longer than TimeoutStopSec",
+            "{}: podman waits {}, and systemd no longer than TimeoutStopSec=: make that longer",
             stop.place,
             display(grace)
         ));

@@ -185,7 +185,12 @@ impl Tree {
             }
             EventData::Alias { anchor } => match self.anchors.get(&anchor) {
                 Some(known) => self.put(None, Yaml { line, ..known.clone() }),
-                None => Err(YamlError::new(line, "an alias of what is not in this document")),
+                None => Err(YamlError::new(
+                    line,
+                    format!(
+                        "`*{anchor}` is an alias of nothing: no `&{anchor}` is in this document before it"
+                    ),
+                )),
             },
             EventData::DocumentEnd { .. } => {
                 self.anchors.clear();
@@ -229,7 +234,10 @@ impl Tree {
         around.levels = around.levels.max(yaml.levels + 1);
         around.size = around.size.saturating_add(yaml.size);
         if around.size > MOST {
-            return Err(YamlError::new(yaml.line, "its aliases stand for more than can be read"));
+            return Err(YamlError::new(
+                yaml.line,
+                "its aliases stand for more than can be read: write out what they stand for",
+            ));
         }
         match &mut around.content {
             Content::List(items) => items.push(yaml),

@@ -167,7 +167,7 @@ impl<'d> Files<'d> {
         layers: &mut Vec<Node<'d>>,
     ) -> Result<(), ManifestError> {
         if layers.len() > MOST {
-            return Err(service.wrong("it extends itself"));
+            return Err(service.wrong("it extends itself: take one `extends` out"));
         }
         layers.push(service.clone());
         if let Some(extends) = service.get("extends") {

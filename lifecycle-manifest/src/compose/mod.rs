@@ -125,7 +125,7 @@ fn signal(service: &Service, notes: &mut Vec<String>) -> Result<Option<StopSigna
             default.map_or_else(String::new, |default| format!(" unless it is {default}"));
         notes.push(format!(
             "{place}: stop_signal: compose fills {written} in, and whether the service stops on it is not \
-             known{otherwise}"
+             known{otherwise}: write SIGTERM to be sure"
         ));
         return Ok(default.filter(|default| is_signal(&default.to_uppercase())).map(named));
     }
@@ -148,7 +148,9 @@ fn words(service: &Service, field: &str) -> Result<Option<Vec<Word>>, ManifestEr
         node.items()?.iter().map(word).collect::<Result<Vec<_>, ManifestError>>()?
     } else {
         let words = shell::split(&node.text()?.replace("$$", "$"));
-        let words = words.ok_or_else(|| node.wrong("a quote is not closed"))?;
+        let words = words.ok_or_else(|| {
+            node.wrong(format!("found {}, where a quote is not closed", node.found()))
+        })?;
         Word::all(words, &node.place(), node.path())
     };
     Ok((!words.is_empty()).then_some(words))

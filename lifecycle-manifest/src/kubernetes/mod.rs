@@ -242,7 +242,7 @@ fn served(object: &Node, group: &str, overrides: &Overrides) -> Result<String, M
             "LIFECYCLE_PLAN=check LIFECYCLE_GRACE_PERIOD=10s",
         );
         return Ok(format!(
-            "found {group}: Cloud Run grants 10s, whatever is written: check with `{how}` alone"
+            "found {group}: Cloud Run grants 10s, whatever is written: check with `{how}`, without a manifest"
         ));
     }
     let timeout = object.find(&["spec", "template", "spec", "timeoutSeconds"]);
@@ -251,10 +251,10 @@ fn served(object: &Node, group: &str, overrides: &Overrides) -> Result<String, M
         None => "`timeoutSeconds`, 300 where it is not written".to_owned(),
     };
     let how =
-        asked(overrides, "plan.fits(duration)", "LIFECYCLE_PLAN=check LIFECYCLE_GRACE_PERIOD=");
+        asked(overrides, "plan.fits(duration)", "LIFECYCLE_PLAN=check LIFECYCLE_GRACE_PERIOD=60s");
     Ok(format!(
         "found {group}: Knative grants {grants}, less what its queue-proxy takes to drain, which no file says: check \
-         with what is left, `{how}`"
+         with what is left of it, as in `{how}`, without a manifest"
     ))
 }
 

@@ -150,8 +150,9 @@ fn in_its_section(all: &[Assignment]) -> Result<(), ManifestError> {
             continue;
         }
         if section != "Service" && OURS.contains(&key.as_str()) {
-            return Err(place
-                .wrong(key, format!("it says nothing in [{section}]: it belongs into [Service]")));
+            return Err(
+                place.wrong(key, format!("it is not read in [{section}]: move it into [Service]"))
+            );
         }
         if section != "Service" {
             continue;
@@ -321,7 +322,7 @@ impl Unit {
                     deployment.most = limit;
                 } else {
                     deployment.notes.push(format!(
-                        "{}: {engine} waits {}, and systemd no longer than TimeoutStopSec",
+                        "{}: {engine} waits {}, and systemd no longer than TimeoutStopSec=: make that longer",
                         stop.place,
                         display(granted)
                     ));

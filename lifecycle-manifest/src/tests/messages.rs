@@ -27,7 +27,7 @@ fn each_message_is_in_one_file() {
             line.starts_with("note: ")
                 || line
                     .split_once(": ")
-                    .is_some_and(|(place, _)| place.contains('.') || place == "Dockerfile")
+                    .is_some_and(|(place, _)| place.contains(['.', ':']) || place == "Dockerfile")
         });
         let folder = file.parent().unwrap().file_name().unwrap().display();
         writeln!(all, "\n# {folder}/{}\n", file.file_stem().unwrap().display()).unwrap();

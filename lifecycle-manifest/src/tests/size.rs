@@ -51,10 +51,7 @@ fn aliases_are_as_deep_as_what_they_stand_for() {
     assert!(said(text(127)).contains("no container in it"));
     assert_eq!(said(text(400)), "k8s.yaml:129: nested more than 128 deep, which no manifest is");
     for unknown in ["a: &a [*a]\n", "a: &a 1\n---\nb: *a\n"] {
-        assert!(
-            said(unknown.to_owned()).ends_with("an alias of what is not in this document"),
-            "{unknown}"
-        );
+        assert!(said(unknown.to_owned()).contains("is an alias of nothing"), "{unknown}");
     }
 }
 
