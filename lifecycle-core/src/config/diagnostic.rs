@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::source::{MANIFEST, PLAN, REPORT, Source};
+use super::source::{MANIFEST, NOTIFY_SOCKET, PLAN, REPORT, Source};
 use crate::values::duration;
 
 /// What is said where a manifest is to be read by a program that cannot.
@@ -44,6 +44,11 @@ pub(crate) enum Diagnostic {
     UselessManifest { path: String },
     #[error("{variable} says nothing without {PLAN}=check and {MANIFEST}")]
     UselessOfManifest { variable: &'static str },
+    #[error(
+        "{NOTIFY_SOCKET} is set: systemd waits for READY=1, which lifecycle does not send; let the service send it, or \
+         write `Type=exec` in its unit"
+    )]
+    NobodyNotifies,
     #[error("{variable} is not a variable of lifecycle{}", did_you_mean(*.near))]
     UnknownVariable { variable: String, near: Option<&'static str> },
 }
@@ -56,6 +61,7 @@ impl Diagnostic {
             Self::NoHook { .. }
                 | Self::UselessManifest { .. }
                 | Self::UselessOfManifest { .. }
+                | Self::NobodyNotifies
                 | Self::UnknownVariable { .. }
         )
     }
@@ -75,6 +81,7 @@ impl Diagnostic {
             Self::NoPictures { variable, .. } | Self::UselessOfManifest { variable } => {
                 Some(variable)
             }
+            Self::NobodyNotifies => Some(NOTIFY_SOCKET),
             Self::NoReportFormat { .. } => Some(REPORT),
             Self::NoPlanAnswer { .. } => Some(PLAN),
             Self::EmptyManifest | Self::NoManifests { .. } | Self::UselessManifest { .. } => {

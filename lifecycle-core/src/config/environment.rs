@@ -6,7 +6,8 @@ use super::{
     Diagnostic,
     source::{
         DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, HOOK_TIMEOUT_OF, MAIN_TIMEOUT,
-        MANIFEST, MANIFEST_MAX_KILL_TIMEOUT, MANIFEST_PRE_STOP, PLAN, REPORT, SHUTDOWN_DELAY,
+        MANIFEST, MANIFEST_MAX_KILL_TIMEOUT, MANIFEST_PRE_STOP, NOTIFY_SOCKET, PLAN, REPORT,
+        SHUTDOWN_DELAY,
     },
 };
 use crate::values::duration;
@@ -149,6 +150,7 @@ impl Environment {
 
         diagnostics.extend(self.useless_manifest());
         diagnostics.extend(self.useless_of_manifest());
+        diagnostics.extend(self.get(NOTIFY_SOCKET).map(|_| Diagnostic::NobodyNotifies));
         diagnostics.extend(self.unknown_names());
         variables
     }

@@ -255,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_that_waits_for_ready_is_told_that_nobody_says_it() {
+        let (_, diagnostics) =
+            Settings::resolve(&Config::new(), &environment(&[("NOTIFY_SOCKET", "/run/notify")]));
+        assert_eq!(
+            warnings(&diagnostics),
+            [
+                "NOTIFY_SOCKET is set: systemd waits for READY=1, which lifecycle does not send; let the service send \
+              it, or write `Type=exec` in its unit"
+            ]
+        );
+    }
+
+    #[test]
     fn what_no_file_says_is_told_beside_the_manifest() {
         let set = |variables: &[(&str, &str)]| {
             let mut environment = environment(variables);
