@@ -56,7 +56,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Image, ManifestError> {
             let name = name.and_then(|at| words.get(at + 1)).map(|name| name.to_lowercase());
             current = Some((name, stages.get(&base).cloned().unwrap_or_default()));
         } else if let Some((_, image)) = &mut current {
-            image.take(&word, &rest, place)?;
+            image.take(&word, &rest, &place)?;
         } else if word != "ARG" {
             return Err(place.wrong(&word, "a Dockerfile begins with `FROM`"));
         }
@@ -67,7 +67,7 @@ pub(super) fn read(path: &Path, text: &str) -> Result<Image, ManifestError> {
 }
 
 impl Image {
-    fn take(&mut self, word: &str, rest: &str, place: Place) -> Result<(), ManifestError> {
+    fn take(&mut self, word: &str, rest: &str, place: &Place) -> Result<(), ManifestError> {
         match word {
             "STOPSIGNAL" => {
                 if rest.contains('$') {
@@ -93,7 +93,7 @@ impl Image {
                 })?;
                 self.shell = Some(words);
             }
-            "ENV" => self.variables.extend(variables(rest, &place)),
+            "ENV" => self.variables.extend(variables(rest, place)),
             _ => {}
         }
         Ok(())
@@ -103,7 +103,7 @@ impl Image {
         &self,
         word: &str,
         rest: &str,
-        place: Place,
+        place: &Place,
     ) -> Result<Option<Vec<Word>>, ManifestError> {
         let words = if rest.starts_with('[') {
             // A list that is no JSON is a text to docker, which runs it in a shell where it fails.
@@ -119,7 +119,7 @@ impl Image {
             words.push(rest.to_owned());
             words
         };
-        Ok((!words.is_empty()).then(|| Word::all(words, &place, word)))
+        Ok((!words.is_empty()).then(|| Word::all(words, place, word)))
     }
 
     /// What is run where the manifest has these: its entry point in place of the image's and of what follows

@@ -19,17 +19,21 @@ use super::{Deployment, ManifestError};
 ///
 /// | | what grants | where it is absent | what else is read |
 /// |---|---|---|---|
-/// | Kubernetes: YAML or JSON, several documents, `List`; a `Pod`, `CronJob`, or anything with a pod at `spec.template.spec` | `terminationGracePeriodSeconds`, less what a `preStop` of the container sleeps ([`pre_stop`](Self::pre_stop) for others) | 30 s | `env`, config maps of the same file and namespace, `lifecycle.stopSignal` |
-/// | ECS: a task definition, also as `describe-task-definition` shows it | `stopTimeout`, on Fargate 120 at most | 30 s | `environment` |
-/// | systemd: a `.service`, and `.d/*.conf` beside it | `TimeoutStopSec` | 90 s; where nothing names the grace period the library may take 30 s, and the plan has to fit both | `Environment`, `EnvironmentFile` where it is there, `UnsetEnvironment`, `KillSignal`, `KillMode` |
-/// | compose | `stop_grace_period` | 10 s | `environment`, `stop_signal`; anchors and `<<` |
-/// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout`, 30 s at most unless [`max_kill_timeout`](Self::max_kill_timeout) is given | 5 s | `Env`, templates that are environments, `KillSignal` |
+/// | Kubernetes: YAML or JSON, several documents, `List`; a `Pod`, `CronJob`, or anything with a pod at `spec.template.spec`; native sidecars | `terminationGracePeriodSeconds`, less what a `preStop` of the container sleeps ([`pre_stop`](Self::pre_stop) for others) | 30 s | `command`, `args`, `env`, config maps of these files and of the same namespace, `lifecycle.stopSignal` |
+/// | ECS: a task definition, also as `describe-task-definition` shows it; the list of its containers; a template of CloudFormation | `stopTimeout`, on Fargate 120 at most | 30 s | `entryPoint`, `command`, `environment` |
+/// | systemd: a `.service` with the drop-ins that count for it | `TimeoutStopSec`; where the unit runs a container, what `docker stop -t` in `ExecStop` waits | 90 s; where nothing names the grace period the library may take 30 s, and the plan has to fit both | `Environment`, `EnvironmentFile` where it is there, `UnsetEnvironment`, `KillSignal` and its kin, `KillMode`, `ExecStop` |
+/// | quadlets: a `.container` | `StopTimeout`, or `TimeoutStopSec` where that is less | 10 s | `Environment`, `StopSignal`, `Exec` |
+/// | compose, with its override, `include` and `extends` | `stop_grace_period` | 10 s | `entrypoint`, `command`, `environment`, `stop_signal`; anchors and `<<` |
+/// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout`, 30 s at most unless [`max_kill_timeout`](Self::max_kill_timeout) is given | 5 s | `Config`, `Env`, templates that are environments, `KillSignal` |
+/// | a Dockerfile [beside](Self::beside) | | | `STOPSIGNAL`, `ENTRYPOINT`, `CMD`, `ENV` |
 ///
-/// A `.json` file has to be strict JSON. What cannot be known of a manifest is an error where it costs
-/// the service time, and else a note.
+/// A `.json` file has to be strict JSON. A file has 8 MiB at most, and is no pipe. What cannot be known
+/// of a manifest is an error where it costs the service time, and else a note; so is what nobody reads: a
+/// number at a wrong place, or with a name that is nearly right. A shell that is not replaced by `exec`
+/// hears the signal instead of the service: an error.
 ///
 /// The container is the one that is named; else the only one; else the only one with a `LIFECYCLE_*`
-/// variable.
+/// variable. A sidecar is the service only where it is named, or has one.
 #[derive(Clone, Debug)]
 #[must_use = "a manifest says nothing until a plan is held against it"]
 pub struct Manifest {

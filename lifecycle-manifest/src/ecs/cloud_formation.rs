@@ -57,7 +57,7 @@ pub(in super::super) fn read(
             "{file}: no {KIND} in its Resources; name the template that has one"
         )));
     }
-    of_tasks(file, &FORM, tasks, overrides, image)
+    of_tasks(file, &FORM, &tasks, overrides, image)
 }
 
 /// Whether `node` is a call of a function: `!Ref X`, `{Ref: X}`, `{Fn::If: …}`.

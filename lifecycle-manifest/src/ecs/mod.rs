@@ -67,7 +67,7 @@ pub(super) fn read(
     let containers = if task.is_list() { task.items()? } else { task.items_at(API.containers)? };
     let family = if task.is_list() { None } else { task.text_at(API.family)? };
     let task = Task { node: task, name: family.unwrap_or_default(), containers };
-    of_tasks(file, &API, vec![task], overrides, image)
+    of_tasks(file, &API, &[task], overrides, image)
 }
 
 /// A task definition, and what it is called.
@@ -80,12 +80,12 @@ struct Task<'d> {
 fn of_tasks(
     file: &str,
     form: &Form,
-    tasks: Vec<Task>,
+    tasks: &[Task],
     overrides: &Overrides,
     image: Option<&Image>,
 ) -> Result<Deployment, ManifestError> {
     let mut candidates = Vec::new();
-    for Task { node, name, containers } in &tasks {
+    for Task { node, name, containers } in tasks {
         for container in containers {
             let mut ours = false;
             for variable in container.items_at(form.environment)? {

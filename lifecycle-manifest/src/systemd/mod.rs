@@ -124,7 +124,8 @@ pub(super) fn setting_of_unit(
     all: &[Assignment],
 ) -> Result<(Option<Duration>, Setting), ManifestError> {
     let mut service = all.iter().filter(|one| one.section == "Service").peekable();
-    let place = service.peek().or(all.first().as_ref()).map(|first| first.place.to_string());
+    let place =
+        service.peek().copied().or_else(|| all.first()).map(|first| first.place.to_string());
     let mut grace = Some(Platform::Systemd.grace_period());
     let mut setting = Setting::new(place.unwrap_or_default(), "TimeoutStopSec", false, |time| {
         format!("TimeoutStopSec={}", display(time))
@@ -364,7 +365,7 @@ impl Unit {
                 }),
                 // It is that of the unit.
                 None => {
-                    deployment.variables.extend(own.iter().filter(|own| own.name == name).cloned())
+                    deployment.variables.extend(own.iter().filter(|own| own.name == name).cloned());
                 }
             }
         }

@@ -87,7 +87,7 @@ fn differs(path: &Path, answer: &Value) -> Option<String> {
     let found = (
         read.grace.map(millis),
         read.setting.is_written,
-        told.map_or(Some(millis(read.spent)), |_| None),
+        told.is_none().then(|| millis(read.spent)),
         Value::from_iter(variables),
         signal.map(|signal| signal_number(&signal.name)),
     );

@@ -5,6 +5,7 @@ mod broken;
 mod cases;
 mod choice;
 mod corpus;
+mod deploy_page;
 mod held;
 mod input;
 mod messages;

@@ -35,7 +35,7 @@ fn a_shell_that_is_not_replaced_hears_it_instead_of_the_service() {
     ] {
         match of(command) {
             Hears::Shell { instead: found, .. } => {
-                assert_eq!(found.as_deref(), instead, "{command:?}")
+                assert_eq!(found.as_deref(), instead, "{command:?}");
             }
             other => panic!("{command:?}: {other:?}"),
         }
