@@ -1,6 +1,6 @@
 //! A Dockerfile beside a manifest: what the image says where the manifest does not.
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
 use lifecycle_core::ext::{Deployment, ManifestError, StopSignal, Variable};
 
@@ -23,6 +23,13 @@ pub(super) struct Image {
     is_shell_form: bool,
 }
 
+/// A Dockerfile, by its stages.
+pub(super) struct Dockerfile {
+    file: String,
+    stages: Vec<(String, Image)>,
+    last: (String, Image),
+}
+
 /// Whether the file is one, by its name or by how it begins.
 pub(super) fn is_dockerfile(path: &Path, text: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -38,32 +45,51 @@ pub(super) fn is_dockerfile(path: &Path, text: &str) -> bool {
     named || (begins && path.extension().is_none())
 }
 
-/// What the last stage of the Dockerfile at `path` makes.
-pub(super) fn read(path: &Path, text: &str) -> Result<Image, ManifestError> {
+/// What the Dockerfile at `path` makes.
+pub(super) fn read(path: &Path, text: &str) -> Result<Dockerfile, ManifestError> {
     let file = path.display().to_string();
-    let mut stages: HashMap<String, Image> = HashMap::new();
-    let mut current: Option<(Option<String>, Image)> = None;
+    let mut stages: Vec<(String, Image)> = Vec::new();
     for Instruction { word, rest, line } in instructions(text) {
         let place = Place { file: file.clone(), line };
         if word == "FROM" {
-            if let Some((Some(name), image)) = current.take() {
-                stages.insert(name, image);
-            }
             let words: Vec<&str> =
                 rest.split_whitespace().filter(|word| !word.starts_with("--")).collect();
-            let base = words.first().copied().unwrap_or_default().to_lowercase();
+            let base = words.first().copied().unwrap_or_default();
             let name = words.iter().position(|word| word.eq_ignore_ascii_case("as"));
             let name = name.and_then(|at| words.get(at + 1)).map(|name| name.to_lowercase());
-            current = Some((name, stages.get(&base).cloned().unwrap_or_default()));
-        } else if let Some((_, image)) = &mut current {
+            let built_on = stages.iter().rfind(|(name, _)| name.eq_ignore_ascii_case(base));
+            let image = built_on.map(|(_, image)| image.clone()).unwrap_or_default();
+            stages.push((name.unwrap_or_default(), image));
+        } else if let Some((_, image)) = stages.last_mut() {
             image.take(&word, &rest, &place)?;
         } else if word != "ARG" {
             return Err(place.wrong(&word, "a Dockerfile begins with `FROM`"));
         }
     }
-    current.map(|(_, image)| image).ok_or_else(|| {
-        ManifestError::new(format!("{file}: it has no `FROM`, so it makes no image"))
-    })
+    match stages.pop() {
+        Some((name, last)) => Ok(Dockerfile { file, stages, last: (name, last) }),
+        None => Err(ManifestError::new(format!("{file}: it has no `FROM`, so it makes no image"))),
+    }
+}
+
+impl Dockerfile {
+    /// What its last stage makes.
+    pub(super) const fn image(&self) -> &Image {
+        &self.last.1
+    }
+
+    /// What the stage makes that is called `target`: by its name, or by its number from 0 on.
+    pub(super) fn stage(&self, target: &str) -> Result<&Image, ManifestError> {
+        let mut all = self.stages.iter().chain([&self.last]).enumerate();
+        let found = all
+            .find(|(at, (name, _))| name.eq_ignore_ascii_case(target) || at.to_string() == target);
+        found.map(|(_, (_, image))| image).ok_or_else(|| {
+            ManifestError::new(format!(
+                "{}: it has no stage `{target}`, which the manifest has built: name the Dockerfile that has it",
+                self.file
+            ))
+        })
+    }
 }
 
 impl Image {

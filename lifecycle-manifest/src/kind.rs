@@ -6,7 +6,7 @@ use lifecycle_core::ext::{Deployment, ManifestError, Overrides};
 
 use super::{
     compose, copilot,
-    dockerfile::{self, Image},
+    dockerfile::{self, Dockerfile, Image},
     document::{Document, Node},
     ecs, input, kubernetes, nomad, quadlet, systemd,
 };
@@ -22,19 +22,19 @@ pub(super) fn read(path: &Path, overrides: &Overrides) -> Result<Deployment, Man
 
 /// The files that are given beside the first.
 pub(super) struct Beside {
-    pub(super) image: Option<Image>,
+    pub(super) dockerfile: Option<Dockerfile>,
     pub(super) others: Vec<(PathBuf, String)>,
 }
 
 impl Beside {
     fn read(overrides: &Overrides) -> Result<Self, ManifestError> {
-        let mut beside = Self { image: None, others: Vec::new() };
+        let mut beside = Self { dockerfile: None, others: Vec::new() };
         for path in &overrides.beside {
             let text = input::read(path)?;
             if !dockerfile::is_dockerfile(path, &text) {
                 beside.others.push((path.clone(), text));
-            } else if beside.image.is_none() {
-                beside.image = Some(dockerfile::read(path, &text)?);
+            } else if beside.dockerfile.is_none() {
+                beside.dockerfile = Some(dockerfile::read(path, &text)?);
             } else {
                 return Err(ManifestError::new(format!(
                     "{}: a second Dockerfile: name that of the service alone",
@@ -45,6 +45,11 @@ impl Beside {
         Ok(beside)
     }
 
+    /// What the Dockerfile makes, where one is given.
+    pub(super) fn image(&self) -> Option<&Image> {
+        self.dockerfile.as_ref().map(Dockerfile::image)
+    }
+
     /// An error where there is more than a Dockerfile, for what is one file.
     fn only_an_image(&self, file: &str) -> Result<Option<&Image>, ManifestError> {
         match self.others.first() {
@@ -52,7 +57,7 @@ impl Beside {
                 "{}: it is not read beside {file}: name a Dockerfile there, or nothing",
                 path.display()
             ))),
-            None => Ok(self.image.as_ref()),
+            None => Ok(self.image()),
         }
     }
 }

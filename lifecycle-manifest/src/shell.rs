@@ -38,6 +38,8 @@ pub(super) enum Hears {
     Script(String),
     /// A shell that has a trap, which may pass the signal on.
     Trap,
+    /// `su`, which kills on its own.
+    Su,
     /// A shell, and the script to write instead where one can be named.
     Shell { script: String, instead: Option<String> },
 }
@@ -54,6 +56,7 @@ pub(super) fn check(words: &[Word], notes: &mut Vec<String>) -> Result<(), Manif
              hears no signal",
             at(&script).place
         )),
+        Hears::Su => return Err(last.place.wrong(&last.field, SU)),
         Hears::Trap => notes.push(format!(
             "{}: a shell stands between, and whether its trap passes the signal on is not known",
             last.place
@@ -90,6 +93,10 @@ fn shown(script: &str) -> String {
     }
 }
 
+/// What is wrong with `su`, and with `runuser`, which is the same program.
+pub(super) const SU: &str = "`su` kills what it runs 2s after the signal, whatever is granted: name the user where the \
+                             platform is told (`User=`, `user:`, `runAsUser`), or use `setpriv` or `gosu`";
+
 /// Who hears the signal that is sent to what `words` start.
 pub(super) fn hears(words: &[String]) -> Hears {
     let Some((at, shell)) = words.iter().enumerate().find(|(_, word)| !is_in_between(word)) else {
@@ -105,6 +112,9 @@ pub(super) fn hears(words: &[String]) -> Hears {
     }
     let name = base(&words[at]);
     let rest = &words[at + 1..];
+    if name == "su" || name == "runuser" {
+        return Hears::Su;
+    }
     if name == "busybox" {
         return hears(rest);
     }
@@ -159,7 +169,6 @@ fn is_wrapper(word: &str) -> bool {
         "gosu",
         "sudo",
         "doas",
-        "runuser",
         "unshare",
         "prlimit",
         "time",

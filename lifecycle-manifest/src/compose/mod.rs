@@ -73,7 +73,13 @@ pub(super) fn read(
     deployment.notes = notes;
     let entry_point = words(&service, "entrypoint")?;
     let arguments = words(&service, "command")?;
-    dockerfile::complete(&mut deployment, beside.image.as_ref(), entry_point, arguments)?;
+    let target = service.get("build").and_then(|build| build.get("target"));
+    let target = target.map(|target| target.text()).transpose()?;
+    let image = match (&beside.dockerfile, target) {
+        (Some(dockerfile), Some(target)) => Some(dockerfile.stage(&target)?),
+        _ => beside.image(),
+    };
+    dockerfile::complete(&mut deployment, image, entry_point, arguments)?;
     Ok(deployment)
 }
 

@@ -117,6 +117,13 @@ fn of_tasks(
         return Err(node.wrong(format!("found {}, Fargate grants 120 at most", node.found())));
     }
     let files = container.items_at(form.environment_files)?;
+    let by_agent = (stop.is_none() && !fargate).then(|| {
+        format!(
+            "{}: {} is not set, and ECS_CONTAINER_STOP_TIMEOUT of the host may be less",
+            container.place(),
+            form.stop_timeout
+        )
+    });
     let notes = files.iter().map(|file| {
         format!(
             "{}: {} are not read, LIFECYCLE_* in them are not known",
@@ -133,7 +140,7 @@ fn of_tasks(
     deployment.chosen = said;
     deployment.most = fargate.then_some(FARGATE);
     deployment.variables = variables(&container, form)?;
-    deployment.notes = notes.collect();
+    deployment.notes = notes.chain(by_agent).collect();
     let entry_point = words(&container, form.entry_point)?;
     dockerfile::complete(&mut deployment, image, entry_point, words(&container, form.command)?)?;
     Ok(deployment)

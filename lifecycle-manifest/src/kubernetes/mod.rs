@@ -96,7 +96,7 @@ pub(super) fn read(
     deployment.notes = notes;
     dockerfile::complete(
         &mut deployment,
-        beside.image.as_ref(),
+        beside.image(),
         words(&container, "command")?,
         words(&container, "args")?,
     )?;
@@ -164,6 +164,11 @@ fn signal(lifecycle: &Node, pod: &Node) -> Result<Option<StopSignal>, ManifestEr
 /// An error where a field that matters for the stop stands where nobody reads it.
 fn in_their_places(object: &Node, pod: &Node) -> Result<(), ManifestError> {
     let grace = format!("{}.{FIELD}", pod.path());
+    // That of the pod itself is none.
+    let is_of_container = |path: &str| {
+        let around = path.rsplit_once('.').map_or("", |(around, _)| around);
+        around.strip_suffix(".lifecycle").is_some_and(|container| container.ends_with(']'))
+    };
     let is_of_probe = |path: &str| is_in(path, "livenessProbe") || is_in(path, "startupProbe");
     let watched = [
         Watched {
@@ -176,13 +181,13 @@ fn in_their_places(object: &Node, pod: &Node) -> Result<(), ManifestError> {
             name: "preStop",
             also: &["preStopHook"],
             belongs: "`lifecycle` of the container".to_owned(),
-            counts: &|path| is_in(path, "lifecycle"),
+            counts: &is_of_container,
         },
         Watched {
             name: "stopSignal",
             also: &[],
             belongs: "`lifecycle` of the container".to_owned(),
-            counts: &|path| is_in(path, "lifecycle"),
+            counts: &is_of_container,
         },
     ];
     misplaced::check(

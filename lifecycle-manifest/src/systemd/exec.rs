@@ -59,6 +59,20 @@ pub(super) fn signals(words: &[String]) -> Vec<String> {
     let Some((program, rest)) = words.split_first() else { return Vec::new() };
     match base(program) {
         "kill" | "pkill" | "killall" | "skill" => signal_of(rest).into_iter().collect(),
+        "systemctl" if rest.iter().any(|word| word == "kill") => {
+            signal_of(rest).into_iter().collect()
+        }
+        "fuser" if rest.iter().any(|word| word.starts_with("-k") || word == "--kill") => {
+            let named =
+                rest.iter().find_map(|word| word.strip_prefix('-').filter(|name| is_signal(name)));
+            vec![named.unwrap_or("KILL").to_owned()]
+        }
+        "start-stop-daemon" if rest.iter().any(|word| word == "--stop" || word == "-K") => {
+            vec![
+                schedule(rest)
+                    .map_or_else(|| signal_of(rest).unwrap_or_default(), |(first, _)| first),
+            ]
+        }
         "sh" | "bash" | "dash" | "ash" => {
             let script = rest.iter().rfind(|word| !word.starts_with('-'));
             let commands = script.map(|script| shell::simple_commands(script)).unwrap_or_default();
@@ -73,6 +87,34 @@ pub(super) fn signals(words: &[String]) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What a command gives the service before it kills it.
+pub(super) fn kills_after(words: &[String]) -> Option<Duration> {
+    let (program, rest) = words.split_first()?;
+    if base(program) != "start-stop-daemon" { None } else { schedule(rest)?.1 }
+}
+
+/// What `--retry` sends first, and the time until it sends KILL: `5`, `TERM/30/KILL/5`, `QUIT/5`.
+fn schedule(rest: &[String]) -> Option<(String, Option<Duration>)> {
+    let text = option(rest, &["--retry", "-R"])?;
+    if let Ok(seconds) = text.parse() {
+        let first = option(rest, &["--signal", "-s"]).unwrap_or_else(|| "TERM".to_owned());
+        return Some((first, Some(Duration::from_secs(seconds))));
+    }
+    let mut parts = text.split('/').map(|part| part.trim_start_matches('-'));
+    let first = parts.next()?.to_owned();
+    let mut waited = 0_u64;
+    for part in parts {
+        match part.parse::<u64>() {
+            Ok(seconds) => waited = waited.saturating_add(seconds),
+            Err(_) if ["KILL", "SIGKILL"].contains(&part) => {
+                return Some((first, Some(Duration::from_secs(waited))));
+            }
+            Err(_) => {}
+        }
+    }
+    Some((first, None))
 }
 
 /// TERM where none is named; none at all for `-0`, which only looks.

@@ -78,7 +78,13 @@ pub(super) fn read(
         }
         None => {}
     }
-    unit.stopped_by_commands(&mut deployment);
+    unit.stopped_by_commands(&mut deployment)?;
+    if let Some(watchdog) = &unit.watchdog {
+        deployment.notes.push(format!(
+            "{watchdog}: systemd kills a service that does not say WATCHDOG=1 as often, which the library does not say \
+             for it: let the service say it, or leave it out"
+        ));
+    }
     if let Some(kind) = &unit.notify {
         deployment.notes.push(format!(
             "{kind}: the service is started once it says READY=1, which the library does not say for it: let the \
@@ -180,6 +186,8 @@ struct Unit {
     variables: Variables,
     /// Where it waits for READY=1.
     notify: Option<String>,
+    /// Where it kills what does not say WATCHDOG=1.
+    watchdog: Option<String>,
 }
 
 impl Unit {
@@ -233,10 +241,14 @@ impl Unit {
             ("Type", kind) => {
                 self.notify = kind.starts_with("notify").then(|| format!("{place}: Type={kind}"));
             }
+            ("WatchdogSec", time) => {
+                let is_set = !matches!(timespan::parse(time), Ok(None) | Err(_));
+                self.watchdog = is_set.then(|| format!("{place}: WatchdogSec={time}"));
+            }
             ("ExecStart", "") => self.starts.clear(),
-            ("ExecStart", _) => self.starts.push(command(one)?),
+            ("ExecStart", _) => self.starts.extend(commands(one)?),
             ("ExecStop", "") => self.stops.clear(),
-            ("ExecStop", _) => self.stops.push(command(one)?),
+            ("ExecStop", _) => self.stops.extend(commands(one)?),
             _ => {}
         }
         Ok(())
@@ -244,6 +256,11 @@ impl Unit {
 
     /// An error where the signal reaches a shell alone. By default systemd sends it to each process.
     fn shells(&self, notes: &mut Vec<String>) -> Result<(), ManifestError> {
+        for Command { words, place } in &self.starts {
+            if shell::hears(words) == Hears::Su {
+                return Err(place.wrong("ExecStart", shell::SU));
+            }
+        }
         let Some(mode) = &self.only_main else { return Ok(()) };
         for Command { words, place } in &self.starts {
             match shell::hears(words) {
@@ -260,17 +277,31 @@ impl Unit {
         Ok(())
     }
 
-    /// `ExecStop=` comes before the signal, in time of its own; what it sends has to be heard too.
-    fn stopped_by_commands(&self, deployment: &mut Deployment) {
+    /// `ExecStop=` comes before the signal, in time of its own; what it sends has to be heard too, and where it
+    /// kills after a time of its own, that time is what there is.
+    fn stopped_by_commands(&self, deployment: &mut Deployment) -> Result<(), ManifestError> {
         for Command { words, place } in &self.stops {
+            let limit = exec::kills_after(words);
             for name in exec::signals(words) {
                 let place = place.to_string();
                 deployment.stop_signals.push(StopSignal { name, field: "ExecStop", place });
             }
-            deployment
-                .notes
-                .push(format!("{place}: ExecStop= runs before the signal, in time of its own"));
+            match limit.filter(|limit| deployment.grace.is_none_or(|grace| *limit < grace)) {
+                Some(limit) => {
+                    deployment.grace = Some(not_zero_at(place, "ExecStop", limit)?);
+                    deployment.setting = Setting::new(
+                        place.to_string(),
+                        "start-stop-daemon --retry",
+                        true,
+                        |time| format!("start-stop-daemon --retry TERM/{}/KILL/5", time.as_secs()),
+                    );
+                }
+                None => deployment
+                    .notes
+                    .push(format!("{place}: ExecStop= runs before the signal, in time of its own")),
+            }
         }
+        Ok(())
     }
 
     /// The service is in a container, which its engine stops by a number of its own.
@@ -386,17 +417,22 @@ fn engine_setting(engine: &str, place: &Place, is_written: bool) -> Setting {
     Setting::new(place.to_string(), name, is_written, write)
 }
 
-fn command(one: &Assignment) -> Result<Command, ManifestError> {
+/// The commands of an assignment, which a `;` between blanks separates.
+fn commands(one: &Assignment) -> Result<Vec<Command>, ManifestError> {
     let words = words(&one.value).map_err(|why| one.place.wrong(&one.key, why))?;
-    let words = exec::without_prefix(words);
-    if exec::is_compose(&words) && one.key == "ExecStart" {
-        return Err(one.place.wrong(
-            &one.key,
-            "a compose file says what is granted here: name that one, and make TimeoutStopSec= longer than its \
-             number",
-        ));
+    let mut commands = Vec::new();
+    for words in words.split(|word| word == ";").filter(|words| !words.is_empty()) {
+        let words = exec::without_prefix(words.to_vec());
+        if exec::is_compose(&words) && one.key == "ExecStart" {
+            return Err(one.place.wrong(
+                &one.key,
+                "a compose file says what is granted here: name that one, and make TimeoutStopSec= longer than its \
+                 number",
+            ));
+        }
+        commands.push(Command { words, place: one.place.clone() });
     }
-    Ok(Command { words, place: one.place.clone() })
+    Ok(commands)
 }
 
 /// The environment of a unit, as far as it is for the library.
