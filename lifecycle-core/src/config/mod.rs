@@ -15,7 +15,7 @@ pub(crate) use self::diagnostic::NO_PICTURES;
 pub(crate) use self::{
     component::{BoxedComponent, ComponentFuture, Components},
     diagnostic::{Diagnostic, NO_READER},
-    environment::{Environment, Linked, PlanAnswer, ReportFile, ReportFormat},
+    environment::{Environment, Linked, ManifestVariables, PlanAnswer, ReportFile, ReportFormat},
     hook_timeouts::HookTimeouts,
     settings::Settings,
     source::Source,

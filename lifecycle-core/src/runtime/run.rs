@@ -197,10 +197,10 @@ impl Prepared {
         let mut plan = settings.with_hook_timeout(plan);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
         diagnostics.extend(hook_timeouts.apply(&mut plan));
-        let manifest = settings.manifest.as_deref();
+        let manifest = settings.manifest.as_ref();
         Self {
             manifest: manifest
-                .map(|path| (Manifest::from(path).config(config), environment.clone())),
+                .map(|named| (Manifest::of_variables(named).config(config), environment.clone())),
             settings,
             diagnostics,
             invalid_plan: plan.check().err(),
