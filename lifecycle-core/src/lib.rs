@@ -38,7 +38,7 @@ pub use crate::{
         try_provide, until_draining, until_requested,
     },
     budget::{Constraints, FitError, Fits},
-    config::{Config, Platform},
+    config::{Config, Platform, Terminal},
     declare::{Hook, HookResult, Site},
     event::{Event, Events},
     plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::source::{MANIFEST, NOTIFY_SOCKET, PLAN, REPORT, Source};
+use super::source::{MANIFEST, NOTIFY_SOCKET, PLAN, REPORT, Source, TERMINAL, WATCHDOG_USEC};
 use crate::values::duration;
 
 /// What is said where a manifest is to be read by a program that cannot.
@@ -49,6 +49,13 @@ pub(crate) enum Diagnostic {
          write `Type=exec` in its unit"
     )]
     NobodyNotifies,
+    #[error(
+        "{WATCHDOG_USEC} is set: systemd restarts the service unless it sends WATCHDOG=1, which lifecycle does not; \
+         let the service send it, or leave `WatchdogSec=` out of its unit"
+    )]
+    NobodyFeeds,
+    #[error("{TERMINAL}={value}: write `off`, `unclean` or `full`")]
+    NoTerminal { value: String },
     #[error("{variable} is not a variable of lifecycle{}", did_you_mean(*.near))]
     UnknownVariable { variable: String, near: Option<&'static str> },
 }
@@ -62,6 +69,7 @@ impl Diagnostic {
                 | Self::UselessManifest { .. }
                 | Self::UselessOfManifest { .. }
                 | Self::NobodyNotifies
+                | Self::NobodyFeeds
                 | Self::UnknownVariable { .. }
         )
     }
@@ -82,6 +90,8 @@ impl Diagnostic {
                 Some(variable)
             }
             Self::NobodyNotifies => Some(NOTIFY_SOCKET),
+            Self::NobodyFeeds => Some(WATCHDOG_USEC),
+            Self::NoTerminal { .. } => Some(TERMINAL),
             Self::NoReportFormat { .. } => Some(REPORT),
             Self::NoPlanAnswer { .. } => Some(PLAN),
             Self::EmptyManifest | Self::NoManifests { .. } | Self::UselessManifest { .. } => {

@@ -3,16 +3,16 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Diagnostic,
+    Diagnostic, Terminal,
     source::{
         DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, HOOK_TIMEOUT_OF, MAIN_TIMEOUT,
         MANIFEST, MANIFEST_MAX_KILL_TIMEOUT, MANIFEST_PRE_STOP, NOTIFY_SOCKET, PLAN, REPORT,
-        SHUTDOWN_DELAY,
+        SHUTDOWN_DELAY, TERMINAL, WATCHDOG_USEC,
     },
 };
 use crate::{text::redact::redact, values::duration};
 
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     GRACE_PERIOD,
     SHUTDOWN_DELAY,
     DRAIN_TIMEOUT,
@@ -21,6 +21,7 @@ const KNOWN: [&str; 11] = [
     EXIT_TIMEOUT,
     PLAN,
     REPORT,
+    TERMINAL,
     MANIFEST,
     MANIFEST_PRE_STOP,
     MANIFEST_MAX_KILL_TIMEOUT,
@@ -91,6 +92,7 @@ pub(super) struct Variables {
     /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
     pub(super) hook_timeouts: Vec<(String, Duration)>,
     pub(super) report: Option<ReportFile>,
+    pub(super) terminal: Option<Terminal>,
     pub(super) plan_answer: Option<PlanAnswer>,
     /// Where `check` is asked for.
     pub(super) manifest: Option<ManifestVariables>,
@@ -154,6 +156,7 @@ impl Environment {
             exit_timeout: read(EXIT_TIMEOUT),
             hook_timeouts: self.hook_timeouts(diagnostics),
             report: self.report(diagnostics),
+            terminal: self.terminal(diagnostics),
             plan_answer: self.plan_answer(diagnostics),
             manifest,
         };
@@ -161,6 +164,7 @@ impl Environment {
         diagnostics.extend(self.useless_manifest());
         diagnostics.extend(self.useless_of_manifest());
         diagnostics.extend(self.get(NOTIFY_SOCKET).map(|_| Diagnostic::NobodyNotifies));
+        diagnostics.extend(self.get(WATCHDOG_USEC).map(|_| Diagnostic::NobodyFeeds));
         diagnostics.extend(self.unknown_names());
         variables
     }
@@ -207,6 +211,15 @@ impl Environment {
             }
         }
         None
+    }
+
+    fn terminal(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Terminal> {
+        let value = self.get(TERMINAL)?;
+        let known = Terminal::ALL.into_iter().find(|known| known.to_string() == value);
+        if known.is_none() {
+            diagnostics.push(Diagnostic::NoTerminal { value: redact(value) });
+        }
+        known
     }
 
     fn plan_answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<PlanAnswer> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Diagnostic, Environment, ManifestVariables, PlanAnswer, ReportFile,
+    Diagnostic, Environment, ManifestVariables, PlanAnswer, ReportFile, Terminal,
     source::{
         DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, MAIN_TIMEOUT, SHUTDOWN_DELAY,
         Source, Sourced,
@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) signals: Vec<Signal>,
     pub(crate) job: bool,
     pub(crate) escalate_on_term: bool,
+    pub(crate) terminal: Terminal,
     pub(crate) components: Vec<PlannedComponent>,
     pub(crate) report: Option<ReportFile>,
     pub(crate) plan_answer: Option<PlanAnswer>,
@@ -79,6 +80,11 @@ impl Settings {
             signals: config.signals.clone().unwrap_or_else(|| Signal::DEFAULT.to_vec()),
             job: config.job,
             escalate_on_term: config.escalate_on_term,
+            terminal: variables.terminal.or(config.terminal).unwrap_or(if config.job {
+                Terminal::Unclean
+            } else {
+                Terminal::Full
+            }),
             components: config.components.planned(),
             report: variables.report,
             plan_answer: variables.plan_answer,

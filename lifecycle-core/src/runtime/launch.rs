@@ -15,7 +15,7 @@ use super::{
     host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
-    span::{HookSpan, PromisedSpan, SPAN_TIMEOUT},
+    span::{ContainedSpan, PromisedSpan, SPAN_TIMEOUT},
     threads::run_beside,
     watchdog::PollTimer,
 };
@@ -289,7 +289,7 @@ pin_project_lite::pin_project! {
     struct Caught<F> {
         lifecycle: &'static Lifecycle,
         poll_timer: Arc<PollTimer>,
-        span: HookSpan,
+        span: ContainedSpan,
         #[pin]
         future: F,
     }

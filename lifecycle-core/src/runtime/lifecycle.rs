@@ -31,7 +31,7 @@ use super::{
 use crate::{
     Plan, Reason, Report, State,
     admission::{Gate, GateObserver},
-    config::HookTimeouts,
+    config::{HookTimeouts, Terminal},
     event::Bus,
     foreign::keep_out_of,
     machine::{Input, Moment},
@@ -89,6 +89,7 @@ pub(crate) struct RunContext {
     pub(crate) plan: Plan,
     /// What the environment says of single hooks.
     pub(crate) hook_timeouts: HookTimeouts,
+    pub(crate) terminal: Terminal,
 }
 
 impl Lifecycle {
@@ -191,6 +192,10 @@ impl Lifecycle {
     /// The runtime that `run` brought.
     pub(crate) fn runtime(&self) -> Option<&Handle> {
         self.run.get().map(|run| &run.runtime)
+    }
+
+    pub(super) fn terminal(&self) -> Terminal {
+        self.run.get().map_or(Terminal::Full, |run| run.terminal)
     }
 
     pub(crate) fn state(&self) -> State {

@@ -16,7 +16,7 @@ use tracing::{
 };
 
 use super::{
-    span::{EnteredSpan, PromisedSpan},
+    span::{ContainedSpan, PromisedSpan},
     threads::run_beside,
 };
 use crate::{
@@ -95,12 +95,12 @@ impl Log {
 
     pub(crate) fn info(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| say(Level::INFO, &text));
+        self.run(move |log| log.in_spans(|| say(Level::INFO, &text)));
     }
 
     pub(crate) fn warn(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| say(Level::WARN, &text));
+        self.run(move |log| log.in_spans(|| say(Level::WARN, &text)));
     }
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
@@ -192,14 +192,26 @@ impl Log {
             let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id);
             *lock(&self.shared.shutdown) = Some(span);
         }
-        let shutdown = lock(&self.shared.shutdown).clone();
-        let _in_shutdown = EnteredSpan::of(shutdown.as_ref());
-        let mut drain = lock(&self.shared.drain);
         if let Event::State { state, .. } = event {
-            *drain = (*state == State::Draining).then(|| info_span!(target: "lifecycle", "drain"));
+            let drain = lock(&self.shared.drain).take();
+            drop(ContainedSpan::of(drain));
+            if *state == State::Draining {
+                let shutdown = ContainedSpan::of(lock(&self.shared.shutdown).clone());
+                let _in_shutdown = shutdown.enter();
+                let span = info_span!(target: "lifecycle", "drain");
+                *lock(&self.shared.drain) = Some(span);
+            }
         }
-        let _in_drain = EnteredSpan::of(drain.as_ref());
-        log_line(event);
+        self.in_spans(|| log_line(event));
+    }
+
+    /// Runs `write` in the spans of the stop and of its drain, while there are such.
+    pub(super) fn in_spans(&self, write: impl FnOnce()) {
+        let shutdown = ContainedSpan::of(lock(&self.shared.shutdown).clone());
+        let _in_shutdown = shutdown.enter();
+        let drain = ContainedSpan::of(lock(&self.shared.drain).clone());
+        let _in_drain = drain.enter();
+        write();
     }
 }
 

@@ -236,7 +236,14 @@ impl Prepared {
         if !errors.is_empty() {
             return Some(invalid(errors));
         }
-        let printed = match self.settings.plan_answer? {
+        let answer = self.settings.plan_answer?;
+        for found in self.diagnostics.iter().filter(|found| !found.is_error()) {
+            os::write_stderr(&format!(
+                "lifecycle: {}\n",
+                terminal::plain_lines(&found.to_string())
+            ));
+        }
+        let printed = match answer {
             PlanAnswer::Text => print(&self.plan),
             PlanAnswer::Json => print(&self.plan.to_json()),
             PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
@@ -277,7 +284,7 @@ impl Lifecycle {
         }
         self.log.adopt_subscriber();
         self.log.set_runtime(&runtime);
-        self.set_run(RunContext { runtime, plan, hook_timeouts });
+        self.set_run(RunContext { runtime, plan, hook_timeouts, terminal: settings.terminal });
         // The version first: what is registered from here on may be in the plan, and changes it all the same.
         let plan_version = self.registry.plan_changed();
         let plan = self.plan();
