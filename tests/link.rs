@@ -109,7 +109,9 @@ fn extensions_answer(profile: &str) {
     let environment = "environment: [LIFECYCLE_GRACE_PERIOD=77s]";
     fs::write(
         &manifest,
-        format!("services:\n  app:\n    stop_grace_period: 77s\n    {environment}\n"),
+        format!(
+            "services:\n  app:\n    stop_grace_period: 77s\n    image: app\n    {environment}\n"
+        ),
     )
     .unwrap();
     let manifest = manifest.to_str().unwrap();

@@ -32,8 +32,13 @@ fn only_runs(flag: &str) -> bool {
 fn script_length(script: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     for command in commands(script)? {
-        let words = if command[0] == "exec" { &command[1..] } else { &command[..] };
-        total = total.checked_add(builtin(words)?)?;
+        match (command[0].as_str(), &command[1..]) {
+            // What stands behind it is not run.
+            ("exit", _) => return Some(total),
+            ("exec", rest) => return total.checked_add(builtin(rest)?),
+            ("set", _) => {}
+            _ => total = total.checked_add(builtin(&command)?)?,
+        }
     }
     Some(total)
 }
@@ -63,7 +68,7 @@ fn sleep_time(operand: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
-/// The commands of a script that has only words, quotes, `;`, `&&` and ends of lines in it.
+/// The commands of a script that has only words, quotes, comments, `;`, `&&` and ends of lines in it.
 fn commands(script: &str) -> Option<Vec<Vec<String>>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
@@ -80,6 +85,8 @@ fn commands(script: &str) -> Option<Vec<Vec<String>>> {
                     }
                 }
             }
+            '#' if word.is_none() => while chars.next_if(|char| *char != '\n').is_some() {},
+            '\\' if chars.next_if_eq(&'\n').is_some() => {}
             ' ' | '\t' => commands.last_mut()?.extend(word.take()),
             ';' | '\n' => end(&mut commands, &mut word),
             '&' if chars.next_if_eq(&'&').is_some() => end(&mut commands, &mut word),

@@ -3,31 +3,29 @@
 use std::{collections::HashSet, fmt::Display};
 
 use lifecycle_core::ext::ManifestError;
-use saphyr::{MarkedYaml, Scalar, YamlData};
 
 use super::{
     json,
-    load::{Written, load},
     place::Place,
+    yaml::{self, Kind, Yaml},
 };
 
 /// The documents of a file.
 pub(super) struct Document {
     file: String,
-    roots: Vec<MarkedYaml<'static>>,
-    written: Written,
+    roots: Vec<Yaml>,
 }
 
 impl Document {
     /// Reads `text`, and refuses what is only a template of a manifest.
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, ManifestError> {
-        let (roots, written) =
-            load(text).map_err(|error| broken(file, text, error.marker().line(), error.info()))?;
+        let roots =
+            yaml::load(text).map_err(|error| broken(file, text, error.line, &error.what))?;
         match roots.iter().find_map(template) {
             Some(line) => Err(ManifestError::new(format!(
                 "{file}:{line}: `{{{{` begins a template: {RENDER}"
             ))),
-            None => Ok(Self { file: file.to_owned(), roots, written }),
+            None => Ok(Self { file: file.to_owned(), roots }),
         }
     }
 
@@ -39,8 +37,10 @@ impl Document {
 
     /// The documents that say something.
     pub(super) fn roots(&self) -> impl Iterator<Item = Node<'_>> {
-        let node = |yaml| Node { document: self, path: String::new(), yaml };
-        self.roots.iter().map(node).filter(|root| !root.is_null())
+        self.roots
+            .iter()
+            .map(|yaml| Node { document: self, path: String::new(), yaml, key_line: yaml.line })
+            .filter(|root| !root.is_null())
     }
 }
 
@@ -57,15 +57,13 @@ fn broken(file: &str, text: &str, line: usize, what: &str) -> ManifestError {
 
 /// The line of the first `{{ … }}` that stands where a value should: to YAML it is a mapping whose key is a
 /// mapping.
-fn template(yaml: &MarkedYaml) -> Option<usize> {
-    match &yaml.data {
-        YamlData::Mapping(mapping) => mapping.iter().find_map(|(key, value)| {
-            if key.data.is_mapping() { Some(key.span.start.line()) } else { template(value) }
-        }),
-        YamlData::Sequence(items) => items.iter().find_map(template),
-        YamlData::Tagged(_, inner) => template(inner),
-        _ => None,
+fn template(yaml: &Yaml) -> Option<usize> {
+    if let Some(mapping) = yaml.mapping() {
+        return mapping.entries.iter().find_map(|(key, value)| {
+            if key.mapping().is_some() { Some(key.line) } else { template(value) }
+        });
     }
+    yaml.list()?.iter().find_map(template)
 }
 
 /// A value of a document.
@@ -74,15 +72,30 @@ pub(super) struct Node<'d> {
     document: &'d Document,
     /// From the root: `spec.containers[0].name`.
     path: String,
-    yaml: &'d MarkedYaml<'static>,
+    yaml: &'d Yaml,
+    /// Where its key stands, or it where it has none.
+    key_line: usize,
 }
 
 impl<'d> Node<'d> {
     /// What `key` has here, or in what is merged here by `<<`; an explicit null is nothing.
     pub(super) fn get(&self, key: &str) -> Option<Self> {
-        let own = self.data().as_mapping_get(key).map(|yaml| self.child(key, yaml));
+        let own = self.yaml.mapping().and_then(|mapping| mapping.entry(key));
+        let own = own.map(|(line, yaml)| self.child(key, line, yaml));
         let found = own.or_else(|| self.merged().iter().find_map(|node| node.get(key)))?;
         (!found.is_null()).then_some(found)
+    }
+
+    /// What `key` has here where it is null too and carries a tag: `!reset null`.
+    pub(super) fn get_even_null(&self, key: &str) -> Option<Self> {
+        let own = self.yaml.mapping().and_then(|mapping| mapping.entry(key));
+        let own = own.map(|(line, yaml)| self.child(key, line, yaml));
+        own.filter(|own| own.tag().is_some()).or_else(|| self.get(key))
+    }
+
+    /// Whether it is the very same value.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.yaml, other.yaml)
     }
 
     /// [`get`](Self::get), several steps deep.
@@ -101,24 +114,29 @@ impl<'d> Node<'d> {
     }
 
     pub(super) fn items(&self) -> Result<Vec<Self>, ManifestError> {
-        let Some(items) = self.data().as_sequence() else {
+        let Some(items) = self.yaml.list() else {
             return Err(self.wrong(format!("found {}, a list is needed", self.found())));
         };
-        let item = |(at, yaml)| Self { path: format!("{}[{at}]", self.path), yaml, ..self.clone() };
+        let item = |(at, yaml): (usize, &'d Yaml)| Self {
+            path: format!("{}[{at}]", self.path),
+            yaml,
+            key_line: yaml.line,
+            document: self.document,
+        };
         Ok(items.iter().enumerate().map(item).collect())
     }
 
     /// What a mapping has, with what is merged into it.
     pub(super) fn entries(&self) -> Result<Vec<(String, Self)>, ManifestError> {
-        let Some(mapping) = self.data().as_mapping() else {
+        let Some(mapping) = self.yaml.mapping() else {
             return Err(self.wrong(format!("found {}, a mapping is needed", self.found())));
         };
-        let mut entries: Vec<(String, Self)> = Vec::with_capacity(mapping.len());
-        for (key, value) in mapping {
-            let key = self.child("", key).scalar().unwrap_or_default();
-            if key != "<<" {
-                let value = self.child(&key, value);
-                entries.push((key, value));
+        let mut entries: Vec<(String, Self)> = Vec::with_capacity(mapping.entries.len());
+        for (key, value) in &mapping.entries {
+            let name = key.scalar().map(|(text, _)| text.to_owned()).unwrap_or_default();
+            if name != "<<" {
+                let value = self.child(&name, key.line, value);
+                entries.push((name, value));
             }
         }
         let mut known: HashSet<String> = entries.iter().map(|(key, _)| key.clone()).collect();
@@ -131,13 +149,14 @@ impl<'d> Node<'d> {
 
     /// A scalar, as it is written.
     pub(super) fn text(&self) -> Result<String, ManifestError> {
-        self.scalar().ok_or_else(|| self.wrong(format!("found {}, text is needed", self.found())))
+        let scalar = self.yaml.scalar().map(|(text, _)| text.to_owned());
+        scalar.ok_or_else(|| self.wrong(format!("found {}, text is needed", self.found())))
     }
 
     /// An error where a template would put something in.
     pub(super) fn rendered(&self) -> Result<(), ManifestError> {
-        match self.data() {
-            YamlData::Value(Scalar::String(text)) if text.contains("{{") => {
+        match self.yaml.scalar() {
+            Some((text, _)) if text.contains("{{") => {
                 Err(self.wrong(format!("found {text:?}, which is a template: {RENDER}")))
             }
             _ => Ok(()),
@@ -147,8 +166,8 @@ impl<'d> Node<'d> {
     /// An error where anything would put something in; in text it may stand for itself.
     pub(super) fn settled(&self) -> Result<(), ManifestError> {
         self.rendered()?;
-        match self.data() {
-            YamlData::Value(Scalar::String(text)) if text.contains("${") => Err(self.wrong(format!(
+        match self.yaml.scalar() {
+            Some((text, _)) if text.contains("${") => Err(self.wrong(format!(
                 "found {text:?}, which something else fills in: render it first, and check what comes out"
             ))),
             _ => Ok(()),
@@ -158,52 +177,75 @@ impl<'d> Node<'d> {
     /// A whole number that is not negative, and means the same to every reader of YAML.
     pub(super) fn number(&self, unit: &str) -> Result<u64, ManifestError> {
         self.settled()?;
-        let YamlData::Value(Scalar::Integer(number)) = self.data() else {
+        let Some((written, Kind::Integer)) = self.yaml.scalar() else {
             return Err(self.wrong(format!(
                 "found {}, a whole number {unit} is needed, without quotes",
                 self.found()
             )));
         };
-        let written = self.text()?;
-        if written.starts_with("0x") {
-            return Err(
-                self.wrong(format!("found {written}, which is hexadecimal; write {number}"))
-            );
+        let digits = written.replace('_', "");
+        let digits = digits.strip_prefix('+').unwrap_or(&digits);
+        for (prefix, radix, what) in
+            [("0x", 16, "hexadecimal"), ("0o", 8, "octal"), ("0b", 2, "binary")]
+        {
+            if let Some(rest) = digits.strip_prefix(prefix) {
+                let number = u64::from_str_radix(rest, radix).unwrap_or_default();
+                return Err(self.wrong(format!("found {written}, which is {what}; write {number}")));
+            }
         }
-        if written.len() > 1 && written.starts_with('0') {
+        if digits.len() > 1 && digits.starts_with('0') {
             return Err(self.wrong(format!(
                 "found {written}, which some readers take for octal; write it without the 0"
             )));
         }
-        u64::try_from(*number).map_err(|_| {
-            self.wrong(format!("found {written}, and no time is negative; write for instance 30"))
-        })
+        if digits.starts_with('-') {
+            return Err(self.wrong(format!(
+                "found {written}, and no time is negative; write for instance 30"
+            )));
+        }
+        digits.parse().map_err(|_| self.wrong(format!("found {written}, which is too large")))
     }
 
     pub(super) fn is_mapping(&self) -> bool {
-        self.data().is_mapping()
+        self.yaml.mapping().is_some()
     }
 
     pub(super) fn is_list(&self) -> bool {
-        self.data().is_sequence()
+        self.yaml.list().is_some()
     }
 
     pub(super) fn is_text(&self) -> bool {
-        self.data().is_string()
+        self.yaml.scalar().is_some_and(|(_, kind)| kind == Kind::Text)
     }
 
     /// What stands here, for a message.
     pub(super) fn found(&self) -> String {
-        match self.data() {
-            YamlData::Value(Scalar::String(text)) => format!("{text:?}"),
-            YamlData::Sequence(_) => "a list".to_owned(),
-            YamlData::Mapping(_) => "a mapping".to_owned(),
-            _ => self.scalar().unwrap_or_else(|| "nothing".to_owned()),
+        match self.yaml.scalar() {
+            Some((text, Kind::Text)) => format!("{text:?}"),
+            Some((_, Kind::Null)) => "nothing".to_owned(),
+            Some((text, _)) => text.to_owned(),
+            None if self.is_list() => "a list".to_owned(),
+            None => "a mapping".to_owned(),
         }
     }
 
     pub(super) fn place(&self) -> Place {
-        Place { file: self.document.file.clone(), line: self.yaml.span.start.line() }
+        Place { file: self.document.file.clone(), line: self.yaml.line }
+    }
+
+    /// From the root: `spec.containers[0].name`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What fills it in when it is deployed: a tag such as `!Ref`.
+    pub(super) fn tag(&self) -> Option<&str> {
+        self.yaml.tag.as_deref()
+    }
+
+    /// What is wrong with the key of this value, which stands here or in the line before.
+    pub(super) fn wrong_key(&self, what: impl Display) -> ManifestError {
+        Place { line: self.key_line, ..self.place() }.wrong(&self.path, what)
     }
 
     /// What is wrong with this value.
@@ -211,19 +253,10 @@ impl<'d> Node<'d> {
         self.place().wrong(&self.path, what)
     }
 
-    /// Text and numbers as they are written: `1.50` is not `1.5` to who gets it.
-    fn scalar(&self) -> Option<String> {
-        let YamlData::Value(scalar) = self.data() else { return None };
-        if let Scalar::String(text) = scalar {
-            return Some(text.clone().into_owned());
-        }
-        Some(self.document.written.get(&self.yaml.span.start.index()).cloned().unwrap_or_default())
-    }
-
     /// What `<<` merges here: a mapping, or a list of them.
     fn merged(&self) -> Vec<Self> {
-        let Some(merged) = self.data().as_mapping_get("<<").map(|yaml| self.child("<<", yaml))
-        else {
+        let merged = self.yaml.mapping().and_then(|mapping| mapping.entry("<<"));
+        let Some(merged) = merged.map(|(line, yaml)| self.child("<<", line, yaml)) else {
             return Vec::new();
         };
         let nodes =
@@ -232,19 +265,13 @@ impl<'d> Node<'d> {
         nodes.into_iter().map(|node| Self { path: self.path.clone(), ..node }).collect()
     }
 
-    fn child(&self, key: &str, yaml: &'d MarkedYaml<'static>) -> Self {
+    fn child(&self, key: &str, key_line: usize, yaml: &'d Yaml) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self { document: self.document, path: format!("{}{dot}{key}", self.path), yaml }
+        let path = format!("{}{dot}{key}", self.path);
+        Self { document: self.document, path, yaml, key_line }
     }
 
-    fn is_null(&self) -> bool {
-        self.data().is_null() || self.data().is_badvalue()
-    }
-
-    fn data(&self) -> &'d YamlData<'static, MarkedYaml<'static>> {
-        match &self.yaml.data {
-            YamlData::Tagged(_, inner) => &inner.data,
-            data => data,
-        }
+    pub(super) fn is_null(&self) -> bool {
+        self.yaml.is_null()
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use lifecycle_core::ext::{ManifestError, Setting, StopSignal, Variable};
+use lifecycle_core::ext::{AskedBy, ManifestError, Overrides, Setting, StopSignal, Variable};
 
-use super::{document::Node, place::Place};
+use super::{document::Node, place::Place, shell::Word};
 
 /// Whether it is for the library.
 pub(super) fn is_ours(name: &str) -> bool {
@@ -28,22 +28,43 @@ pub(super) fn not_here(place: &Place, name: &str, whence: impl fmt::Display) -> 
     )
 }
 
-/// A duration such as `30s` or `1m30s`.
-pub(super) fn time(node: &Node) -> Result<Duration, ManifestError> {
-    node.settled()?;
-    let text = node.text()?;
-    let time = lifecycle_duration::parse(&text).map_err(|why| node.wrong(why))?;
-    not_zero(node, time)
-}
-
 /// `time`, unless it is none at all.
 pub(super) fn not_zero(node: &Node, time: Duration) -> Result<Duration, ManifestError> {
+    not_zero_at(&node.place(), node.path(), time)
+}
+
+/// The same of the number at `place`.
+pub(super) fn not_zero_at(
+    place: &Place,
+    field: &str,
+    time: Duration,
+) -> Result<Duration, ManifestError> {
     if time.is_zero() {
-        return Err(node.wrong(
+        return Err(place.wrong(
+            field,
             "no time at all: the service is killed at once, and no hook runs; leave it out for the default",
         ));
     }
     Ok(time)
+}
+
+/// The words at `key`, where there are any.
+pub(super) fn words(node: &Node, key: &str) -> Result<Option<Vec<Word>>, ManifestError> {
+    let word = |item: &Node| {
+        let (place, field) = (item.place(), item.path().to_owned());
+        Ok(Word { text: item.text()?, place, field })
+    };
+    let words: Vec<_> =
+        node.items_at(key)?.iter().map(word).collect::<Result<_, ManifestError>>()?;
+    Ok((!words.is_empty()).then_some(words))
+}
+
+/// How what no file says is told: in code, or by somebody who holds a binary.
+pub(super) fn asked<'w>(overrides: &Overrides, code: &'w str, variables: &'w str) -> &'w str {
+    match overrides.asked_by {
+        AskedBy::Variables => variables,
+        _ => code,
+    }
 }
 
 /// Where the setting stands; where it is absent, where it belongs: in `parent`.

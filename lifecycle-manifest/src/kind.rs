@@ -1,19 +1,65 @@
-//! What kind of manifest a file is.
+//! What kind of manifest a file is, and what is given beside it.
 
-use std::{fs, io, path::Path};
+use std::path::{Path, PathBuf};
 
 use lifecycle_core::ext::{Deployment, ManifestError, Overrides};
 
-use super::{compose, document::Document, ecs, kubernetes, nomad, systemd};
+use super::{
+    compose, copilot,
+    dockerfile::{self, Dockerfile, Image},
+    document::{Document, Node},
+    ecs, input, kubernetes, nomad, quadlet, systemd,
+};
 
-const KNOWN: &str = "known are manifests of Kubernetes (`kind`), task definitions of ECS (`containerDefinitions`), \
-                     compose files (`services`), jobs of Nomad in JSON (`Job`, `job`) and units of systemd (.service)";
+const KNOWN: &str = "known are manifests of Kubernetes (`kind`), task definitions of ECS (`containerDefinitions`, or \
+                     the list of them) and CloudFormation (`Resources`), compose files (`services`), jobs of Nomad in \
+                     JSON (`Job`, `job`), units of systemd (.service) and quadlets (.container)";
 
 /// What the file at `path` says of the container that is given, or of the one it can only be.
 pub(super) fn read(path: &Path, overrides: &Overrides) -> Result<Deployment, ManifestError> {
-    let file = path.display().to_string();
-    let text = contents(path, &file)?;
-    parse(path, &text, overrides)
+    parse(path, &input::read(path)?, overrides)
+}
+
+/// The files that are given beside the first.
+pub(super) struct Beside {
+    pub(super) dockerfile: Option<Dockerfile>,
+    pub(super) others: Vec<(PathBuf, String)>,
+}
+
+impl Beside {
+    fn read(overrides: &Overrides) -> Result<Self, ManifestError> {
+        let mut beside = Self { dockerfile: None, others: Vec::new() };
+        for path in &overrides.beside {
+            let text = input::read(path)?;
+            if !dockerfile::is_dockerfile(path, &text) {
+                beside.others.push((path.clone(), text));
+            } else if beside.dockerfile.is_none() {
+                beside.dockerfile = Some(dockerfile::read(path, &text)?);
+            } else {
+                return Err(ManifestError::new(format!(
+                    "{}: a second Dockerfile: name that of the service alone",
+                    path.display()
+                )));
+            }
+        }
+        Ok(beside)
+    }
+
+    /// What the Dockerfile makes, where one is given.
+    pub(super) fn image(&self) -> Option<&Image> {
+        self.dockerfile.as_ref().map(Dockerfile::image)
+    }
+
+    /// An error where there is more than a Dockerfile, for what is one file.
+    fn only_an_image(&self, file: &str) -> Result<Option<&Image>, ManifestError> {
+        match self.others.first() {
+            Some((path, _)) => Err(ManifestError::new(format!(
+                "{}: it is not read beside {file}: name a Dockerfile there, or nothing",
+                path.display()
+            ))),
+            None => Ok(self.image()),
+        }
+    }
 }
 
 /// The same of `text`, which stands in the file at `path`.
@@ -25,15 +71,24 @@ pub(super) fn parse(
     let file = path.display().to_string();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let beside = Beside::read(overrides)?;
     match extension.as_str() {
         _ if text.trim().is_empty() => {
             Err(ManifestError::new(format!("{file}: the file is empty")))
         }
-        "service" => systemd::read(path, text, overrides),
+        "service" => systemd::read(path, text, overrides, beside.only_an_image(&file)?),
+        "container" => quadlet::read(path, text, overrides, beside.only_an_image(&file)?),
         "hcl" | "nomad" if !text.trim_start().starts_with('{') => Err(ManifestError::new(format!(
             "{file}: HCL is not read; `nomad job run -output {file} > job.json` makes JSON of a job"
         ))),
         "tf" => Err(ManifestError::new(format!("{file}: Terraform is not read; {KNOWN}"))),
+        other if quadlet::other(&file, other).is_some() => {
+            Err(quadlet::other(&file, other).unwrap_or_else(|| ManifestError::new(KNOWN)))
+        }
+        _ if dockerfile::is_dockerfile(path, text) => Err(ManifestError::new(format!(
+            "{file}: a Dockerfile does not say how long the service has: name what deploys the image first, as in \
+             `deploy/k8s.yaml,{file}`"
+        ))),
         _ => {
             let document = match extension.as_str() {
                 "json" => Document::parse_json(&file, text)?,
@@ -42,8 +97,19 @@ pub(super) fn parse(
                     ManifestError::new(format!("{file}: this is neither YAML nor JSON; {KNOWN}"))
                 })?,
             };
-            by_content(path, &file, &document, overrides)
+            by_content(path, &file, &document, &beside, overrides)
         }
+    }
+}
+
+/// The document of a file beside the first.
+pub(super) fn document(path: &Path, text: &str) -> Result<Document, ManifestError> {
+    let file = path.display().to_string();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if path.extension().is_some_and(|extension| extension == "json") {
+        Document::parse_json(&file, text)
+    } else {
+        Document::parse(&file, text)
     }
 }
 
@@ -51,6 +117,7 @@ fn by_content(
     path: &Path,
     file: &str,
     document: &Document,
+    beside: &Beside,
     overrides: &Overrides,
 ) -> Result<Deployment, ManifestError> {
     let Some(first) = &document.roots().next() else {
@@ -71,25 +138,29 @@ fn by_content(
         )));
     }
     if has(&["kind"]) {
-        kubernetes::read(file, document, overrides)
-    } else if has(&["containerDefinitions"]) || has(&["taskDefinition", "containerDefinitions"]) {
-        ecs::read(file, first, overrides)
-    } else if first.get("services").is_some_and(|services| services.is_mapping()) {
-        compose::read(file, first, overrides)
+        kubernetes::read(file, document, beside, overrides)
+    } else if has(&["containerDefinitions"])
+        || has(&["taskDefinition", "containerDefinitions"])
+        || is_list_of_containers(first)
+    {
+        ecs::read(file, first, overrides, beside.only_an_image(file)?)
+    } else if has(&["Resources"]) {
+        ecs::of_cloud_formation(file, first, overrides, beside.only_an_image(file)?)
+    } else if let Some(why) = copilot::refusal(first) {
+        Err(why)
+    } else if first.get("services").is_some_and(|services| services.is_mapping())
+        || has(&["include"])
+    {
+        compose::read(path, document, beside, overrides)
     } else if has(&["Job", "TaskGroups"]) || has(&["TaskGroups"]) || has(&["job"]) {
-        nomad::read(file, first, overrides)
+        nomad::read(file, first, overrides, beside.only_an_image(file)?)
     } else {
         Err(ManifestError::new(format!("{}: what this is cannot be told; {KNOWN}", first.place())))
     }
 }
 
-fn contents(path: &Path, file: &str) -> Result<String, ManifestError> {
-    fs::read_to_string(path).map_err(|error| {
-        let here = std::env::current_dir().unwrap_or_default();
-        let looked_in = match error.kind() {
-            io::ErrorKind::NotFound if path.is_relative() => format!(" in {}", here.display()),
-            _ => String::new(),
-        };
-        ManifestError::new(format!("{file}: {error}{looked_in}"))
-    })
+/// The list that a task definition has at `containerDefinitions`, as Terraform's `jsonencode` prints it.
+fn is_list_of_containers(root: &Node) -> bool {
+    let first = root.is_list().then(|| root.items().ok()?.into_iter().next()).flatten();
+    first.is_some_and(|first| first.get("name").is_some() && first.get("image").is_some())
 }

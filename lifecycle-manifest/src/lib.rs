@@ -7,22 +7,25 @@
 mod choose;
 mod command;
 mod compose;
+mod copilot;
+mod dockerfile;
 mod document;
+mod duration;
 mod ecs;
-mod environment;
 mod field;
+mod input;
 mod json;
 mod kind;
 mod kubernetes;
-mod load;
+mod misplaced;
 mod nomad;
 mod place;
-mod prestop;
+mod quadlet;
+mod shell;
 mod systemd;
 #[cfg(test)]
 mod tests;
-mod timespan;
-mod unit;
+mod yaml;
 
 use lifecycle_core::ext::{ManifestReader, register};
 

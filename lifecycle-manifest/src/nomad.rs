@@ -10,8 +10,13 @@ use lifecycle_duration::display;
 
 use super::{
     choose::{Candidate, Chosen, choose},
+    dockerfile::{self, Image},
     document::Node,
-    field::{is_ours, not_zero, ours, setting, stop_signal, time},
+    duration,
+    field::{asked, is_ours, not_zero, ours, setting, stop_signal, words},
+    misplaced::{self, Watched, is_in},
+    shell::Word,
+    systemd::is_signal,
 };
 
 /// What a client grants at most, unless its own configuration says otherwise.
@@ -25,6 +30,8 @@ struct Form {
     template: &'static str,
     template_text: &'static str,
     template_is_env: &'static str,
+    config: &'static str,
+    tasks: &'static str,
     write: fn(Duration) -> String,
 }
 
@@ -35,6 +42,8 @@ const API: Form = Form {
     template: "Templates",
     template_text: "EmbeddedTmpl",
     template_is_env: "Envvars",
+    config: "Config",
+    tasks: "Tasks",
     write: |time| format!("\"KillTimeout\": {}", time.as_nanos()),
 };
 const HCL: Form = Form {
@@ -44,6 +53,8 @@ const HCL: Form = Form {
     template: "template",
     template_text: "data",
     template_is_env: "env",
+    config: "config",
+    tasks: "task",
     write: |time| format!("\"kill_timeout\": \"{}\"", display(time)),
 };
 
@@ -51,6 +62,7 @@ pub(super) fn read(
     file: &str,
     root: &Node,
     overrides: &Overrides,
+    image: Option<&Image>,
 ) -> Result<Deployment, ManifestError> {
     let (form, tasks) = match root.get("job") {
         Some(job) => (HCL, hcl_tasks(&job)?),
@@ -66,9 +78,10 @@ pub(super) fn read(
     }
     let Chosen { path, what: task, said } =
         choose(file, overrides.container.as_deref(), candidates)?;
+    in_their_places(root, &form)?;
     let kill = task.get(form.kill_timeout);
     let grace = match &kill {
-        Some(node) if node.is_text() => time(node)?,
+        Some(node) if node.is_text() => duration::of_nomad(node)?,
         Some(node) => nanoseconds(node, form.write)?,
         None => Platform::Nomad.grace_period(),
     };
@@ -83,7 +96,7 @@ pub(super) fn read(
     let most = overrides.max_kill_timeout.unwrap_or(MAX_KILL_TIMEOUT);
     if grace > most {
         let Some(most) = overrides.max_kill_timeout else {
-            return Err(capped(kill.as_ref().unwrap_or(&task), grace));
+            return Err(capped(kill.as_ref().unwrap_or(&task), grace, overrides));
         };
         setting.place =
             format!("max_kill_timeout of the clients, {}; {}", display(most), setting.place);
@@ -101,10 +114,64 @@ pub(super) fn read(
     );
     deployment.chosen = said;
     deployment.most = Some(most);
-    deployment.stop_signal = stop_signal(&task, form.kill_signal)?;
+    if let Some(signal) = stop_signal(&task, form.kill_signal)? {
+        if !is_signal(&signal.name.to_uppercase()) {
+            let node = task.get(form.kill_signal).unwrap_or_else(|| task.clone());
+            return Err(
+                node.wrong(format!("found {}, which is no signal: write SIGTERM", node.found()))
+            );
+        }
+        deployment.stop_signals.push(signal);
+    }
     deployment.variables = variables;
     deployment.notes = notes;
+    let [entry_point, arguments] = started(&task, &form)?;
+    dockerfile::complete(&mut deployment, image, entry_point, arguments)?;
     Ok(deployment)
+}
+
+/// The entry point and what follows it: of a container, or what is run without one.
+fn started(task: &Node, form: &Form) -> Result<[Option<Vec<Word>>; 2], ManifestError> {
+    let (mut entry_point, mut command) = (None, None);
+    for config in blocks(task, form.config)? {
+        entry_point = words(&config, "entrypoint")?.or(entry_point);
+        let first = config.get("command");
+        let first = first.map(|node| {
+            Ok::<_, ManifestError>(Word::all([node.text()?], &node.place(), node.path()))
+        });
+        let rest = words(&config, "args")?;
+        let all: Vec<Word> = first.transpose()?.into_iter().chain(rest).flatten().collect();
+        command = if all.is_empty() { command } else { Some(all) };
+    }
+    Ok([entry_point, command])
+}
+
+/// An error where the number stands where Nomad does not look.
+fn in_their_places(root: &Node, form: &Form) -> Result<(), ManifestError> {
+    // In HCL the name of the task is between, and perhaps a list: `task.server[0].kill_timeout`.
+    let counts = |path: &str| {
+        let parts: Vec<&str> = path.rsplit('.').skip(1).take(2).collect();
+        let is_task = |part: &&str| part.split('[').next() == Some(form.tasks);
+        is_in(path, form.tasks) || (form.tasks == HCL.tasks && parts.iter().any(is_task))
+    };
+    let belongs = || "the task".to_owned();
+    let watched = [
+        Watched {
+            name: form.kill_timeout,
+            also: &["stop_timeout", "StopTimeout", "stop_grace_period"],
+            belongs: belongs(),
+            counts: &counts,
+        },
+        Watched {
+            name: form.kill_signal,
+            also: &["stop_signal", "StopSignal"],
+            belongs: belongs(),
+            counts: &counts,
+        },
+    ];
+    let skipped =
+        ["meta", "Meta", "env", "Env", "template", "Templates", "config", "Config", "labels"];
+    misplaced::check(root, &watched, &skipped)
 }
 
 /// Nobody means less than a millisecond: a number of seconds was written.
@@ -145,10 +212,12 @@ fn templates(task: &Node, form: &Form) -> Result<Vec<String>, ManifestError> {
 }
 
 /// Nobody sees from a job what its clients are told.
-fn capped(node: &Node, grace: Duration) -> ManifestError {
+fn capped(node: &Node, grace: Duration, overrides: &Overrides) -> ManifestError {
+    let say =
+        asked(overrides, "Manifest::max_kill_timeout", "LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT=1m");
     node.wrong(format!(
         "found {}, and a Nomad client grants 30s at most unless its max_kill_timeout is more: write at most 30s, \
-         or say what the clients grant with `Manifest::max_kill_timeout`",
+         or say what the clients grant with `{say}`",
         display(grace)
     ))
 }

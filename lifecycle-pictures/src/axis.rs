@@ -43,7 +43,7 @@ impl Axis {
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let step = self.step();
         (0..)
-            .map(|count: u32| step.saturating_mul(count))
+            .map_while(|count: u32| step.checked_mul(count))
             .take_while(|at| !self.is_beyond(*at))
             .map(|at| {
                 (self.x(at), if at.is_zero() { "0".to_owned() } else { display(at).to_string() })
@@ -58,7 +58,7 @@ impl Axis {
         let small =
             decades.map(Duration::from_nanos).filter(|step| *step < Duration::from_secs(60));
         let large = MINUTES.into_iter().map(Duration::from_millis);
-        let huge = (2..40).map(|power| Duration::from_secs(3_600 << power));
+        let huge = (2..52).map(|power| Duration::from_secs(3_600 << power));
         let mut steps = small.chain(large).chain(huge);
         steps.find(|step| *step >= least).unwrap_or(self.end)
     }
@@ -82,6 +82,8 @@ mod tests {
             let said: Vec<&str> = ticks.iter().map(|tick| tick.1.as_str()).collect();
             assert_eq!(said, words);
         }
+        let longest = Axis::new(0.0, 600.0, Duration::MAX).ticks();
+        assert!((2..=8).contains(&longest.len()), "{longest:?}");
         for power in 0..45 {
             for end in [1, 3, 7].map(|digit| Duration::from_nanos(digit << power)) {
                 let ticks = Axis::new(0.0, 600.0, end).ticks();

@@ -67,7 +67,7 @@ pub(crate) fn timeline(report: &Report) -> Timeline {
         phases: phases(drain),
         in_flight: (drain.in_flight().iter().any(|point| point.1 > 0)).then(|| InFlight {
             points: drain.in_flight().to_vec(),
-            end: drain.delay() + drain.took(),
+            end: drain.delay().saturating_add(drain.took()),
         }),
         rows: hooks.iter().map(|hook| row(report, hook)).collect(),
         chain: chain(report),

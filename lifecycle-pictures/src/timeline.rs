@@ -158,7 +158,10 @@ impl Timeline {
         let signals = self.signals.iter().map(|signal| signal.at);
         let total = signals.fold(self.total, Duration::max);
         match self.deadline {
-            Some(deadline) if deadline <= total.mul_f64(1.5) => total.max(deadline).mul_f64(1.02),
+            Some(deadline) if deadline <= total.saturating_add(total / 2) => {
+                let shown = total.max(deadline);
+                shown.saturating_add(shown / 50)
+            }
             _ => total,
         }
     }
@@ -225,7 +228,7 @@ impl Timeline {
             };
             let [top, bottom] = [pair[0], pair[1]].map(|at| first + below_first(at) + ROW / 2.0);
             // Down where the next begins: it began because this one had ended.
-            let [end, start] = [axis.x(from.started + from.took), axis.x(to.started)];
+            let [end, start] = [axis.x(from.ended()), axis.x(to.started)];
             let d = format!(
                 "M{} {}H{}V{}",
                 number(end.min(start)),
@@ -266,6 +269,10 @@ fn below_first(at: usize) -> f64 {
 }
 
 impl Bar {
+    const fn ended(&self) -> Duration {
+        self.started.saturating_add(self.took)
+    }
+
     fn is_cut_short(&self) -> bool {
         self.allotted < self.timeout
     }
@@ -273,9 +280,9 @@ impl Bar {
     fn draw(&self, colour: &str, is_critical: bool, axis: &Axis, middle: f64) -> Vec<String> {
         let [top, bottom] = [middle - BAR / 2.0, middle + BAR / 2.0];
         let from = axis.x(self.started).min(axis.right() - NARROWEST);
-        let to = axis.x(self.started + self.took).max(from + NARROWEST);
+        let to = axis.x(self.ended()).max(from + NARROWEST);
         let mut parts = Vec::new();
-        let limit = self.started + self.timeout;
+        let limit = self.started.saturating_add(self.timeout);
         if self.timeout > self.took {
             let end = axis.x(limit);
             let d = format!("M{} {}H{}", number(to), number(top), number(end));
@@ -291,7 +298,7 @@ impl Bar {
             parts.push(rect("lc-ink", from - 2.5, top - 2.5, to - from + 5.0, BAR + 5.0, 3.0));
         }
         parts.push(rect(&format!("lc-bar lc-{colour}"), from, top, to - from, BAR, 1.5));
-        let share = self.started + self.allotted;
+        let share = self.started.saturating_add(self.allotted);
         if self.is_cut_short() && !axis.is_beyond(share) {
             let x = axis.x(share);
             parts.push(line("lc-heavy", [x, top - 3.0], [x, bottom + 3.0]));

@@ -35,11 +35,11 @@ fn the_plan_fits_a_container_with_nothing_above_it() {
 #[test]
 fn the_plan_fits_what_is_deployed() {
     let plan = Plan::collect().unwrap();
-    plan.fits_manifest("deploy/k8s.yaml").unwrap();
+    plan.fits_manifest("deploy/k8s.yaml,deploy/Dockerfile").unwrap();
     plan.fits_manifest("deploy/orders.service").unwrap();
-    plan.fits_manifest("deploy/compose.yaml#orders").unwrap();
-    plan.fits_manifest("deploy/task-definition.json").unwrap();
-    plan.fits_manifest("deploy/orders.nomad.json").unwrap();
+    plan.fits_manifest("deploy/compose.yaml#orders,deploy/Dockerfile").unwrap();
+    plan.fits_manifest("deploy/task-definition.json,deploy/Dockerfile").unwrap();
+    plan.fits_manifest("deploy/orders.nomad.json,deploy/Dockerfile").unwrap();
 }
 
 #[test]
@@ -61,27 +61,59 @@ fn a_grace_period_of_five_seconds_is_too_short() {
 
 #[test]
 fn the_shipped_binary_says_whether_it_fits() {
-    let check = |manifest: &str| {
-        let orders = env!("CARGO_BIN_EXE_orders");
-        let mut orders = Command::new(orders);
-        orders.env("LIFECYCLE_PLAN", "check").env("LIFECYCLE_MANIFEST", manifest);
+    let check = |variables: &[(&str, &str)]| {
+        let mut orders = Command::new(env!("CARGO_BIN_EXE_orders"));
+        orders.env("LIFECYCLE_PLAN", "check").envs(variables.iter().copied());
         // Where it would fail if it went as far as that.
-        orders.env("DATABASE_URL", "sqlite:///nowhere/orders.db").output().unwrap()
+        let done = orders.env("DATABASE_URL", "sqlite:///nowhere/orders.db").output().unwrap();
+        let said = if done.status.success() { &done.stdout } else { &done.stderr };
+        (done.status.code(), String::from_utf8_lossy(said).into_owned())
     };
-    let fits = check("deploy/k8s.yaml");
-    assert_eq!(fits.status.code(), Some(0), "{fits:?}");
-    let said = String::from_utf8(fits.stdout).unwrap();
+    let manifest = |files| ("LIFECYCLE_MANIFEST", files);
+    let (code, said) = check(&[manifest("deploy/k8s.yaml,deploy/Dockerfile")]);
+    assert_eq!(code, Some(0), "{said}");
     assert!(
         said.contains("granted        30s  deploy/k8s.yaml:22 terminationGracePeriodSeconds"),
         "{said}"
     );
-    let unknown = check("deploy/Dockerfile");
-    assert_eq!(unknown.status.code(), Some(78), "{unknown:?}");
-    let said = String::from_utf8(unknown.stderr).unwrap();
+    let (code, said) = check(&[manifest("deploy/Dockerfile")]);
+    assert_eq!(code, Some(78), "{said}");
     assert!(
-        said.starts_with("lifecycle: deploy/Dockerfile: this is neither YAML nor JSON"),
+        said.starts_with(
+            "lifecycle: deploy/Dockerfile: a Dockerfile does not say how long the service has"
+        ),
         "{said}"
     );
+    // What no file says is told by variables, and nothing is said of code to who has none.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k8s.yaml");
+    let text = fs::read_to_string("deploy/k8s.yaml").unwrap();
+    let hook = "          lifecycle: { preStop: { httpGet: { path: /stop, port: http } } }\n          env:\n";
+    fs::write(
+        &path,
+        text.replacen("          env:\n", hook, 1).replace("Seconds: 30", "Seconds: 45"),
+    )
+    .unwrap();
+    let (code, said) = check(&[manifest(path.to_str().unwrap())]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("say it with `LIFECYCLE_MANIFEST_PRE_STOP=10s`"), "{said}");
+    assert!(!said.contains("::pre_stop"), "{said}");
+    let told = ("LIFECYCLE_MANIFEST_PRE_STOP", "15s");
+    let (code, said) = check(&[manifest(path.to_str().unwrap()), told]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("terminationGracePeriodSeconds, 15s of it before the signal"), "{said}");
+    let nomad = folder.path().join("orders.nomad.json");
+    let text = fs::read_to_string("deploy/orders.nomad.json").unwrap();
+    fs::write(&nomad, text.replace("\"30s\"", "\"45s\"")).unwrap();
+    let (code, said) = check(&[manifest(nomad.to_str().unwrap())]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(
+        said.contains("say what the clients grant with `LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT=1m`"),
+        "{said}"
+    );
+    let told = ("LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT", "1m");
+    let (code, said) = check(&[manifest(nomad.to_str().unwrap()), told]);
+    assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]

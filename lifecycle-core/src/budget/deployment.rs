@@ -29,8 +29,8 @@ pub struct Deployment {
     pub spent: Duration,
     /// The most that the setting may say.
     pub most: Option<Duration>,
-    /// The signal that the platform stops with, where one is named.
-    pub stop_signal: Option<StopSignal>,
+    /// The signals that the platform stops with, where any is named: each has to be heard.
+    pub stop_signals: Vec<StopSignal>,
     /// The variables of the library that are set, later ones over earlier ones.
     pub variables: Vec<Variable>,
     /// Where variables belong, in words.
@@ -53,7 +53,7 @@ pub struct Variable {
 /// The signal that a platform stops with.
 #[derive(Clone, Debug)]
 pub struct StopSignal {
-    /// A name with or without `SIG`, or a number.
+    /// A name with or without `SIG`, in any case, or a number.
     pub name: String,
     /// What the field is called that names it.
     pub field: &'static str,
@@ -78,7 +78,7 @@ impl Deployment {
             setting,
             spent: Duration::ZERO,
             most: None,
-            stop_signal: None,
+            stop_signals: Vec::new(),
             variables: Vec::new(),
             environment: environment.into(),
             notes: Vec::new(),
@@ -114,7 +114,7 @@ impl Deployment {
             diagnostics.iter().partition(|found| found.is_error());
 
         let mut errors: Vec<_> = errors.into_iter().map(|found| self.with_place(found)).collect();
-        errors.extend(self.stop_signal.as_ref().and_then(|signal| unheard(signal, &settings)));
+        errors.extend(self.stop_signals.iter().filter_map(|signal| unheard(signal, &settings)));
         errors.extend(self.variable("LIFECYCLE_PLAN").map(|variable| {
             format!(
                 "{}: LIFECYCLE_PLAN: the service would answer it and exit: take it out",
@@ -245,7 +245,8 @@ impl Deployment {
 /// What is wrong with a stop signal that the service does not listen to.
 fn unheard(stop: &StopSignal, settings: &Settings) -> Option<String> {
     let StopSignal { name, field, place } = stop;
-    let short = name.trim().trim_start_matches("SIG");
+    let upper = name.trim().to_uppercase();
+    let short = upper.trim_start_matches("SIG");
     let is = |signal: &Signal| {
         signal.to_string().trim_start_matches("SIG") == short
             || signal.number().to_string() == short

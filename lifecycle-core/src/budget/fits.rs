@@ -376,8 +376,6 @@ impl fmt::Display for Account {
             let [what, time] = ["components".to_owned(), display(components.value).to_string()];
             writeln!(f, "  {what:<10}{time:>8}  {}", components.source)?;
         }
-        let granted =
-            grace.value.map_or_else(|| "no end".to_owned(), |grace| display(grace).to_string());
         let [reserve, own, needed] = [self.reserve, margin.value, self.needed()].map(display);
         let of_run_time = match (self.reserve.is_zero(), self.has_registered) {
             (false, _) => "for hooks registered at run time",
@@ -386,8 +384,16 @@ impl fmt::Display for Account {
         };
         writeln!(f, "  {:<10}{reserve:>8}  {of_run_time}", "reserve")?;
         writeln!(f, "  {:<10}{own:>8}  {}", "margin", margin.source)?;
-        writeln!(f, "  {:<10}{needed:>8}", "needed")?;
-        write!(f, "  {:<10}{granted:>8}  {}", "granted", grace.source)
+        write!(f, "  {:<10}{needed:>8}", "needed")?;
+        let granted = match limit {
+            Some(limit) => limit.lines(),
+            None => vec![("granted", grace.value, grace.source.to_string())],
+        };
+        for (what, time, source) in granted {
+            let time = time.map_or_else(|| "no end".to_owned(), |time| display(time).to_string());
+            write!(f, "\n  {what:<10}{time:>8}  {source}")?;
+        }
+        Ok(())
     }
 }
 

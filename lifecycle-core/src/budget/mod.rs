@@ -17,7 +17,7 @@ pub use self::{
     constraints::Constraints,
     deployment::{Deployment, StopSignal, Variable},
     fits::{FitError, Fits},
-    manifest::{Manifest, ManifestReader, Overrides},
+    manifest::{AskedBy, Manifest, ManifestReader, Overrides},
     manifest_error::ManifestError,
     platform_limit::Setting,
 };

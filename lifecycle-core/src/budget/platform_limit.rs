@@ -73,12 +73,25 @@ impl PlatformLimit {
         match (self.granted, self.taken) {
             (Some(granted), Some(taken)) if taken < granted => (Some(taken), self.told_by.clone()),
             (None, taken) => (taken, self.told_by.clone()),
-            (granted, _) if self.spent.is_zero() => (granted, self.setting.to_string()),
-            (granted, _) => (
-                granted,
-                format!("{}, less {} before the signal", self.setting, display(self.spent)),
-            ),
+            (granted, _) => (granted, self.setting.to_string()),
         }
+    }
+
+    /// The lines of an account: what the library takes, where that is less, and what the platform grants
+    /// by its own number.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, Option<Duration>, String)> {
+        let (grace, source) = self.constraints();
+        let taken = (grace != self.granted).then_some(("taken", grace, source));
+        let number = self.granted.map(|granted| granted.saturating_add(self.spent));
+        let before = if self.spent.is_zero() {
+            String::new()
+        } else {
+            format!(", {} of it before the signal", display(self.spent))
+        };
+        taken
+            .into_iter()
+            .chain([("granted", number, format!("{}{before}", self.setting))])
+            .collect()
     }
 
     /// When the library takes more than is granted: what happens then.

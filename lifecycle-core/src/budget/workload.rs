@@ -77,7 +77,7 @@ impl From<&Plan> for Workload {
             chains.push(high.1);
             let more = high.1.unwritten.saturating_sub(low.1.unwritten).max(1);
             let crossing = low.1.written.saturating_sub(high.1.written) / more;
-            for each in [crossing, crossing + Duration::from_nanos(1)] {
+            for each in [crossing, crossing.saturating_add(Duration::from_nanos(1))] {
                 if each <= low.0 || each >= high.0 {
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::source::{MANIFEST, PLAN, REPORT, Source};
+use super::source::{MANIFEST, NOTIFY_SOCKET, PLAN, REPORT, Source, TERMINAL, WATCHDOG_USEC};
 use crate::values::duration;
 
 /// What is said where a manifest is to be read by a program that cannot.
@@ -42,6 +42,20 @@ pub(crate) enum Diagnostic {
     NoManifests { path: String },
     #[error("{MANIFEST}={path} says nothing without {PLAN}=check")]
     UselessManifest { path: String },
+    #[error("{variable} says nothing without {PLAN}=check and {MANIFEST}")]
+    UselessOfManifest { variable: &'static str },
+    #[error(
+        "{NOTIFY_SOCKET} is set: systemd waits for READY=1, which lifecycle does not send; let the service send it, or \
+         write `Type=exec` in its unit"
+    )]
+    NobodyNotifies,
+    #[error(
+        "{WATCHDOG_USEC} is set: systemd restarts the service unless it sends WATCHDOG=1, which lifecycle does not; \
+         let the service send it, or leave `WatchdogSec=` out of its unit"
+    )]
+    NobodyFeeds,
+    #[error("{TERMINAL}={value}: write `off`, `unclean` or `full`")]
+    NoTerminal { value: String },
     #[error("{variable} is not a variable of lifecycle{}", did_you_mean(*.near))]
     UnknownVariable { variable: String, near: Option<&'static str> },
 }
@@ -51,7 +65,12 @@ impl Diagnostic {
     pub(crate) const fn is_error(&self) -> bool {
         !matches!(
             self,
-            Self::NoHook { .. } | Self::UselessManifest { .. } | Self::UnknownVariable { .. }
+            Self::NoHook { .. }
+                | Self::UselessManifest { .. }
+                | Self::UselessOfManifest { .. }
+                | Self::NobodyNotifies
+                | Self::NobodyFeeds
+                | Self::UnknownVariable { .. }
         )
     }
 
@@ -67,7 +86,12 @@ impl Diagnostic {
                 Source::Environment(variable) => Some(variable),
                 _ => None,
             },
-            Self::NoPictures { variable, .. } => Some(variable),
+            Self::NoPictures { variable, .. } | Self::UselessOfManifest { variable } => {
+                Some(variable)
+            }
+            Self::NobodyNotifies => Some(NOTIFY_SOCKET),
+            Self::NobodyFeeds => Some(WATCHDOG_USEC),
+            Self::NoTerminal { .. } => Some(TERMINAL),
             Self::NoReportFormat { .. } => Some(REPORT),
             Self::NoPlanAnswer { .. } => Some(PLAN),
             Self::EmptyManifest | Self::NoManifests { .. } | Self::UselessManifest { .. } => {

@@ -3,15 +3,16 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Diagnostic,
+    Diagnostic, Terminal,
     source::{
         DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, HOOK_TIMEOUT_OF, MAIN_TIMEOUT,
-        MANIFEST, PLAN, REPORT, SHUTDOWN_DELAY,
+        MANIFEST, MANIFEST_MAX_KILL_TIMEOUT, MANIFEST_PRE_STOP, NOTIFY_SOCKET, PLAN, REPORT,
+        SHUTDOWN_DELAY, TERMINAL, WATCHDOG_USEC,
     },
 };
 use crate::{text::redact::redact, values::duration};
 
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 12] = [
     GRACE_PERIOD,
     SHUTDOWN_DELAY,
     DRAIN_TIMEOUT,
@@ -20,7 +21,10 @@ const KNOWN: [&str; 9] = [
     EXIT_TIMEOUT,
     PLAN,
     REPORT,
+    TERMINAL,
     MANIFEST,
+    MANIFEST_PRE_STOP,
+    MANIFEST_MAX_KILL_TIMEOUT,
 ];
 
 /// The environment that matters here, taken once so that what follows is a pure function of it.
@@ -88,9 +92,19 @@ pub(super) struct Variables {
     /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
     pub(super) hook_timeouts: Vec<(String, Duration)>,
     pub(super) report: Option<ReportFile>,
+    pub(super) terminal: Option<Terminal>,
     pub(super) plan_answer: Option<PlanAnswer>,
     /// Where `check` is asked for.
-    pub(super) manifest: Option<String>,
+    pub(super) manifest: Option<ManifestVariables>,
+}
+
+/// Which manifest to hold the plan against, with what no file of it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ManifestVariables {
+    /// As it is written: files, and a container.
+    pub(crate) path: String,
+    pub(crate) pre_stop: Option<Duration>,
+    pub(crate) max_kill_timeout: Option<Duration>,
 }
 
 impl Environment {
@@ -123,6 +137,13 @@ impl Environment {
             read.map_err(|why| diagnostics.push(Diagnostic::NoDuration { variable, value, why }))
                 .ok()
         };
+        let [pre_stop, max_kill_timeout] =
+            [MANIFEST_PRE_STOP, MANIFEST_MAX_KILL_TIMEOUT].map(&mut read);
+        let manifest = self.manifest().map(|path| ManifestVariables {
+            path: path.to_owned(),
+            pre_stop,
+            max_kill_timeout,
+        });
         let variables = Variables {
             grace_period: match self.get(GRACE_PERIOD) {
                 Some("none") => Some(None),
@@ -135,10 +156,15 @@ impl Environment {
             exit_timeout: read(EXIT_TIMEOUT),
             hook_timeouts: self.hook_timeouts(diagnostics),
             report: self.report(diagnostics),
+            terminal: self.terminal(diagnostics),
             plan_answer: self.plan_answer(diagnostics),
-            manifest: self.manifest().map(str::to_owned),
+            manifest,
         };
+
         diagnostics.extend(self.useless_manifest());
+        diagnostics.extend(self.useless_of_manifest());
+        diagnostics.extend(self.get(NOTIFY_SOCKET).map(|_| Diagnostic::NobodyNotifies));
+        diagnostics.extend(self.get(WATCHDOG_USEC).map(|_| Diagnostic::NobodyFeeds));
         diagnostics.extend(self.unknown_names());
         variables
     }
@@ -187,6 +213,15 @@ impl Environment {
         None
     }
 
+    fn terminal(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Terminal> {
+        let value = self.get(TERMINAL)?;
+        let known = Terminal::ALL.into_iter().find(|known| known.to_string() == value);
+        if known.is_none() {
+            diagnostics.push(Diagnostic::NoTerminal { value: redact(value) });
+        }
+        known
+    }
+
     fn plan_answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<PlanAnswer> {
         let linked = &self.linked.plan_writers;
         match self.get(PLAN)? {
@@ -225,6 +260,14 @@ impl Environment {
         } else {
             None
         }
+    }
+
+    /// What is said of a manifest where there is none.
+    fn useless_of_manifest(&self) -> impl Iterator<Item = Diagnostic> {
+        [MANIFEST_PRE_STOP, MANIFEST_MAX_KILL_TIMEOUT]
+            .into_iter()
+            .filter(|name| self.manifest().is_none() && self.get(name).is_some())
+            .map(|variable| Diagnostic::UselessOfManifest { variable })
     }
 
     fn unknown_names(&self) -> impl Iterator<Item = Diagnostic> {

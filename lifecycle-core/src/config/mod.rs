@@ -7,6 +7,7 @@ mod hook_timeouts;
 mod platform;
 mod settings;
 mod source;
+mod terminal;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub(crate) use self::diagnostic::NO_PICTURES;
 pub(crate) use self::{
     component::{BoxedComponent, ComponentFuture, Components},
     diagnostic::{Diagnostic, NO_READER},
-    environment::{Environment, Linked, PlanAnswer, ReportFile, ReportFormat},
+    environment::{Environment, Linked, ManifestVariables, PlanAnswer, ReportFile, ReportFormat},
     hook_timeouts::HookTimeouts,
     settings::Settings,
     source::Source,
@@ -23,6 +24,7 @@ pub(crate) use self::{
 pub use self::{
     component::{Component, ComponentError},
     platform::Platform,
+    terminal::Terminal,
 };
 use crate::{Plan, Signal};
 
@@ -55,6 +57,7 @@ pub struct Config {
     pub(crate) plan: Option<Plan>,
     pub(crate) job: bool,
     pub(crate) escalate_on_term: bool,
+    pub(crate) terminal: Option<Terminal>,
     pub(crate) components: Components,
 }
 
@@ -113,6 +116,13 @@ impl Config {
     /// after the report at the latest. Default: 5 s; never later than the deadline.
     pub fn exit_timeout(mut self, timeout: Duration) -> Self {
         self.exit_timeout = Some(timeout);
+        self
+    }
+
+    /// What a person at a terminal is shown. Default: [`Terminal::Full`], and [`Terminal::Unclean`]
+    /// for jobs.
+    pub fn terminal(mut self, terminal: Terminal) -> Self {
+        self.terminal = Some(terminal);
         self
     }
 

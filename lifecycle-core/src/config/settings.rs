@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Diagnostic, Environment, PlanAnswer, ReportFile,
+    Diagnostic, Environment, ManifestVariables, PlanAnswer, ReportFile, Terminal,
     source::{
         DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, MAIN_TIMEOUT, SHUTDOWN_DELAY,
         Source, Sourced,
@@ -28,11 +28,12 @@ pub(crate) struct Settings {
     pub(crate) signals: Vec<Signal>,
     pub(crate) job: bool,
     pub(crate) escalate_on_term: bool,
+    pub(crate) terminal: Terminal,
     pub(crate) components: Vec<PlannedComponent>,
     pub(crate) report: Option<ReportFile>,
     pub(crate) plan_answer: Option<PlanAnswer>,
     /// `LIFECYCLE_MANIFEST`, where `check` is asked for.
-    pub(crate) manifest: Option<String>,
+    pub(crate) manifest: Option<ManifestVariables>,
 }
 
 const DEFAULT_HOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,6 +80,11 @@ impl Settings {
             signals: config.signals.clone().unwrap_or_else(|| Signal::DEFAULT.to_vec()),
             job: config.job,
             escalate_on_term: config.escalate_on_term,
+            terminal: variables.terminal.or(config.terminal).unwrap_or(if config.job {
+                Terminal::Unclean
+            } else {
+                Terminal::Full
+            }),
             components: config.components.planned(),
             report: variables.report,
             plan_answer: variables.plan_answer,
@@ -275,6 +281,54 @@ mod tests {
         assert_eq!(
             errors(&diagnostics),
             ["LIFECYCLE_MANIFEST= is empty; write the path of a manifest, or leave it out"]
+        );
+    }
+
+    #[test]
+    fn a_unit_that_waits_for_ready_is_told_that_nobody_says_it() {
+        let (_, diagnostics) =
+            Settings::resolve(&Config::new(), &environment(&[("NOTIFY_SOCKET", "/run/notify")]));
+        assert_eq!(
+            warnings(&diagnostics),
+            [
+                "NOTIFY_SOCKET is set: systemd waits for READY=1, which lifecycle does not send; let the service send \
+              it, or write `Type=exec` in its unit"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_no_file_says_is_told_beside_the_manifest() {
+        let set = |variables: &[(&str, &str)]| {
+            let mut environment = environment(variables);
+            environment.linked.reads_manifests = true;
+            Settings::resolve(&Config::new(), &environment)
+        };
+        let said =
+            [("LIFECYCLE_MANIFEST_PRE_STOP", "12s"), ("LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT", "1m")];
+        let asked = [("LIFECYCLE_PLAN", "check"), ("LIFECYCLE_MANIFEST", "a.yaml#b,Dockerfile")];
+        let (settings, diagnostics) = set(&[said, asked].concat());
+        assert_eq!(diagnostics, []);
+        let expected = ManifestVariables {
+            path: "a.yaml#b,Dockerfile".to_owned(),
+            pre_stop: Some(Duration::from_secs(12)),
+            max_kill_timeout: Some(Duration::from_secs(60)),
+        };
+        assert_eq!(settings.manifest, Some(expected));
+        let (_, diagnostics) = set(&said);
+        assert_eq!(
+            warnings(&diagnostics),
+            [
+                "LIFECYCLE_MANIFEST_PRE_STOP says nothing without LIFECYCLE_PLAN=check and \
+                 LIFECYCLE_MANIFEST",
+                "LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT says nothing without LIFECYCLE_PLAN=check and \
+                 LIFECYCLE_MANIFEST"
+            ]
+        );
+        let wrong = [("LIFECYCLE_MANIFEST_PRE_STOP", "12"), asked[0], asked[1]];
+        assert_eq!(
+            errors(&set(&wrong).1),
+            ["LIFECYCLE_MANIFEST_PRE_STOP=12: `12` lacks a unit; did you mean `12s`?"]
         );
     }
 

@@ -14,7 +14,13 @@ pub(super) const HOOK_TIMEOUT_OF: &str = "LIFECYCLE_HOOK_TIMEOUT__";
 pub(super) const EXIT_TIMEOUT: &str = "LIFECYCLE_EXIT_TIMEOUT";
 pub(super) const PLAN: &str = "LIFECYCLE_PLAN";
 pub(super) const REPORT: &str = "LIFECYCLE_REPORT";
+pub(super) const TERMINAL: &str = "LIFECYCLE_TERMINAL";
 pub(super) const MANIFEST: &str = "LIFECYCLE_MANIFEST";
+pub(super) const MANIFEST_PRE_STOP: &str = "LIFECYCLE_MANIFEST_PRE_STOP";
+pub(super) const MANIFEST_MAX_KILL_TIMEOUT: &str = "LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT";
+/// Set by systemd where it waits for the service to say that it is there.
+pub(super) const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+pub(super) const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 /// A number and where it is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sourced<T> {

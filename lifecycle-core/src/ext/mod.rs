@@ -23,8 +23,8 @@ pub mod text;
 
 pub use crate::{
     budget::{
-        Deployment, Manifest, ManifestError, ManifestReader, Overrides, Setting, StopSignal,
-        Variable,
+        AskedBy, Deployment, Manifest, ManifestError, ManifestReader, Overrides, Setting,
+        StopSignal, Variable,
     },
     config::{Component, ComponentError},
     os::{LastResort, LastResortError, LastResortFn},

@@ -187,6 +187,11 @@ impl Teardown {
         Ok(())
     }
 
+    /// How many hooks have neither an outcome nor are stuck.
+    pub(crate) const fn open(&self) -> usize {
+        self.open
+    }
+
     pub(crate) const fn plan(&self) -> &Plan {
         &self.plan
     }

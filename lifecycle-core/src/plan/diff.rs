@@ -11,7 +11,13 @@ use super::{
     compared::{COMPARED, Compared, Relation},
     export::json::{Document, DocumentHook},
 };
-use crate::{text::json::JsonError, values::duration::display};
+use crate::{
+    text::{
+        json::JsonError,
+        terminal::{plain, plain_lines},
+    },
+    values::duration::display,
+};
 
 /// How many hooks a line names.
 const NAMED: usize = 4;
@@ -80,7 +86,8 @@ impl PlanDiff {
         Self {
             worst_case: [old.worst_case, new.worst_case],
             critical_path: [old.critical_path.clone(), new.critical_path.clone()],
-            changes,
+            // What was read is text of any origin.
+            changes: changes.iter().map(|change| plain_lines(change)).collect(),
         }
     }
 }
@@ -110,7 +117,7 @@ impl fmt::Display for PlanDiff {
         let [old, new] = &self.critical_path;
         if old != new {
             let path = |names: &[String]| {
-                if names.is_empty() { "none".to_owned() } else { names.join(" -> ") }
+                if names.is_empty() { "none".to_owned() } else { plain(&names.join(" -> ")) }
             };
             write!(f, "\n  ~ critical path: {}\n               was: {}", path(new), path(old))?;
         }

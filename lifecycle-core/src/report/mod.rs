@@ -244,7 +244,8 @@ impl Report {
             Outcome::Stuck | Outcome::Late => hook.took.min(hook.allotted),
             _ => hook.took,
         };
-        let ended = |hook: &HookReport| hook.started.map(|started| started + held_up(hook));
+        let ended =
+            |hook: &HookReport| hook.started.map(|started| started.saturating_add(held_up(hook)));
         let mut next = (0..hooks.len())
             .filter(|at| hooks[*at].started.is_some())
             .max_by_key(|at| ended(&hooks[*at]));
@@ -410,7 +411,7 @@ impl DrainReport {
     /// How many calls were abandoned, over all sites.
     #[must_use]
     pub fn abandoned(&self) -> usize {
-        self.sites.iter().map(SiteReport::abandoned).sum()
+        self.sites.iter().map(SiteReport::abandoned).fold(0, usize::saturating_add)
     }
 }
 

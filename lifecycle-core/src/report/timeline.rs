@@ -189,13 +189,13 @@ impl Scale {
         if self.total.is_zero() {
             return 0;
         }
-        let column = at.as_nanos() * BAR as u128 / self.total.as_nanos();
+        let column = at.as_nanos().saturating_mul(BAR as u128) / self.total.as_nanos();
         usize::try_from(column).unwrap_or(BAR).min(BAR)
     }
 
     fn bar(&self, start: Duration, took: Duration) -> String {
         let from = self.column(start).min(BAR - 1);
-        let to = self.column(start + took).max(from + 1);
+        let to = self.column(start.saturating_add(took)).max(from + 1);
         format!("{}{}", " ".repeat(from), "=".repeat(to - from))
     }
 

@@ -1,7 +1,7 @@
 //! Everything that is said on the way: to `events()`, to the log, to stderr.
 
 use super::{Lifecycle, log::terminal_line};
-use crate::{Event, text::terminal::plain_lines};
+use crate::{Event, config::Terminal, text::terminal::plain_lines};
 
 impl Lifecycle {
     /// Says it to whoever wants to know.
@@ -9,11 +9,21 @@ impl Lifecycle {
         self.bus.send(&event);
         self.observers.event(&event);
         if self.host.stderr_is_terminal()
+            && self.shows(&event)
             && let Some(line) = terminal_line(&event)
         {
             self.eprint(&line);
         }
         self.log.event(event);
+    }
+
+    /// Whether a person at a terminal is to see it while it happens.
+    fn shows(&self, event: &Event) -> bool {
+        match self.terminal() {
+            Terminal::Off => false,
+            Terminal::Unclean => matches!(event, Event::Signal { .. }),
+            Terminal::Full => true,
+        }
     }
 
     pub(crate) fn warn(&self, text: &str) {

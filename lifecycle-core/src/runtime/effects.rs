@@ -85,7 +85,10 @@ impl Driver {
 
     pub(super) fn enter(&mut self, state: State) {
         match state {
-            State::Stopping => self.lifecycle.resources.close(),
+            State::Stopping => {
+                self.lifecycle.resources.close();
+                self.log_drain();
+            }
             // A stop may come here without a teardown.
             State::Stopped => self.lifecycle.registry.seal(),
             _ => {}
@@ -96,6 +99,17 @@ impl Driver {
         if state == State::Running {
             self.warn_of_missing_resources();
         }
+    }
+
+    /// How the drain went, in one line.
+    fn log_drain(&self) {
+        let Some(drain) = self.machine.drain() else { return };
+        let took = drain.ended.unwrap_or_else(|| self.lifecycle.now()).since(drain.began);
+        let mut line = format!("drained in {took:.1?}");
+        for site in self.lifecycle.gate.report() {
+            line += &format!("; {site}");
+        }
+        self.lifecycle.log.info(&line);
     }
 
     /// Main may be what installs the subscriber: so not before it is ready or the stop begins.

@@ -15,7 +15,7 @@ use super::{
     host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
-    span::{HookSpan, PromisedSpan, SPAN_TIMEOUT},
+    span::{ContainedSpan, PromisedSpan, SPAN_TIMEOUT},
     threads::run_beside,
     watchdog::PollTimer,
 };
@@ -155,8 +155,12 @@ impl Driver {
         }
     }
 
-    /// The span of a hook that is launched; the hook does not wait for it for ever.
+    /// The span of a hook that is launched; the hook does not wait for it for ever. That of the stop
+    /// ends before the last one, which may be what exports spans.
     fn promise_span(&mut self, name: &str) -> PromisedSpan {
+        if self.machine.teardown().is_some_and(|teardown| teardown.open() == 1) {
+            self.lifecycle.log.run(|log| log.close_spans());
+        }
         let span = self.lifecycle.log.hook_span(name);
         if !span.is_settled() {
             self.spans.push_back((self.lifecycle.now().after(SPAN_TIMEOUT), span.clone()));
@@ -285,7 +289,7 @@ pin_project_lite::pin_project! {
     struct Caught<F> {
         lifecycle: &'static Lifecycle,
         poll_timer: Arc<PollTimer>,
-        span: HookSpan,
+        span: ContainedSpan,
         #[pin]
         future: F,
     }

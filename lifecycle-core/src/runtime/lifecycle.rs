@@ -19,6 +19,7 @@ use super::{
     forced_exit::ForcedExit,
     host::Host,
     inbox::{Inbox, Post, Posted},
+    kept::Kept,
     log::Log,
     main_task::MainTask,
     observers::Observers,
@@ -30,7 +31,7 @@ use super::{
 use crate::{
     Plan, Reason, Report, State,
     admission::{Gate, GateObserver},
-    config::HookTimeouts,
+    config::{HookTimeouts, Terminal},
     event::Bus,
     foreign::keep_out_of,
     machine::{Input, Moment},
@@ -53,6 +54,7 @@ pub(crate) struct Lifecycle {
     pub(crate) observers: Observers,
     pub(super) components: ComponentSet,
     pub(super) forced_exit: ForcedExit,
+    pub(super) kept: Kept,
     /// The process lives on once the report is there.
     pub(super) lets_live: AtomicBool,
     inbox: Inbox,
@@ -87,6 +89,7 @@ pub(crate) struct RunContext {
     pub(crate) plan: Plan,
     /// What the environment says of single hooks.
     pub(crate) hook_timeouts: HookTimeouts,
+    pub(crate) terminal: Terminal,
 }
 
 impl Lifecycle {
@@ -116,6 +119,7 @@ impl Lifecycle {
             observers: Observers::default(),
             components: ComponentSet::default(),
             forced_exit: ForcedExit::default(),
+            kept: Kept::default(),
             lets_live: AtomicBool::new(false),
             inbox: Inbox::default(),
             run: OnceLock::new(),
@@ -188,6 +192,10 @@ impl Lifecycle {
     /// The runtime that `run` brought.
     pub(crate) fn runtime(&self) -> Option<&Handle> {
         self.run.get().map(|run| &run.runtime)
+    }
+
+    pub(super) fn terminal(&self) -> Terminal {
+        self.run.get().map_or(Terminal::Full, |run| run.terminal)
     }
 
     pub(crate) fn state(&self) -> State {

@@ -16,7 +16,7 @@ use tracing::{
 };
 
 use super::{
-    span::{EnteredSpan, PromisedSpan},
+    span::{ContainedSpan, PromisedSpan},
     threads::run_beside,
 };
 use crate::{
@@ -41,8 +41,8 @@ struct Shared {
     arrived: Condvar,
     /// The subscriber of whoever called `run`.
     dispatch: OnceLock<Dispatch>,
-    /// The span of the whole stop.
-    shutdown: OnceLock<Span>,
+    /// The span of the whole stop, until it closes.
+    shutdown: Mutex<Option<Span>>,
     drain: Mutex<Option<Span>>,
     /// Without a thread: whoever has something to say writes it.
     inline: bool,
@@ -95,12 +95,12 @@ impl Log {
 
     pub(crate) fn info(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| say(Level::INFO, &text));
+        self.run(move |log| log.in_spans(|| say(Level::INFO, &text)));
     }
 
     pub(crate) fn warn(&self, text: &str) {
         let text = text.to_owned();
-        self.run(move |_| say(Level::WARN, &text));
+        self.run(move |log| log.in_spans(|| say(Level::WARN, &text)));
     }
 
     /// Does `job` after everything that was logged before, under the subscriber, on the thread of the log.
@@ -138,11 +138,18 @@ impl Log {
         let name = plain(name);
         self.run(move |log| {
             log.contained(|| {
-                let parent = log.shared.shutdown.get().and_then(Span::id);
+                let parent = lock(&log.shared.shutdown).as_ref().and_then(Span::id);
                 promise.keep(info_span!(target: "lifecycle", parent: parent, "hook", name));
             });
         });
         promised
+    }
+
+    /// The span of the stop ends: the last hook begins, and may be what exports spans, or there is
+    /// nothing more to say.
+    pub(super) fn close_spans(&self) {
+        let shutdown = lock(&self.shared.shutdown).take();
+        self.contained(|| drop(shutdown));
     }
 
     /// Runs what calls the subscriber. What it panics with is said once.
@@ -177,22 +184,39 @@ impl Log {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.queue)
     }
 
     fn write(&self, event: &Event) {
         if let Event::Requested { shutdown_id, .. } = event {
             let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id);
-            let _ = self.shared.shutdown.set(span);
+            *lock(&self.shared.shutdown) = Some(span);
         }
-        let _in_shutdown = EnteredSpan::of(self.shared.shutdown.get());
-        let mut drain = self.shared.drain.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::State { state, .. } = event {
-            *drain = (*state == State::Draining).then(|| info_span!(target: "lifecycle", "drain"));
+            let drain = lock(&self.shared.drain).take();
+            drop(ContainedSpan::of(drain));
+            if *state == State::Draining {
+                let shutdown = ContainedSpan::of(lock(&self.shared.shutdown).clone());
+                let _in_shutdown = shutdown.enter();
+                let span = info_span!(target: "lifecycle", "drain");
+                *lock(&self.shared.drain) = Some(span);
+            }
         }
-        let _in_drain = EnteredSpan::of(drain.as_ref());
-        log_line(event);
+        self.in_spans(|| log_line(event));
     }
+
+    /// Runs `write` in the spans of the stop and of its drain, while there are such.
+    pub(super) fn in_spans(&self, write: impl FnOnce()) {
+        let shutdown = ContainedSpan::of(lock(&self.shared.shutdown).clone());
+        let _in_shutdown = shutdown.enter();
+        let drain = ContainedSpan::of(lock(&self.shared.drain).clone());
+        let _in_drain = drain.enter();
+        write();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn log_line(event: &Event) {

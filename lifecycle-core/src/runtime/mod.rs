@@ -19,6 +19,7 @@ mod guard;
 mod handle;
 mod host;
 mod inbox;
+mod kept;
 mod last_resort;
 mod late_plan;
 mod launch;
@@ -58,6 +59,7 @@ pub use self::{
     entry::{MainExit, install, main},
     forced_exit::on_forced_exit,
     handle::Handle,
+    kept::keep_until_exit,
     last_resort::LastResortHandle,
     observer::{Observer, ObserverHandle, observe},
     run::{MainResult, run},

@@ -6,11 +6,12 @@ use std::{mem, time::Duration};
 use tracing::{info, warn};
 
 use super::{
-    driver::Driver, host::LastReport, lifecycle::Published, observers::OBSERVER_TIMEOUT,
-    threads::run_beside, watchdog::SILENCE,
+    driver::Driver, host::LastReport, kept::KEEP_TIMEOUT, lifecycle::Published,
+    observers::OBSERVER_TIMEOUT, threads::run_beside, watchdog::SILENCE,
 };
 use crate::{
     Plan, Report,
+    config::Terminal,
     machine::{Machine, Moment},
     text::terminal,
 };
@@ -45,17 +46,23 @@ impl Driver {
         if let Some(line) = &main_line {
             lifecycle.warn(line);
         }
-        lifecycle.eprint_all(main_line.iter().chain(report.problems()));
-        if lifecycle.host.stderr_is_terminal() {
+        if self.shows_report(&report) {
+            // It has the problems as well.
             lifecycle.host.eprint(&format!("\n{}", terminal::shown(&report, true)));
+        } else {
+            lifecycle.eprint_all(main_line.iter().chain(report.problems()));
         }
         let timeout = if report_files.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
+        let timeout =
+            if lifecycle.kept.is_empty() { timeout } else { timeout.saturating_add(KEEP_TIMEOUT) };
         lifecycle.observers.report(&report);
         self.unpublished = Some((lifecycle.now().after(timeout), report.clone()));
         let hand_over = move |report: Report| {
             lifecycle.log.run(move |log| {
-                log.contained(|| log_report(&report));
+                log.contained(|| log.in_spans(|| log_report(&report)));
+                log.close_spans();
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
+                lifecycle.drop_kept();
                 lifecycle.publish_report(report);
             });
         };
@@ -71,6 +78,16 @@ impl Driver {
         if let Err(error) = run_beside("lifecycle-file", lifecycle.runtime(), write) {
             lifecycle.eprint(&format!("the report is not written: {error}"));
         }
+    }
+
+    /// Whether a person at a terminal is shown the report.
+    fn shows_report(&self, report: &Report) -> bool {
+        let is_wanted = match self.lifecycle.terminal() {
+            Terminal::Off => false,
+            Terminal::Unclean => !report.is_clean(),
+            Terminal::Full => true,
+        };
+        is_wanted && self.lifecycle.host.stderr_is_terminal()
     }
 
     /// Publishes what has waited long enough; says when to ask again.

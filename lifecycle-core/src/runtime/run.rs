@@ -163,6 +163,7 @@ where
     let lifecycle = Lifecycle::current();
     let prepared = Prepared::new(&config, &lifecycle.host.environment());
     if let Some(report) = prepared.answer(lifecycle.host) {
+        lifecycle.drop_kept();
         return report;
     }
     let components = config.components;
@@ -196,10 +197,10 @@ impl Prepared {
         let mut plan = settings.with_hook_timeout(plan);
         let hook_timeouts = HookTimeouts(settings.hook_timeouts.clone());
         diagnostics.extend(hook_timeouts.apply(&mut plan));
-        let manifest = settings.manifest.as_deref();
+        let manifest = settings.manifest.as_ref();
         Self {
             manifest: manifest
-                .map(|path| (Manifest::from(path).config(config), environment.clone())),
+                .map(|named| (Manifest::of_variables(named).config(config), environment.clone())),
             settings,
             diagnostics,
             invalid_plan: plan.check().err(),
@@ -235,7 +236,14 @@ impl Prepared {
         if !errors.is_empty() {
             return Some(invalid(errors));
         }
-        let printed = match self.settings.plan_answer? {
+        let answer = self.settings.plan_answer?;
+        for found in self.diagnostics.iter().filter(|found| !found.is_error()) {
+            os::write_stderr(&format!(
+                "lifecycle: {}\n",
+                terminal::plain_lines(&found.to_string())
+            ));
+        }
+        let printed = match answer {
             PlanAnswer::Text => print(&self.plan),
             PlanAnswer::Json => print(&self.plan.to_json()),
             PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
@@ -276,7 +284,7 @@ impl Lifecycle {
         }
         self.log.adopt_subscriber();
         self.log.set_runtime(&runtime);
-        self.set_run(RunContext { runtime, plan, hook_timeouts });
+        self.set_run(RunContext { runtime, plan, hook_timeouts, terminal: settings.terminal });
         // The version first: what is registered from here on may be in the plan, and changes it all the same.
         let plan_version = self.registry.plan_changed();
         let plan = self.plan();

@@ -51,20 +51,20 @@ impl PromisedSpan {
     }
 
     /// For a task: somebody has to [give up](Self::give_up) in time.
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<HookSpan> {
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<ContainedSpan> {
         let mut state = self.0.lock();
         if state.is_settled {
-            return Poll::Ready(HookSpan(state.span.take()));
+            return Poll::Ready(ContainedSpan(state.span.take()));
         }
         state.waiting = Some(cx.waker().clone());
         Poll::Pending
     }
 
     /// For a thread.
-    pub(super) fn wait(&self) -> HookSpan {
+    pub(super) fn wait(&self) -> ContainedSpan {
         let open = |state: &mut State| !state.is_settled;
         let waited = self.0.changed.wait_timeout_while(self.0.lock(), SPAN_TIMEOUT, open);
-        HookSpan(waited.unwrap_or_else(PoisonError::into_inner).0.span.take())
+        ContainedSpan(waited.unwrap_or_else(PoisonError::into_inner).0.span.take())
     }
 }
 
@@ -106,16 +106,21 @@ impl Shared {
     }
 }
 
-/// The span that a hook runs in, if it has one. What the subscriber panics with is contained.
-pub(super) struct HookSpan(Option<Span>);
+/// A span, if there is one. What the subscriber panics with is contained: a second panic while the
+/// first one unwinds would end the process.
+pub(super) struct ContainedSpan(Option<Span>);
 
-impl HookSpan {
+impl ContainedSpan {
+    pub(super) const fn of(span: Option<Span>) -> Self {
+        Self(span)
+    }
+
     pub(super) fn enter(&self) -> EnteredSpan<'_> {
         EnteredSpan::of(self.0.as_ref())
     }
 }
 
-impl Drop for HookSpan {
+impl Drop for ContainedSpan {
     fn drop(&mut self) {
         if let Some(span) = self.0.take() {
             let _ = contain(|| drop(span));

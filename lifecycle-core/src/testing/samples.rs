@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::{Plan, SourceLocation, declare::HookId, plan::HookSpec};
+use crate::{
+    Config, Plan, SourceLocation,
+    budget::Constraints,
+    config::{Environment, HookTimeouts, Settings},
+    declare::HookId,
+    plan::HookSpec,
+};
 
 /// A hook of such a plan.
 #[derive(Clone, Debug)]
@@ -40,6 +46,20 @@ impl SampleHook {
 #[must_use]
 pub fn plan_of(hooks: impl IntoIterator<Item = SampleHook>) -> Plan {
     Plan::build(hooks.into_iter().map(HookSpec::from).collect(), Vec::new(), Vec::new())
+}
+
+/// What is said of `plan` in a process that has these variables: what is wrong with them, and
+/// whether it fits.
+#[must_use]
+pub fn said_of_environment(variables: Vec<(String, String)>, plan: Plan) -> String {
+    let environment = Environment { variables, ..Environment::default() };
+    let (settings, mut diagnostics) = Settings::resolve(&Config::new(), &environment);
+    let mut plan = settings.with_hook_timeout(plan);
+    diagnostics.extend(HookTimeouts(settings.hook_timeouts.clone()).apply(&mut plan));
+    let fits = plan.fits(Constraints::from(&settings));
+    let fits = fits.map_or_else(|error| error.to_string(), |fits| fits.to_string());
+    let said = diagnostics.iter().map(ToString::to_string);
+    said.chain([fits]).collect::<Vec<_>>().join("\n")
 }
 
 impl From<SampleHook> for HookSpec {

@@ -187,7 +187,7 @@ impl SiteReport {
 
     /// Whether the drain had nothing to do with the site.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.at_start + self.admitted + self.refused == 0
+        self.at_start == 0 && self.admitted == 0 && self.refused == 0
     }
 
     #[cfg(test)]

@@ -42,7 +42,7 @@ fn each_advice_holds_on_kubernetes() {
     for slept in ["0", "2", "0.5", "1.75", "6.001"] {
         let text = move |said: &Said| {
             format!(
-                "kind: Pod\nspec:\n  terminationGracePeriodSeconds: {}\n  containers:\n    - name: orders\n      \
+                "kind: Pod\nspec:\n  terminationGracePeriodSeconds: {}\n  containers:\n    - name: orders\n      image: a\n      \
                  lifecycle: {{ preStop: {{ exec: {{ command: [sleep, '{slept}'] }} }} }}\n{}",
                 said.grace,
                 said.taken
@@ -151,7 +151,7 @@ fn held(file: &str, text: &str, timeout: u64) -> Result<Fits, FitError> {
 fn unit(said: &Said) -> String {
     let taken =
         said.taken.iter().map(|taken| format!("Environment=LIFECYCLE_GRACE_PERIOD={taken}\n"));
-    format!("[Service]\nTimeoutStopSec={}\n{}", said.grace, taken.collect::<String>())
+    format!("[Service]\nTimeoutStopSec={}\n{}ExecStart=/a\n", said.grace, taken.collect::<String>())
 }
 
 fn compose(said: &Said) -> String {
@@ -160,7 +160,7 @@ fn compose(said: &Said) -> String {
         .iter()
         .map(|taken| format!("    environment: [LIFECYCLE_GRACE_PERIOD={taken}]\n"));
     format!(
-        "services:\n  orders:\n    stop_grace_period: {}\n{}",
+        "services:\n  orders:\n    stop_grace_period: {}\n    image: a\n{}",
         said.grace,
         taken.collect::<String>()
     )
@@ -172,7 +172,7 @@ fn ecs(said: &Said) -> String {
         .iter()
         .map(|taken| format!(r#"{{"name": "LIFECYCLE_GRACE_PERIOD", "value": "{taken}"}}"#));
     format!(
-        r#"{{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{{"name": "orders", "stopTimeout": {}, "environment": [{}]}}]}}"#,
+        r#"{{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{{"name": "orders", "image": "a", "stopTimeout": {}, "environment": [{}]}}]}}"#,
         said.grace,
         taken.collect::<String>()
     )

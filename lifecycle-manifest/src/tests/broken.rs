@@ -1,10 +1,11 @@
 //! Broken manifests, and what is said of them, to the letter.
 //!
 //! In `fixtures/broken` a case is `@ name`, the text of that file, and each line of the answer after `= `.
+//! `LIFECYCLE_GOLDEN=write` writes the answers that are given now.
 
 use lifecycle_core::Config;
 
-use super::{hold, parsed, plan};
+use super::{golden, hold, parsed, plan};
 
 /// What is wrong with `text` as the file `name`.
 fn wrong(name: &str, text: &str) -> String {
@@ -18,38 +19,43 @@ fn wrong(name: &str, text: &str) -> String {
 }
 
 #[track_caller]
-fn all_wrong(cases: &str, count: usize) {
-    let cases: Vec<&str> = cases.strip_prefix("@ ").unwrap().split("\n@ ").collect();
+fn all_wrong(file: &str, count: usize) {
+    let path = format!("src/tests/fixtures/broken/{file}.txt");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let cases: Vec<&str> = kept.strip_prefix("@ ").unwrap().split("\n@ ").collect();
     assert_eq!(cases.len(), count);
+    let mut said = Vec::new();
     for case in cases {
         let (name, case) = case.split_once('\n').unwrap();
-        let (text, answer) = case.split_at(case.find("\n= ").unwrap() + 1);
-        let answer: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("= ")).collect();
-        assert_eq!(wrong(name, text), answer.join("\n"), "@ {name}\n{text}");
+        let (text, _) = case.split_at(case.find("\n= ").unwrap() + 1);
+        let answer = wrong(name, text);
+        let answer: String = answer.lines().map(|line| format!("= {line}\n")).collect();
+        said.push(format!("@ {name}\n{text}{answer}"));
     }
+    golden(&path, &said.join("\n"));
 }
 
 #[test]
 fn of_any_kind() {
-    all_wrong(include_str!("fixtures/broken/any.txt"), 17);
+    all_wrong("any", 17);
 }
 
 #[test]
 fn of_kubernetes() {
-    all_wrong(include_str!("fixtures/broken/kubernetes.txt"), 27);
+    all_wrong("kubernetes", 27);
 }
 
 #[test]
 fn of_ecs_and_nomad() {
-    all_wrong(include_str!("fixtures/broken/json.txt"), 17);
+    all_wrong("json", 17);
 }
 
 #[test]
 fn of_compose() {
-    all_wrong(include_str!("fixtures/broken/compose.txt"), 10);
+    all_wrong("compose", 10);
 }
 
 #[test]
 fn of_systemd() {
-    all_wrong(include_str!("fixtures/broken/unit.txt"), 11);
+    all_wrong("unit", 11);
 }

@@ -9,15 +9,15 @@ use super::{hold, parsed, plan};
 const TWO: &str = "
 kind: Deployment
 metadata: { name: shop }
-spec: { template: { spec: { containers: [{ name: api }, { name: proxy }] } } }
+spec: { template: { spec: { containers: [{ name: api, image: a }, { name: proxy, image: a }] } } }
 ---
 kind: CronJob
 metadata: { name: shop }
-spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: settle }] } } } } }
+spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: settle, image: a }] } } } } }
 ---
 kind: Pod
 metadata: { name: debug }
-spec: { containers: [{ name: api, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }] }] }
+spec: { containers: [{ name: api, image: a, env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }] }] }
 ";
 
 /// Where the environment of what is chosen in `text` belongs.
@@ -98,7 +98,7 @@ fn a_file_may_have_a_number_sign_in_its_name() {
     };
     std::fs::write(
         dir.path().join("a#1.yaml"),
-        "services: { orders: {}, worker: { stop_grace_period: 10s } }",
+        "services: { orders: {}, worker: { image: a, stop_grace_period: 10s } }",
     )
     .unwrap();
     assert!(
@@ -115,12 +115,37 @@ fn a_file_may_have_a_number_sign_in_its_name() {
 }
 
 #[test]
-fn the_account_says_which_it_is() {
+fn text_names_the_files_beside_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
     let services =
-        |count: usize| (0..count).map(|n| format!("a{n}: {{}}")).collect::<Vec<_>>().join(", ");
+        "services: { orders: { image: a, stop_grace_period: 10s }, worker: { image: b } }";
+    std::fs::write(path("compose.yaml"), services).unwrap();
+    std::fs::write(path("Dockerfile"), "FROM a\nSTOPSIGNAL SIGQUIT\n").unwrap();
+    std::fs::write(path("a,b.yaml"), services).unwrap();
+    let said = |text: String| {
+        let held = plan().fits_manifest(text);
+        held.map_or_else(|error| error.to_string(), |fits| fits.to_string())
+    };
+    let quit = format!("{}:2: STOPSIGNAL: found SIGQUIT: ", path("Dockerfile"));
+    let text = format!("{}#orders,{}", path("compose.yaml"), path("Dockerfile"));
+    assert!(said(text).starts_with(&quit));
+    let text = format!("{}#orders, {},", path("compose.yaml"), path("Dockerfile"));
+    assert!(said(text).starts_with(&quit));
+    let all = Manifest::at(path("compose.yaml")).container("worker").beside(path("Dockerfile"));
+    assert!(plan().fits_manifest(all).unwrap_err().to_string().starts_with(&quit));
+    let whole = said(path("a,b.yaml"));
+    assert!(whole.contains("a,b.yaml: which container is the service?"), "{whole}");
+}
+
+#[test]
+fn the_account_says_which_it_is() {
+    let services = |count: usize| {
+        (0..count).map(|n| format!("a{n}: {{ image: a }}")).collect::<Vec<_>>().join(", ")
+    };
     let said = |count, wanted: &str| {
         let text = format!(
-            "services: {{ orders: {{ stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
+            "services: {{ orders: {{ image: a, stop_grace_period: 40s, environment: [LIFECYCLE_GRACE_PERIOD=40s] }}, {} }}",
             services(count)
         );
         let workload = parsed(&format!("compose.yaml{wanted}"), &text)

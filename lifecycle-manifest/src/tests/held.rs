@@ -22,7 +22,7 @@ fn pod(grace: u64, variables: &[(&str, &str)]) -> String {
         .collect();
     let env = if env.is_empty() { " []".to_owned() } else { env };
     format!(
-        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: {grace}\n  containers:\n    - name: orders\n      env:{env}\n"
+        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: {grace}\n  containers:\n    - name: orders\n      env:{env}\n      image: a\n"
     )
 }
 
@@ -74,7 +74,7 @@ fn who_takes_more_than_is_granted_is_killed() {
     );
 
     let code = Config::new().grace_period(Duration::from_secs(40));
-    let text = "services:\n  orders:\n    stop_grace_period: 35s\n";
+    let text = "services:\n  orders:\n    stop_grace_period: 35s\n    image: a\n";
     says(
         &held_by(&code, "compose.yaml", text).unwrap_err(),
         "the plan does not fit: the service takes 40s (code) and is killed after 35s (compose.yaml:3 \
@@ -125,8 +125,7 @@ fn both_numbers_have_to_grow() {
 #[test]
 fn nothing_is_advised_that_the_platform_refuses() {
     let config = Config::new().hook_timeout(Duration::from_secs(130));
-    let text =
-        r#"{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{"name": "orders"}]}"#;
+    let text = r#"{"requiresCompatibilities": ["FARGATE"], "containerDefinitions": [{"name": "orders", "image": "a"}]}"#;
     says(
         &held_by(&config, "task.json", text).unwrap_err(),
         "the plan does not fit: it needs 2m19s, 30s is granted, 1m49s is missing",
@@ -148,7 +147,7 @@ fn what_pre_stop_takes_is_not_there_for_the_service() {
         "`LIFECYCLE_GRACE_PERIOD=30s` (k8s.yaml:8)\n  \
          or: `terminationGracePeriodSeconds: 60` (k8s.yaml:3)",
     );
-    let granted = "\n  granted        30s  k8s.yaml:3 terminationGracePeriodSeconds, less 15s before the signal\n\
+    let granted = "\n  granted        45s  k8s.yaml:3 terminationGracePeriodSeconds, 15s of it before the signal\n\
                    note: preStop takes 15s, and then the shutdown delay keeps the service open for 5s more: \
                    `LIFECYCLE_SHUTDOWN_DELAY=0s` (env of `orders`, k8s.yaml:5) if once is enough";
     assert!(error.to_string().contains(granted), "{error}");
@@ -164,7 +163,8 @@ fn what_is_granted_and_not_taken_is_noted() {
     assert_eq!(fits.spare(), Some(Duration::from_millis(6_500)));
     assert!(
         fits.to_string().ends_with(
-            "\n  granted        25s  k8s.yaml:7 LIFECYCLE_GRACE_PERIOD\n\
+            "\n  taken          25s  k8s.yaml:7 LIFECYCLE_GRACE_PERIOD\n  \
+             granted         1m  k8s.yaml:3 terminationGracePeriodSeconds\n\
              note: the service takes 25s (k8s.yaml:7 LIFECYCLE_GRACE_PERIOD) of 1m: \
              `LIFECYCLE_GRACE_PERIOD=1m` (k8s.yaml:7) lets it use them"
         ),
@@ -179,7 +179,8 @@ fn what_is_granted_and_not_taken_is_noted() {
     );
     let systemd = Config::new().platform(Platform::Systemd);
     let endless =
-        held_by(&systemd, "orders.service", "[Service]\nTimeoutStopSec=infinity\n").unwrap();
+        held_by(&systemd, "orders.service", "[Service]\nTimeoutStopSec=infinity\nExecStart=/a\n")
+            .unwrap();
     assert!(
         endless.to_string().ends_with(
             "\nnote: nobody kills the service: it ends by itself after 1m30s (the default on systemd), \
@@ -202,12 +203,18 @@ fn systemd_may_not_be_recognised() {
     };
     let fits = held_by(&hook_of(21), "orders.service", &unit("TimeoutStopSec=90\n")).unwrap();
     assert_eq!(fits.spare(), Some(Duration::ZERO));
-    let granted = "\n  granted        30s  assumed, where the platform is not recognised";
-    assert!(fits.to_string().ends_with(&format!("{granted}{}", note("30s", "1m30s"))), "{fits}");
+    let granted = |all: &str| {
+        format!(
+            "\n  taken          30s  assumed, where the platform is not recognised\n  \
+             granted     {all:>6}  orders.service:3 TimeoutStopSec"
+        )
+    };
+    let expected = format!("{}{}", granted("1m30s"), note("30s", "1m30s"));
+    assert!(fits.to_string().ends_with(&expected), "{fits}");
     let endless =
         held_by(&hook_of(21), "orders.service", &unit("TimeoutStopSec=infinity\n")).unwrap();
     assert!(
-        endless.to_string().ends_with(&format!("{granted}{}", note("30s", "none"))),
+        endless.to_string().ends_with(&format!("{}{}", granted("no end"), note("30s", "none"))),
         "{endless}"
     );
 

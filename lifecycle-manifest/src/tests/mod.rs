@@ -2,9 +2,15 @@
 
 mod advice;
 mod broken;
+mod cases;
 mod choice;
+mod corpus;
+mod deploy_page;
 mod held;
+mod input;
+mod messages;
 mod read;
+mod shell;
 mod size;
 mod words;
 
@@ -50,4 +56,19 @@ fn hold(deployment: Deployment, config: &Config, plan: &Plan) -> Result<Fits, Fi
 /// A plan that needs 7 s for its hooks: `flush`, then `close`, which takes the default.
 fn plan() -> Plan {
     plan_of([hook(1, "orders::flush", Some(2)), hook(2, "orders::close", None)])
+}
+
+/// Holds `said` against the file that is kept; `LIFECYCLE_GOLDEN=write` keeps it instead.
+#[track_caller]
+fn golden(path: &str, said: &str) {
+    if std::env::var("LIFECYCLE_GOLDEN").is_ok_and(|how| how == "write") {
+        std::fs::write(path, said).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    let differs = kept.lines().zip(said.lines()).position(|(kept, said)| kept != said);
+    let at = differs.unwrap_or_else(|| kept.lines().count().min(said.lines().count()));
+    let line = |text: &str| text.lines().nth(at).unwrap_or_default().to_owned();
+    assert_eq!(line(said), line(&kept), "{path}:{}: `LIFECYCLE_GOLDEN=write` writes it", at + 1);
+    assert_eq!(said, kept, "{path}");
 }

@@ -10,13 +10,13 @@ use super::{super::kind, overrides};
 const FIXTURES: &str = "src/tests/fixtures/";
 
 /// What was read, line by line.
-fn said(workload: &Deployment) -> String {
+pub(super) fn said(workload: &Deployment) -> String {
     let Deployment {
         platform,
         grace,
         setting,
         spent,
-        stop_signal,
+        stop_signals,
         variables,
         environment,
         notes,
@@ -28,7 +28,7 @@ fn said(workload: &Deployment) -> String {
         lines.push(format!("spent: {}", display(*spent)));
     }
     lines.extend(
-        stop_signal.as_ref().map(|signal| format!("signal: {} {}", signal.place, signal.name)),
+        stop_signals.iter().map(|signal| format!("signal: {} {}", signal.place, signal.name)),
     );
     lines.extend(variables.iter().map(|set| format!("{} {}={}", set.place, set.name, set.value)));
     lines.push(environment.clone());
@@ -219,7 +219,7 @@ fn what_clients_of_nomad_grant() {
 fn what_has_to_be_rendered_first() {
     reads(
         "chart.yaml",
-        "chart.yaml:6: \"-\" is only valid inside a block; line 4 has the `{{` of a template: render it first, a Helm chart with `helm template`, and check what comes out",
+        "chart.yaml:6: did not find expected node content, while parsing a flow node; line 4 has the `{{` of a template: render it first, a Helm chart with `helm template`, and check what comes out",
     );
     reads(
         "kustomization.yaml",
@@ -287,7 +287,7 @@ fn templates_of_nomad() {
 fn variables_that_a_unit_unsets() {
     let left = |unset: &str| {
         let text = format!(
-            "[Service]\n{unset}\nEnvironment=LIFECYCLE_GRACE_PERIOD=2m LIFECYCLE_GRACE_PERIOD=1m LIFECYCLE_PLAN=x\n"
+            "[Service]\nExecStart=/a\n{unset}\nEnvironment=LIFECYCLE_GRACE_PERIOD=2m LIFECYCLE_GRACE_PERIOD=1m LIFECYCLE_PLAN=x\n"
         );
         let workload = kind::parse(Path::new("a.service"), &text, &Overrides::default())
             .unwrap_or_else(|error| panic!("{error}"));

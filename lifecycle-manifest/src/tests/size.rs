@@ -30,7 +30,7 @@ fn what_is_too_deep_is_refused_at_its_line() {
     assert!(said(levels(127)).contains("no container in it"));
     assert_eq!(
         said(format!("kind: Pod\nspec: {}", "[".repeat(10_000))),
-        "k8s.yaml:2: recursion limit exceeded"
+        format!("k8s.yaml:2: {deep}")
     );
     let flow = format!("kind: Pod\nspec: {}{}", "[".repeat(200), "]".repeat(200));
     assert_eq!(said(flow), format!("k8s.yaml:2: {deep}"));
@@ -51,19 +51,18 @@ fn aliases_are_as_deep_as_what_they_stand_for() {
     assert!(said(text(127)).contains("no container in it"));
     assert_eq!(said(text(400)), "k8s.yaml:129: nested more than 128 deep, which no manifest is");
     for unknown in ["a: &a [*a]\n", "a: &a 1\n---\nb: *a\n"] {
-        assert!(
-            said(unknown.to_owned()).ends_with("an alias of what is not in this document"),
-            "{unknown}"
-        );
+        assert!(said(unknown.to_owned()).contains("is an alias of nothing"), "{unknown}");
     }
 }
 
 /// Far more than it takes, and far less than what grows with the square takes.
-const SOON: Duration = Duration::from_secs(4);
+pub(super) const SOON: Duration = Duration::from_secs(4);
 
 #[test]
 fn reading_grows_with_the_size() {
-    let mut pod = "kind: Pod\nspec:\n  containers:\n    - name: orders\n      env:\n".to_owned();
+    let mut pod =
+        "kind: Pod\nspec:\n  containers:\n    - name: orders\n      image: a\n      env:\n"
+            .to_owned();
     let mut compose = "services:\n".to_owned();
     for n in 0..10_000 {
         writeln!(pod, "        - {{ name: VARIABLE_{n}, value: \"{n}\" }}").unwrap();

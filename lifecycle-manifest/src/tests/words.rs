@@ -5,14 +5,17 @@ use std::{path::Path, time::Duration};
 use lifecycle_core::ext::Overrides;
 
 use super::{
-    super::{kind, timespan, unit},
+    super::{
+        kind,
+        systemd::{self, timespan, unit},
+    },
     parsed,
 };
 
 /// What of the time a preStop spends, in seconds, or what is said of it.
 fn spent(hook: &str, overrides: Option<Duration>) -> Result<f64, String> {
     let text = format!(
-        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n"
+        "kind: Pod\nspec:\n  terminationGracePeriodSeconds: 1000000\n  containers:\n    - name: orders\n      lifecycle: {{ preStop: {hook} }}\n      image: a\n"
     );
     let pre_stop = overrides;
     let mut overrides = Overrides::default();
@@ -130,15 +133,83 @@ fn time_spans_are_those_of_systemd() {
         ("20s 1m", 80.0),
         ("250ms", 0.25),
         ("1w2d", 777_600.0),
+        ("+30", 30.0),
+        ("+1m .5s", 60.5),
+        ("1 5", 6.0),
+        ("12.34 .56", 12.9),
+        ("1M", 2_629_800.0),
+        ("2y", 63_115_200.0),
+        ("30sec1min", 90.0),
     ] {
         assert_eq!(timespan::parse(text), Ok(Some(Duration::from_secs_f64(seconds))), "{text}");
     }
     for text in ["infinity", "0", "0s"] {
         assert_eq!(timespan::parse(text), Ok(None), "{text}");
     }
-    for text in ["", "-5", "5 parsecs", "s", "1..5s", "5S", "1e3"] {
+    for text in [
+        "",
+        "-5",
+        "-0",
+        "5 parsecs",
+        "s",
+        "1..5s",
+        "5S",
+        "1e3",
+        "1.2.3",
+        "1. 5",
+        "5.s",
+        "5.",
+        "5s,",
+        "0x10",
+        "+",
+        "+.5",
+        "infinity 1",
+        "99999999999999999999",
+        "9999999999999y",
+    ] {
         assert!(timespan::parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn durations_are_those_of_compose_and_nomad() {
+    let read = |name: &str, text: String| {
+        parsed(name, &text).map(|found| found.grace.unwrap()).map_err(|error| error.to_string())
+    };
+    let compose = |time: &str| {
+        let text = format!("services: {{ a: {{ image: a, stop_grace_period: '{time}' }} }}");
+        read("compose.yaml", text)
+    };
+    let nomad = |time: &str| {
+        let text = format!(
+            r#"{{"TaskGroups": [{{"Tasks": [{{"Name": "a", "KillTimeout": "{time}"}}]}}]}}"#
+        );
+        read("job.json", text)
+    };
+    for (time, millis) in [
+        ("20s", 20_000),
+        ("5s20s", 25_000),
+        ("30s1m", 90_000),
+        ("1.5m30s", 120_000),
+        ("+.5m", 30_000),
+        ("1m1ms", 60_001),
+        ("250000µs", 250),
+        ("1d", 86_400_000),
+        ("1w1d", 691_200_000),
+    ] {
+        let expected = Duration::from_millis(millis);
+        assert_eq!(compose(time), Ok(expected), "{time}");
+        if millis <= 30_000 {
+            assert_eq!(nomad(time), Ok(expected), "{time}");
+        }
+    }
+    for time in
+        ["", "30", "s", ".s", "-5s", "1e3s", "5S", "1.2.3s", "5 s", "1month", "300000h0h9999999h"]
+    {
+        assert!(compose(time).is_err(), "{time}");
+        assert!(nomad(time).is_err(), "{time}");
+    }
+    assert!(nomad("1d").is_err());
 }
 
 #[test]
@@ -164,11 +235,50 @@ fn lines_go_on_after_a_backslash() {
 }
 
 #[test]
+fn drop_ins_are_those_of_the_whole_search_path_where_the_unit_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [admin, vendor, elsewhere] = ["etc", "lib", "deploy"].map(path);
+    for name in [
+        "etc/a-b.service.d/20.conf",
+        "etc/service.d/10.conf",
+        "lib/a-b.service.d/20.conf",
+        "lib/a-b.service.d/30.conf",
+        "lib/a-.service.d/05.conf",
+        "deploy/a-b.service.d/40.conf",
+    ] {
+        std::fs::create_dir_all(Path::new(&path(name)).parent().unwrap()).unwrap();
+        std::fs::write(path(name), "[Service]\n").unwrap();
+    }
+    let found = |unit: String| {
+        let searched: &[&str] = &[&admin, &vendor];
+        let found = systemd::of_searched(Path::new(&unit), &[searched]);
+        let name = |path: std::path::PathBuf| {
+            path.strip_prefix(folder.path()).unwrap().display().to_string()
+        };
+        found.into_iter().map(name).collect::<Vec<_>>()
+    };
+    let all = [
+        "lib/a-.service.d/05.conf",
+        "etc/service.d/10.conf",
+        "etc/a-b.service.d/20.conf",
+        "lib/a-b.service.d/30.conf",
+    ];
+    assert_eq!(found(format!("{admin}/a-b.service")), all);
+    assert_eq!(found(format!("{vendor}/a-b.service")), all);
+    assert_eq!(found(format!("{elsewhere}/a-b.service")), ["deploy/a-b.service.d/40.conf"]);
+}
+
+#[test]
 fn a_byte_order_mark_is_no_text() {
     for (name, text, expected) in [
-        ("orders.service", "[Service]\nTimeoutStopSec=20\n", 20),
-        ("compose.yaml", "services: { orders: { stop_grace_period: 20s } }", 20),
-        ("task.json", r#"{"containerDefinitions": [{"name": "orders", "stopTimeout": 20}]}"#, 20),
+        ("orders.service", "[Service]\nTimeoutStopSec=20\nExecStart=/a\n", 20),
+        ("compose.yaml", "services: { orders: { image: a, stop_grace_period: 20s } }", 20),
+        (
+            "task.json",
+            r#"{"containerDefinitions": [{"name": "orders", "image": "a", "stopTimeout": 20}]}"#,
+            20,
+        ),
     ] {
         let workload =
             parsed(name, &format!("\u{feff}{text}")).map_err(|error| error.to_string()).unwrap();
@@ -188,6 +298,7 @@ kind: Pod
 spec:
   containers:
     - name: orders
+      image: a
       envFrom: [{ prefix: LIFECYCLE_, configMapRef: { name: stop } }]
 ";
     let workload = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
@@ -204,7 +315,7 @@ fn a_config_map_is_that_of_the_same_namespace() {
     };
     let pod = |namespace: &str| {
         format!(
-            "kind: Pod\nmetadata: {{ name: orders{namespace} }}\nspec:\n  containers:\n    - name: orders\n      envFrom: [{{ configMapRef: {{ name: stop }} }}]\n---\n"
+            "kind: Pod\nmetadata: {{ name: orders{namespace} }}\nspec:\n  containers:\n    - name: orders\n      envFrom: [{{ configMapRef: {{ name: stop }} }}]\n      image: a\n---\n"
         )
     };
     let [prod, dev, none] = [", namespace: prod", ", namespace: dev", ""];
@@ -229,7 +340,7 @@ fn a_config_map_is_that_of_the_same_namespace() {
 
 #[test]
 fn json_may_escape_what_yaml_does_not() {
-    let text = r#"{"containerDefinitions": [{"name": "orders",
+    let text = r#"{"containerDefinitions": [{"name": "orders", "image": "a",
         "environment": [{"name": "LIFECYCLE_REPORT", "value": "/\ud83d\ude00\/\\ud83d\\ude00\u00fc\"\u0041\uD83D\uDE80.txt"},
         {"name": "LIFECYCLE_DRAIN_TIMEOUT", "value": "5s"}]}]}"#;
     let workload = parsed("task.json", text).map_err(|error| error.to_string()).unwrap();
@@ -242,7 +353,7 @@ fn json_may_escape_what_yaml_does_not() {
 
 #[test]
 fn a_number_may_be_an_alias() {
-    let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders }]\n";
+    let text = "kind: Pod\nmetadata: { annotations: { stop: &stop 20 } }\nspec:\n  terminationGracePeriodSeconds: *stop\n  containers: [{ name: orders, image: a }]\n";
     let workload = parsed("k8s.yaml", text).map_err(|error| error.to_string()).unwrap();
     assert_eq!(workload.grace, Some(Duration::from_secs(20)));
     assert_eq!(workload.setting.to_string(), "k8s.yaml:4 terminationGracePeriodSeconds");

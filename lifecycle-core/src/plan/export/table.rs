@@ -1,9 +1,6 @@
 //! The plan as a table for a terminal of 80 columns.
 
-use std::{
-    borrow::Cow,
-    fmt::{self, Display},
-};
+use std::fmt::{self, Display};
 
 use super::view::PlanView;
 use crate::{
@@ -16,6 +13,8 @@ use crate::{
 const WIDTH: usize = 80;
 /// How wide the column of names may get; what is longer loses its beginning, which says least.
 const NAME: usize = 36;
+/// How narrow the column of places may get.
+const PLACE: usize = 16;
 /// How wide a name may be among others, so that no line breaks within it.
 const NAME_IN_TEXT: usize = 50;
 /// How many of the hooks that one waits for are named.
@@ -36,18 +35,21 @@ impl Display for Plan {
             bottom_line(&view, &names, f)?;
         }
         components(&view, f)?;
-        view.error.map_or(Ok(()), |error| write!(f, "\n\n{error}"))
+        let Some(error) = view.error else { return Ok(()) };
+        f.write_str("\n")?;
+        error.to_string().lines().try_for_each(|line| write!(f, "\n{}", plain(line)))
     }
 }
 
-fn table(view: &PlanView<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn table(view: &PlanView<'_>, names: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let widest = |of: &dyn Fn(&PlannedHook) -> usize| {
         view.hooks.iter().map(|hook| of(hook)).max().unwrap_or_default()
     };
     let order = widest(&|hook| hook.order.to_string().len()).max("order".len());
-    let name = widest(&|hook| columns(&hook.name)).clamp("hook".len(), NAME);
+    let name = widest(&|hook| columns(&plain(&hook.name))).clamp("hook".len(), NAME);
     let timeout = widest(&|hook| times(hook).len()).max("timeout".len());
-    let place = WIDTH - (order + name + timeout + 6);
+    // Times that no clock can tell leave the table wider than a terminal.
+    let place = WIDTH.saturating_sub(order + name + timeout + 6).max(PLACE);
     writeln!(f, "{:>order$}  {:name$}  {:>timeout$}  declared at", "order", "hook", "timeout")?;
     for hook in &view.hooks {
         write!(f, "{:>order$}  ", hook.order)?;
@@ -79,11 +81,7 @@ fn table(view: &PlanView<'_>, names: &[Cow<'_, str>], f: &mut fmt::Formatter<'_>
     Ok(())
 }
 
-fn bottom_line(
-    view: &PlanView<'_>,
-    names: &[Cow<'_, str>],
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn bottom_line(view: &PlanView<'_>, names: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let steps = view.critical_path.iter().map(|&at| {
         let (name, times) = (&names[at], times(&view.hooks[at]));
         format!("{name} {times}")
@@ -101,7 +99,7 @@ fn components(view: &PlanView<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     words(&start, 2, ",", named, f)
 }
 
-fn short_names<'p>(view: &PlanView<'p>) -> Vec<Cow<'p, str>> {
+fn short_names(view: &PlanView<'_>) -> Vec<String> {
     let names: Vec<&str> = view.hooks.iter().map(|hook| hook.hook.name()).collect();
     last_names(&names).into_iter().map(|name| tail(name, NAME_IN_TEXT)).collect()
 }
@@ -149,11 +147,12 @@ pub(crate) fn times(hook: &PlannedHook) -> String {
 }
 
 /// The end of `text`, at most `width` columns, from the beginning of a segment if it has several.
-fn tail(text: &str, width: usize) -> Cow<'_, str> {
-    if columns(text) <= width {
-        return Cow::Borrowed(text);
+fn tail(text: &str, width: usize) -> String {
+    let text = plain(text);
+    if columns(&text) <= width {
+        return text;
     }
-    let end = last_columns(text, width - 1);
+    let end = last_columns(&text, width - 1);
     let segment = end.find("::").or_else(|| end.find('/')).unwrap_or_default();
-    Cow::Owned(format!("…{}", &end[segment..]))
+    format!("…{}", &end[segment..])
 }

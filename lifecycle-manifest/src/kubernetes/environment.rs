@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lifecycle_core::ext::{ManifestError, Variable};
 
-use super::{
+use super::super::{
     document::Node,
     field::{self, not_here, ours},
 };
@@ -68,7 +68,10 @@ pub(super) fn variables(
 ) -> Result<Vec<Variable>, ManifestError> {
     let mut variables = from_maps(container, maps, notes)?;
     for variable in container.items_at("env")? {
-        let name = variable.text_at("name")?.unwrap_or_default();
+        let Some(name) = variable.text_at("name")? else {
+            return Err(variable
+                .wrong("a variable without a name, which Kubernetes refuses: write its `name`"));
+        };
         if field::is_ours(&name) {
             variables.extend(single(&variable, name, maps)?);
         }

@@ -4,21 +4,25 @@
 
 use lifecycle_core::ext::ManifestError;
 
-use super::place::Place;
+use super::super::place::Place;
 
 /// Editors put it at the begin of a file, and systemd skips it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// An assignment of a unit.
-pub(super) struct Assignment {
-    pub(super) section: String,
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) place: Place,
+pub(in super::super) struct Assignment {
+    pub(in super::super) section: String,
+    pub(in super::super) key: String,
+    pub(in super::super) value: String,
+    pub(in super::super) place: Place,
 }
 
-/// The assignments of a unit or a drop-in, in order.
-pub(super) fn assignments(file: &str, text: &str) -> Result<Vec<Assignment>, ManifestError> {
+/// The assignments of a unit or a drop-in, in order; each line that systemd passes over is noted.
+pub(super) fn assignments(
+    file: &str,
+    text: &str,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Assignment>, ManifestError> {
     let mut assignments = Vec::new();
     let mut section = String::new();
     for (line, text) in logical_lines(text) {
@@ -31,10 +35,10 @@ pub(super) fn assignments(file: &str, text: &str) -> Result<Vec<Assignment>, Man
             continue;
         }
         let Some((key, value)) = text.split_once('=').filter(|_| !section.is_empty()) else {
-            return Err(place.wrong(
-                "unit",
-                format!("found `{text}`, a [Section] and then Key=value are needed"),
-            ));
+            let what =
+                if section.is_empty() { "it stands before any [Section]" } else { "it has no `=`" };
+            notes.push(format!("{place}: systemd passes over `{text}`, as {what}"));
+            continue;
         };
         let [key, value] = [key, value].map(|part| part.trim().to_owned());
         assignments.push(Assignment { section: section.clone(), key, value, place });
@@ -43,7 +47,7 @@ pub(super) fn assignments(file: &str, text: &str) -> Result<Vec<Assignment>, Man
 }
 
 /// The variables of an environment file, with their lines.
-pub(super) fn variables(text: &str) -> Vec<(usize, String, String)> {
+pub(in super::super) fn variables(text: &str) -> Vec<(usize, String, String)> {
     let assigned = |(line, text): (usize, String)| {
         let (name, value) = text.split_once('=')?;
         let value = words(value.trim()).unwrap_or_default().join(" ");
@@ -53,7 +57,7 @@ pub(super) fn variables(text: &str) -> Vec<(usize, String, String)> {
 }
 
 /// The words of `value`, without the quotes and escapes that held them together.
-pub(super) fn words(value: &str) -> Result<Vec<String>, String> {
+pub(in super::super) fn words(value: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
@@ -101,11 +105,16 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     let mut continued = false;
     for (at, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
-        let line = line.trim();
-        if line.starts_with(['#', ';']) || (line.is_empty() && !continued) {
+        let line = line.trim_start();
+        if line.starts_with(['#', ';']) || (line.trim_end().is_empty() && !continued) {
             continue;
         }
-        let (part, goes_on) = line.strip_suffix('\\').map_or((line, false), |part| (part, true));
+        // Two backslashes are one that is meant, and one before a blank is at no end.
+        let backslashes = line.len() - line.trim_end_matches('\\').len();
+        let (part, goes_on) = match backslashes % 2 {
+            1 => (&line[..line.len() - 1], true),
+            _ => (line.trim_end(), false),
+        };
         match lines.last_mut() {
             Some((_, whole)) if continued => {
                 whole.push(' ');
