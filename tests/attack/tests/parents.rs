@@ -308,22 +308,27 @@ fn no_thread_at_the_stop_loses_neither_resource_nor_report_nor_word() {
 
 /// Either it starts and stops, or it says what is missing and ends with 78; nothing between.
 fn starts_or_says_why(elsewhere: &Elsewhere, limit: &str, kind: &str, missing: &[&str]) -> Exit {
+    let user = new_user();
+    let up = elsewhere.path(&user);
     let mut child = Service::at(elsewhere.path("attack-parent"))
-        .args([&new_user(), limit, "--", &elsewhere.text("attack-attribute"), kind])
+        .args([&*user, limit, "--", &elsewhere.text("attack-attribute"), kind])
+        .env("UP", &up)
         .env("LIFECYCLE_GRACE_PERIOD", format!("{}ms", GRACE.as_millis()))
         .env("RUST_BACKTRACE", "0")
         .start();
     // It says one or the other.
-    for _ in 0..500 {
-        if !child.is_running() {
-            break;
-        }
+    let mut waits = 0..10_000;
+    while waits.next().is_some() && child.is_running() && !up.exists() {
         thread::sleep(Duration::from_millis(1));
     }
     if child.is_running() {
-        child.wait_for("up");
+        // One that hangs while it starts is not a service that was started.
+        let is_up = up.exists() || kind == "install";
         child.signal(Signal::TERM);
         let ending = child.end_within(GRACE);
+        if !is_up {
+            ending.fail("neither starts nor says why");
+        }
         return ending.exit();
     }
     let ending = child.end();

@@ -44,6 +44,9 @@ async fn serve() -> Result<(), &'static str> {
     }
     let draining = lifecycle::draining();
     os::say("up");
+    if let Some(path) = std::env::var_os("UP") {
+        std::fs::write(path, "up").unwrap_or_else(|error| panic!("cannot say so: {error}"));
+    }
     draining.await;
     assert!(!fails_in("panic"), "no such luck");
     if fails_in("main") { Err("no such luck") } else { Ok(()) }
