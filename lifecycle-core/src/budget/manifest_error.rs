@@ -15,7 +15,7 @@ impl ManifestError {
 
     /// `Err` with every problem, where there is one.
     pub(super) fn all(problems: Vec<String>) -> Result<(), Self> {
-        let problems: Vec<_> = problems.iter().map(|problem| redact(problem)).collect();
+        let problems: Vec<_> = problems.into_iter().map(|problem| redact(&problem)).collect();
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 }

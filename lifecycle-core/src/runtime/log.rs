@@ -222,7 +222,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn log_line(event: &Event) {
     match event {
         Event::Requested { reason, .. } => {
-            say(Level::INFO, &format!("shutdown requested: {reason}"))
+            say(Level::INFO, &format!("shutdown requested: {reason}"));
         }
         Event::State { state, time_left: Some(left) } => {
             say(Level::INFO, &format!("{state}, {} left", coarse(*left)));

@@ -95,7 +95,7 @@ fn text(document: &Value, choices: &mut Choices<'_>) -> Value {
         }
     }
     let mut texts = Vec::new();
-    if choices.byte() % 2 == 0 {
+    if choices.byte().is_multiple_of(2) {
         collect(document, &mut texts);
     }
     match texts.is_empty() {

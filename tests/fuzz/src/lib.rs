@@ -14,8 +14,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+/// Panics where it finds a fault.
+pub type Body = fn(&[u8]);
+
 /// Each by its name, which is that of its target.
-pub const BODIES: [(&str, fn(&[u8])); 6] = [
+pub const BODIES: [(&str, Body); 6] = [
     ("reports", reports::body),
     ("plans", plans::body),
     ("plan_diff", plans::diff),

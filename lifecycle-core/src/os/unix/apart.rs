@@ -60,19 +60,22 @@ pub(super) fn close_descriptors_but(kept: libc::c_int) {
     close_but(libc::c_uint::try_from(kept).ok());
 }
 
+#[cfg(target_os = "linux")]
 fn close_but(kept: Option<libc::c_uint>) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the process of the work has descriptors of its own, which nothing else in it uses.
-    unsafe {
-        let close = |from: libc::c_uint, to: libc::c_uint| {
+    let close = |from: libc::c_uint, to: libc::c_uint| {
+        // SAFETY: the process of the work has descriptors of its own, which nothing else in it uses.
+        unsafe {
             libc::syscall(libc::SYS_close_range, from, to, 0);
-        };
-        if let Some(below) = kept.and_then(|kept| kept.checked_sub(1)) {
-            close(0, below);
         }
-        close(kept.map_or(0, |kept| kept + 1), libc::c_uint::MAX);
+    };
+    if let Some(below) = kept.and_then(|kept| kept.checked_sub(1)) {
+        close(0, below);
     }
+    close(kept.map_or(0, |kept| kept + 1), libc::c_uint::MAX);
 }
+
+#[cfg(not(target_os = "linux"))]
+const fn close_but(_: Option<libc::c_uint>) {}
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) use self::system::run;

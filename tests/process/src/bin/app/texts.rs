@@ -42,22 +42,18 @@ pub(crate) fn texts() -> ExitCode {
     serve(only::<note>(), main(texts))
 }
 
+async fn throws(what: impl Send + 'static) {
+    resume_unwind(Box::new(what));
+}
+
 async fn main(texts: Vec<String>) -> Result<(), String> {
     let first = texts[0].clone();
     let mut holds = Vec::new();
     for text in texts {
         let [error, panic, hold, again] = [(); 4].map(|()| text.clone());
         let fails = lifecycle::hook(text.clone()).register(|| async { Err::<(), _>(error) });
-        let panics = lifecycle::hook("panics").register(|| async {
-            resume_unwind(Box::new(panic));
-            #[expect(unreachable_code, reason = "a hook ends somehow")]
-            ()
-        });
-        let again = lifecycle::hook("again").register(|| async {
-            panic_any(Again(2, again));
-            #[expect(unreachable_code, reason = "a hook ends somehow")]
-            ()
-        });
+        let panics = lifecycle::hook("panics").register(|| throws(panic));
+        let again = lifecycle::hook("again").register(|| throws(Again(2, again)));
         if [fails, panics, again].iter().any(Result::is_err) {
             panic!("a hook was refused");
         }
