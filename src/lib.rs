@@ -24,10 +24,10 @@ pub use lifecycle_core::expect_hooks;
 pub use lifecycle_core::testing;
 pub use lifecycle_core::{
     Admission, Config, FromRefused, Guard, HookHandle, Outcome, Plan, Platform, Reason, Refused,
-    Report, ShutdownContext, Signal, Site, State, completed, drained, draining, events, hold_ready,
-    hook, inherit, inherit_fn, install, keep_until_exit, on_forced_exit, provide, ready, requested,
-    resource, run, shutdown, spawn, spawn_blocking, state, status, stopped, time_left,
-    until_draining, until_requested,
+    Report, ShutdownContext, Signal, Site, State, Terminal, completed, drained, draining, events,
+    hold_ready, hook, inherit, inherit_fn, install, keep_until_exit, on_forced_exit, provide,
+    ready, requested, resource, run, shutdown, spawn, spawn_blocking, state, status, stopped,
+    time_left, until_draining, until_requested,
 };
 #[cfg(feature = "tokio-util")]
 pub use lifecycle_core::{draining_token, requested_token};

@@ -34,8 +34,8 @@ pub use crate::{
     api::{
         HookBuilder, HookHandle, Milestone, ProvideError, Provided, ReadyHold, Stopped,
         UntilDraining, UntilRequested, completed, drained, draining, events, hold_ready, hook,
-        provide, ready, replace, requested, resource, shutdown, state, status, stopped, time_left,
-        try_provide, until_draining, until_requested,
+        keep_until_exit, on_forced_exit, provide, ready, replace, requested, resource, shutdown,
+        state, status, stopped, time_left, try_provide, until_draining, until_requested,
     },
     budget::{Constraints, FitError, Fits},
     config::{Config, Platform, Terminal},
@@ -43,7 +43,7 @@ pub use crate::{
     event::{Event, Events},
     plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
-    runtime::{HookStatus, MainResult, Status, install, keep_until_exit, on_forced_exit, run},
+    runtime::{HookStatus, MainResult, Status, install, run},
     text::json::JsonError,
     values::{
         Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,

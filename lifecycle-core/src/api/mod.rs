@@ -1,5 +1,6 @@
 //! What a user calls, from anywhere. Each function finds the lifecycle that it belongs to and delegates.
 
+mod end;
 mod expect;
 #[cfg(feature = "manifest")]
 mod manifest;
@@ -17,6 +18,7 @@ mod tokens;
 #[cfg(feature = "tokio-util")]
 pub use self::tokens::{draining_token, requested_token};
 pub use self::{
+    end::{keep_until_exit, on_forced_exit},
     milestone::{
         Milestone, Stopped, UntilDraining, UntilRequested, drained, draining, requested, stopped,
         until_draining, until_requested,

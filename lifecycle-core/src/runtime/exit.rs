@@ -1,6 +1,9 @@
 //! How the process ends by the library's hand.
 
-use super::{driver::Driver, guard::LAST_WORDS_TIMEOUT, process::LAST_WRITE_TIMEOUT};
+use super::{
+    driver::Driver,
+    guard::{LAST_WORDS_TIMEOUT, LAST_WRITE_TIMEOUT},
+};
 use crate::{State, machine::ExitWhy, os};
 
 /// One function ends the process; before it does, it does what must not be left undone. Nothing here may

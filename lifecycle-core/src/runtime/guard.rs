@@ -9,6 +9,9 @@ use crate::{budget, config::Settings, machine::Guard};
 /// How much later than the driver the guard comes, at most: the driver names who holds the process.
 const LATE: Duration = Duration::from_millis(100);
 
+/// How long the report may take to write on the way out.
+pub(super) const LAST_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
+
 /// How long a guard waits that stands behind an end which is under way.
 pub(super) const LAST_WORDS_TIMEOUT: Duration = LATE;
 

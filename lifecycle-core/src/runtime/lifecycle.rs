@@ -19,7 +19,7 @@ use super::{
     forced_exit::ForcedExit,
     host::Host,
     inbox::{Inbox, Post, Posted},
-    kept::Kept,
+    kept::{KEEP_TIMEOUT, Kept},
     log::Log,
     main_task::MainTask,
     observers::Observers,
@@ -53,8 +53,8 @@ pub(crate) struct Lifecycle {
     pub(crate) tokens: Tokens,
     pub(crate) observers: Observers,
     pub(super) components: ComponentSet,
-    pub(super) forced_exit: ForcedExit,
-    pub(super) kept: Kept,
+    pub(crate) forced_exit: ForcedExit,
+    pub(crate) kept: Kept,
     /// The process lives on once the report is there.
     pub(super) lets_live: AtomicBool,
     inbox: Inbox,
@@ -157,6 +157,12 @@ impl Lifecycle {
         self.host.guard_request();
         self.disarm_guard_if_over();
         self.post(Input::Request(reason.redacted()));
+    }
+
+    /// Drops what is kept to the end of the log, and waits for it in its time.
+    pub(super) fn drop_kept(&self) {
+        let timeout = self.time_left().map_or(KEEP_TIMEOUT, |left| left.min(KEEP_TIMEOUT));
+        self.eprint_all(self.kept.end(self.runtime().cloned(), timeout));
     }
 
     /// The first report stands.

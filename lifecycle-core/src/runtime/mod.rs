@@ -57,9 +57,7 @@ pub(crate) use self::{
 };
 pub use self::{
     entry::{MainExit, install, main},
-    forced_exit::on_forced_exit,
     handle::Handle,
-    kept::keep_until_exit,
     last_resort::LastResortHandle,
     observer::{Observer, ObserverHandle, observe},
     run::{MainResult, run},

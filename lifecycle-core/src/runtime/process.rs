@@ -18,7 +18,7 @@ use super::{
     driver::Driver,
     exit::end_process,
     forced_exit::ForcedExit,
-    guard,
+    guard::{self, LAST_WRITE_TIMEOUT},
     host::{Host, LastReport, Replacement},
     lifecycle::Lifecycle,
     linked::linked,
@@ -35,9 +35,6 @@ use crate::{
     report::files::ReportFiles,
     values::HookId,
 };
-
-/// How long the report may take to write on the way out.
-pub(super) const LAST_WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
 pub(super) struct Process {
     /// The clock counts while the machine sleeps (`CLOCK_BOOTTIME` on Linux), as the platform's grace period

@@ -20,7 +20,7 @@ use super::{
     clock::{self, boot_time},
     event::Event,
     exit,
-    signals::own_pid,
+    pid::own_pid,
     stderr::{self, Text},
     threads,
 };

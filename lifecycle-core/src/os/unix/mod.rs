@@ -4,7 +4,9 @@ mod event;
 mod exit;
 mod files;
 pub(crate) mod guard;
+mod heard;
 mod pending;
+mod pid;
 mod signals;
 mod stderr;
 #[cfg(test)]

@@ -10,7 +10,8 @@ use std::{
 };
 
 use super::{
-    guard,
+    guard, heard,
+    pid::own_pid,
     threads::{Mask, bit},
     waker::Waker,
 };
@@ -23,8 +24,6 @@ use crate::{
 static EAR: AtomicPtr<Waker> = AtomicPtr::new(ptr::null_mut());
 /// The process that listens. A child that was forked has our handler and none of our threads.
 static OWNER: AtomicI32 = AtomicI32::new(0);
-/// A bit for each signal that our handler is registered for.
-static HEARD: AtomicU64 = AtomicU64::new(0);
 /// A bit for each of those that the application had a handler of its own for; the registry calls
 /// it.
 static CHAINED: AtomicU64 = AtomicU64::new(0);
@@ -41,7 +40,7 @@ pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()
     for signal in signals {
         let number = signal.number();
         let before = installed(number);
-        if before == libc::SIG_IGN || HEARD.load(Ordering::Acquire) & bit(number) != 0 {
+        if before == libc::SIG_IGN || heard::has(number) {
             continue;
         }
         // SAFETY: what the action does inside of a signal handler is argued at `on_signal`.
@@ -52,7 +51,7 @@ pub(crate) fn listen(waker: &'static Waker, signals: &[Signal]) -> io::Result<()
         if before != libc::SIG_DFL && before != installed(number) {
             CHAINED.fetch_or(bit(number), Ordering::AcqRel);
         }
-        HEARD.fetch_or(bit(number), Ordering::AcqRel);
+        heard::add(number);
     }
     // It unblocks what it did not hear before.
     waker.wake();
@@ -73,7 +72,7 @@ pub(crate) fn listening(signals: &[Signal]) -> Vec<Listening> {
 
 fn disposition(signal: Signal) -> Disposition {
     let number = signal.number();
-    let is_registered = HEARD.load(Ordering::Acquire) & bit(number) != 0;
+    let is_registered = heard::has(number);
     match installed(number) {
         handler if is_registered && handler == HANDLER.load(Ordering::Acquire) => {
             Disposition::Heard
@@ -88,10 +87,6 @@ fn disposition(signal: Signal) -> Disposition {
 /// handlers and none of our threads.
 pub(crate) fn is_forked_child() -> bool {
     !matches!(OWNER.load(Ordering::Acquire), 0) && OWNER.load(Ordering::Acquire) != own_pid()
-}
-
-pub(super) fn heard_mask() -> u64 {
-    HEARD.load(Ordering::Acquire)
 }
 
 /// Runs inside a signal handler, on any thread, in this process or in a child that has its memory.
@@ -156,10 +151,4 @@ fn installed(number: libc::c_int) -> libc::sighandler_t {
         }
         current.assume_init().sa_sigaction
     }
-}
-
-/// From the system and not from a copy that a fork would leave wrong.
-pub(super) fn own_pid() -> libc::pid_t {
-    // SAFETY: `getpid` has no precondition.
-    unsafe { libc::getpid() }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{event::Event, pending::Pending, threads};
+use super::{event::Event, heard, pending::Pending, threads};
 use crate::{Signal, SignalSender, os::Call};
 
 /// Bits of the word at which the thread sleeps.
@@ -78,7 +78,7 @@ impl Waker {
     }
 
     fn hear(&self) {
-        let heard = super::signals::heard_mask();
+        let heard = heard::mask();
         if self.unblocked.swap(heard, Ordering::Relaxed) != heard {
             threads::unblock(heard);
         }
