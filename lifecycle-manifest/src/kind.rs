@@ -82,8 +82,8 @@ pub(super) fn parse(
             "{file}: HCL is not read; `nomad job run -output {file} > job.json` makes JSON of a job"
         ))),
         "tf" => Err(ManifestError::new(format!("{file}: Terraform is not read; {KNOWN}"))),
-        other if quadlet::other(&file, other).is_some() => {
-            Err(quadlet::other(&file, other).unwrap_or_else(|| ManifestError::new(KNOWN)))
+        "kube" | "pod" | "image" | "build" | "volume" | "network" => {
+            Err(quadlet::runs_nothing(&file, &extension))
         }
         _ if dockerfile::is_dockerfile(path, text) => Err(ManifestError::new(format!(
             "{file}: a Dockerfile does not say how long the service has: name what deploys the image first, as in \

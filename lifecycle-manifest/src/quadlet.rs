@@ -23,16 +23,13 @@ use super::{
 /// What podman waits before it kills, unless it is told.
 const DEFAULT: Duration = Duration::from_secs(10);
 
-/// Kinds of quadlets that run no container of their own.
-pub(super) fn other(file: &str, extension: &str) -> Option<ManifestError> {
+/// Why a quadlet is not read that runs no container of its own.
+pub(super) fn runs_nothing(file: &str, extension: &str) -> ManifestError {
     let rest = match extension {
         "kube" => "name the file of Kubernetes that its `Yaml=` names",
-        "pod" | "image" | "build" | "volume" | "network" => {
-            "name the `.container` that runs the service"
-        }
-        _ => return None,
+        _ => "name the `.container` that runs the service",
     };
-    Some(ManifestError::new(format!("{file}: a `.{extension}` grants no time: {rest}")))
+    ManifestError::new(format!("{file}: a `.{extension}` grants no time: {rest}"))
 }
 
 pub(super) fn read(

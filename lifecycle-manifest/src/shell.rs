@@ -99,28 +99,28 @@ pub(super) const SU: &str = "`su` kills what it runs 2s after the signal, whatev
 
 /// Who hears the signal that is sent to what `words` start.
 pub(super) fn hears(words: &[String]) -> Hears {
-    let Some((at, shell)) = words.iter().enumerate().find(|(_, word)| !is_in_between(word)) else {
+    let Some(begin) = words.iter().position(|word| !is_in_between(word)) else {
         return Hears::Service;
     };
-    let mut at = at;
-    if is_wrapper(shell) {
-        // Its options are its own; a shell behind it is one all the same.
-        match words[at..].iter().position(|word| is_shell(word)) {
-            Some(behind) => at += behind,
-            None => return Hears::Service,
-        }
-    }
+    let words = &words[begin..];
+    // The options of a wrapper are its own; a shell behind it is one all the same.
+    let matters = |word: &String| is_shell(word) || is_script(word) || is_su(word);
+    let at = if is_wrapper(&words[0]) { words.iter().position(matters) } else { Some(0) };
+    let Some(at) = at else { return Hears::Service };
     let name = base(&words[at]);
     let rest = &words[at + 1..];
-    if name == "su" || name == "runuser" {
+    if is_su(&words[at]) {
         return Hears::Su;
     }
     if name == "busybox" {
         return hears(rest);
     }
     if !is_shell(&words[at]) {
-        let is_script = name.ends_with(".sh") || name.contains("entrypoint");
-        return if is_script { Hears::Script(words[at].clone()) } else { Hears::Service };
+        return if is_script(&words[at]) {
+            Hears::Script(words[at].clone())
+        } else {
+            Hears::Service
+        };
     }
     let mut options = rest.iter();
     let mut runs_text = false;
@@ -144,6 +144,15 @@ fn base(word: &str) -> &str {
 
 fn is_shell(word: &str) -> bool {
     ["sh", "bash", "ash", "dash", "zsh", "ksh", "mksh", "fish"].contains(&base(word))
+}
+
+fn is_su(word: &str) -> bool {
+    ["su", "runuser"].contains(&base(word))
+}
+
+/// As far as its name tells.
+fn is_script(word: &str) -> bool {
+    word.ends_with(".sh") || base(word).contains("entrypoint")
 }
 
 fn is_wrapper(word: &str) -> bool {

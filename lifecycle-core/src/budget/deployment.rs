@@ -258,7 +258,7 @@ fn unheard(stop: &StopSignal, settings: &Settings) -> Option<String> {
     let heard: Vec<_> = settings.signals.iter().map(Signal::to_string).collect();
     let why = match short {
         "KILL" | "9" => "nobody can catch it, and no hook runs",
-        _ => "the service does not stop on it",
+        _ => "the service does not stop on it, and no hook runs",
     };
     Some(format!("{place}: {field}: found {name}: {why}; make it {}", heard.join(" or ")))
 }

@@ -23,7 +23,7 @@ use super::{Deployment, ManifestError};
 /// | ECS: a task definition, also as `describe-task-definition` shows it; the list of its containers; a template of CloudFormation | `stopTimeout`, on Fargate 120 at most | 30 s | `entryPoint`, `command`, `environment` |
 /// | systemd: a `.service` with the drop-ins that count for it | `TimeoutStopSec`; where the unit runs a container, what `docker stop -t` in `ExecStop` waits | 90 s; where nothing names the grace period the library may take 30 s, and the plan has to fit both | `Environment`, `EnvironmentFile` where it is there, `UnsetEnvironment`, `KillSignal` and its kin, `KillMode`, `ExecStop` |
 /// | quadlets: a `.container` | `StopTimeout`, or `TimeoutStopSec` where that is less | 10 s | `Environment`, `StopSignal`, `Exec` |
-/// | compose, with its override, `include` and `extends` | `stop_grace_period` | 10 s | `entrypoint`, `command`, `environment`, `stop_signal`; anchors and `<<` |
+/// | compose, with its override, `include` and `extends` | `stop_grace_period` | 10 s | `entrypoint`, `command`, `environment`, `env_file` where it is there, `stop_signal`; anchors and `<<` |
 /// | Nomad: JSON of the API, or HCL as JSON | `KillTimeout`, `kill_timeout`, 30 s at most unless [`max_kill_timeout`](Self::max_kill_timeout) is given | 5 s | `Config`, `Env`, templates that are environments, `KillSignal` |
 /// | a Dockerfile [beside](Self::beside) | | | `STOPSIGNAL`, `ENTRYPOINT`, `CMD`, `ENV` |
 ///

@@ -9,6 +9,7 @@ mod bounded;
 #[cfg(unix)]
 pub(crate) mod job_end;
 pub(crate) mod last_resort;
+mod surroundings;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -21,6 +22,7 @@ mod atomic {
 
 pub(crate) use self::bounded::{Unbounded, bounded};
 pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
+pub(crate) use self::surroundings::{in_container, shell_between};
 #[cfg(unix)]
 pub(crate) use self::unix::{
     Waker, boot_time, exit_now, guard, is_forked_child, listen, listening, overwrite_file,
@@ -66,31 +68,6 @@ pub(crate) struct Listening {
     pub(crate) disposition: Disposition,
     /// The thread that asks has it blocked: inherited, most likely. The library's thread hears it.
     pub(crate) is_blocked_here: bool,
-}
-
-/// Whether something like Docker confines this process.
-pub(crate) fn in_container() -> bool {
-    std::process::id() == 1
-        || std::path::Path::new("/.dockerenv").exists()
-        || std::path::Path::new("/run/.containerenv").exists()
-}
-
-/// The driver that is PID 1 and this process's parent: it swallows the signals that are meant for
-/// us.
-#[cfg(unix)]
-pub(crate) fn shell_as_pid_1() -> Option<String> {
-    const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "busybox"];
-    if std::os::unix::process::parent_id() != 1 {
-        return None;
-    }
-    let name = std::fs::read_to_string("/proc/1/comm").ok()?;
-    SHELLS.contains(&name.trim()).then(|| name.trim().to_owned())
-}
-
-/// There is no PID 1.
-#[cfg(windows)]
-pub(crate) fn shell_as_pid_1() -> Option<String> {
-    None
 }
 
 /// Whether a person sees what is written to stderr.

@@ -40,12 +40,8 @@ impl StartLine {
         let unfit = plan.fits(Constraints::from(settings)).err();
         warnings.extend(unfit.map(|error| error.to_string()));
         warnings.extend(plan.hints().iter().map(ToString::to_string));
-        warnings.extend(os::shell_as_pid_1().map(|shell| {
-            format!(
-                "PID 1 is `{shell}` and this process its child: signals for the container will not arrive here; \
-                 start the service with `exec` in the entry point"
-            )
-        }));
+        let is_unit = std::env::var_os("INVOCATION_ID").is_some();
+        warnings.extend(os::shell_between(is_unit).map(|shell| shell.warning()));
         Self {
             numbers,
             hooks: plan.hooks().len(),

@@ -17,10 +17,12 @@ use super::{
     document::{Document, Node},
     duration,
     field::{is_ours, not_here, setting},
+    input,
     kind::Beside,
     misplaced::{self, Watched},
+    place::Place,
     shell::{self, Word},
-    systemd::is_signal,
+    systemd::{is_signal, unit::variables as assigned},
 };
 
 const RENDER: &str = "render it first, with `docker compose config`, and check what comes out";
@@ -50,15 +52,8 @@ pub(super) fn read(
         }
         None => Platform::Container.grace_period(),
     };
-    let mut notes: Vec<_> = service
-        .each("env_file")
-        .map(|node| {
-            format!(
-                "{}: env_file is not read, LIFECYCLE_* in it are not known: {RENDER}",
-                node.place()
-            )
-        })
-        .collect();
+    let mut notes = Vec::new();
+    let from_files = env_files(&service, &mut notes)?;
     let mut deployment = Deployment::new(
         Platform::Container,
         Some(grace),
@@ -69,7 +64,9 @@ pub(super) fn read(
     );
     deployment.chosen = said;
     deployment.stop_signals.extend(signal(&service, &mut notes)?);
-    deployment.variables = variables(&service)?;
+    // What stands in the service has the last word over what stands in files.
+    deployment.variables = from_files;
+    deployment.variables.extend(variables(&service)?);
     deployment.notes = notes;
     let entry_point = words(&service, "entrypoint")?;
     let arguments = words(&service, "command")?;
@@ -185,6 +182,38 @@ fn environment<'d>(service: &Service<'d>) -> Result<Vec<Entry<'d>>, ManifestErro
         }
     }
     Ok(entries)
+}
+
+/// What the files of `env_file` set that are here; what is not is noted.
+fn env_files(service: &Service, notes: &mut Vec<String>) -> Result<Vec<Variable>, ManifestError> {
+    let mut variables = Vec::new();
+    for node in service.each("env_file") {
+        for file in if node.is_list() { node.items()? } else { vec![node] } {
+            let named = if file.is_mapping() { file.text_at("path")? } else { Some(file.text()?) };
+            let place = file.place();
+            let folder = Path::new(&place.file).parent().unwrap_or_else(|| Path::new(""));
+            let path = folder.join(named.unwrap_or_default());
+            if !path.is_file() {
+                notes.push(format!(
+                    "{place}: env_file is not read, LIFECYCLE_* in it are not known: {RENDER}"
+                ));
+                continue;
+            }
+            for (line, name, value) in assigned(&input::read(&path)?) {
+                let name = name.trim_start_matches("export ").trim().to_owned();
+                let place = Place { file: path.display().to_string(), line };
+                if !is_ours(&name) {
+                    continue;
+                }
+                if value.contains('$') {
+                    let what = format!("found {value:?}, which compose fills in: {RENDER}");
+                    return Err(place.wrong(&name, what));
+                }
+                variables.push(Variable { name, value, place: place.to_string() });
+            }
+        }
+    }
+    Ok(variables)
 }
 
 fn variables(service: &Service) -> Result<Vec<Variable>, ManifestError> {

@@ -50,6 +50,20 @@ pub(super) fn without_prefix(mut words: Vec<String>) -> Vec<String> {
     words
 }
 
+/// A command, and those of the script where it is a shell that runs one.
+pub(super) fn with_inner(words: &[String]) -> Vec<Vec<String>> {
+    let mut all = vec![words.to_vec()];
+    let is_shell = words.first().is_some_and(|word| ["sh", "bash", "dash"].contains(&base(word)));
+    if let Some(script) = words.last().filter(|_| is_shell && words.len() > 2) {
+        let without_exec = |mut words: Vec<String>| {
+            words.drain(..usize::from(words.first().is_some_and(|word| word == "exec")));
+            words
+        };
+        all.extend(shell::simple_commands(script).into_iter().map(without_exec));
+    }
+    all
+}
+
 fn base(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or_default()
 }

@@ -67,7 +67,12 @@ pub(super) fn read(
         ));
     }
     unit.shells(&mut deployment.notes)?;
-    match unit.starts.iter().find_map(|start| Some((exec::engine_run(&start.words)?, start))) {
+    match unit.starts.iter().find_map(|start| {
+        Some((
+            exec::with_inner(&start.words).iter().find_map(|words| exec::engine_run(words))?,
+            start,
+        ))
+    }) {
         Some((run, start)) => {
             return unit.of_container(path, &run, start, deployment, image);
         }
@@ -327,7 +332,10 @@ impl Unit {
             field,
             place: place.to_string(),
         };
-        let stop = self.stops.iter().find_map(|stop| Some((exec::engine_stop(&stop.words)?, stop)));
+        let stop = self.stops.iter().find_map(|stop| {
+            let all = exec::with_inner(&stop.words);
+            Some((all.iter().find_map(|words| exec::engine_stop(words))?, stop))
+        });
         match &stop {
             Some((EngineStop { kills: true, .. }, stop)) => {
                 return Err(stop.place.wrong(

@@ -1,10 +1,13 @@
 //! Which container is the service.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use lifecycle_core::{Config, Manifest};
+use lifecycle_core::{Config, Manifest, ext::Overrides};
 
-use super::{hold, parsed, plan};
+use super::{super::kind, hold, parsed, plan};
 
 const TWO: &str = "
 kind: Deployment
@@ -46,6 +49,38 @@ fn it_is_the_one_that_is_named_by_as_much_as_is_needed() {
 fn it_is_the_one_with_a_variable_of_the_library() {
     assert_eq!(chosen(TWO, ""), "env of `api`, k8s.yaml:12");
     assert_eq!(chosen(TWO, "api"), "env of `api`, k8s.yaml:12");
+}
+
+#[test]
+fn a_sidecar_is_the_service_where_something_says_so() {
+    let pod = |env: &str| {
+        format!(
+            "kind: Pod
+spec:
+  terminationGracePeriodSeconds: 60
+  initContainers:
+    - {{ name: mesh, image: a, restartPolicy: Always{env} }}
+    - {{ name: migrate, image: b }}
+  containers: [{{ name: api, image: c }}]
+"
+        )
+    };
+    let ours = ", env: [{ name: LIFECYCLE_DRAIN_TIMEOUT, value: 1s }]";
+    assert_eq!(chosen(&pod(""), ""), "env of `api`, k8s.yaml:7");
+    assert_eq!(chosen(&pod(ours), "api"), "env of `api`, k8s.yaml:7");
+    let unknown = "k8s.yaml:5: spec.initContainers[0]: `mesh` is a native sidecar: ";
+    for (env, wanted) in [(ours, ""), ("", "mesh")] {
+        assert!(chosen(&pod(env), wanted).starts_with(unknown), "{}", chosen(&pod(env), wanted));
+    }
+    // What the main containers take is told as what a preStop takes is.
+    let mut overrides = Overrides::default();
+    overrides.pre_stop = Some(Duration::from_secs(25));
+    let read = kind::parse(Path::new("k8s.yaml"), &pod(ours), &overrides);
+    let read = read.map_err(|error| error.to_string()).unwrap();
+    assert_eq!(
+        (read.spent.as_secs(), read.chosen.as_deref()),
+        (25, Some("`mesh` of `api`, `mesh`"))
+    );
 }
 
 #[test]
@@ -150,7 +185,7 @@ fn the_account_says_which_it_is() {
         );
         let workload = parsed(&format!("compose.yaml{wanted}"), &text)
             .unwrap_or_else(|error| panic!("{error}"));
-        let config = Config::new().hook_timeout(std::time::Duration::from_secs(9));
+        let config = Config::new().hook_timeout(Duration::from_secs(9));
         hold(workload, &config, &plan())
             .map_or_else(|error| error.to_string(), |fits| fits.to_string())
     };

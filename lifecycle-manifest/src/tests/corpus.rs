@@ -4,7 +4,13 @@
 //! what they make is kept in `corpus/corpus.json`, so that the reader is held against it where there is no
 //! Python. No number differs, nothing is refused that the platform takes, and all is refused that it refuses.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 use lifecycle_core::ext::{Deployment, ManifestError, Overrides};
 use serde_json::Value;
@@ -45,6 +51,9 @@ fn no_answer_differs_from_the_other_reading() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), kept.len(), wrong.join("\n"));
     assert!(kept.len() >= 200 && taken >= 200 && refused >= 40, "{taken} taken, {refused} refused");
     assert!(numbers >= 300, "{numbers} grace periods");
+    let patterns: BTreeSet<_> =
+        kept.keys().filter_map(|case| Some(case.rsplit_once('-')?.0)).collect();
+    assert!(patterns.len() >= 60, "{} patterns", patterns.len());
 }
 
 /// What is read of the container `name`, where its preStop would take `pre_stop`.

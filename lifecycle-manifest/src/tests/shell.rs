@@ -67,6 +67,18 @@ fn what_is_started_itself_hears_it() {
 }
 
 #[test]
+fn su_kills_on_its_own() {
+    for command in [
+        &["su", "-", "app", "-c", "/a"][..],
+        &["tini", "--", "/bin/su", "app"],
+        &["runuser", "-u", "app", "/a"],
+    ] {
+        assert_eq!(of(command), Hears::Su, "{command:?}");
+    }
+    assert_eq!(of(&["su-exec", "app", "/a"]), Hears::Service);
+}
+
+#[test]
 fn what_is_in_no_file_is_not_known() {
     for command in [
         &["/entrypoint.sh", "/a"][..],
@@ -74,6 +86,7 @@ fn what_is_in_no_file_is_not_known() {
         &["sh", "/entrypoint.sh"],
         &["bash", "-e", "/entrypoint.sh"],
         &["sh", "-c", "exec /entrypoint.sh /a"],
+        &["tini", "--", "/entrypoint.sh", "/a"],
     ] {
         assert!(matches!(of(command), Hears::Script(_)), "{command:?}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lifecycle_process_tests::{Child, Service, Signal, service};
+use lifecycle_process_tests::{Child, Ending, Service, Signal, Stream, service};
 
 const CTRL_C: u8 = 3;
 
@@ -79,4 +79,63 @@ fn colours_are_for_those_who_want_them() {
         .exits(0)
         .says("  tests/process/src/bin/app/hooks.rs:")
         .never_says("\u{1b}[");
+}
+
+/// What the library shows, without what the application and the terminal itself do.
+fn shown(ending: &Ending) -> Vec<String> {
+    let lines = [Stream::Stdout, Stream::Stderr].into_iter().flat_map(|from| ending.lines(from));
+    let lines = lines.flat_map(|line| line.split('\r')).map(str::trim_end);
+    let own = ["hook: ", "main ", "report ", "reason: ", "outcome ", "up", "^C"];
+    let is_ours = |line: &&str| !line.is_empty() && !own.iter().any(|own| line.starts_with(own));
+    lines.filter(is_ours).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_job_that_ends_well_says_nothing() {
+    let job = || service!("ends", "job", "ok").quiet().on_terminal();
+    let ending = job().run();
+    ending.exits(0);
+    assert_eq!(shown(&ending), [""; 0], "{ending}");
+    let ending = job().env("LIFECYCLE_TERMINAL", "full").run();
+    ending.exits(0).says("clean, exit code 0");
+}
+
+#[test]
+fn an_unclean_stop_says_each_problem_once_in_80_columns() {
+    for level in ["full", "unclean", "off"] {
+        let mut child = at_terminal(service!("fails").env("LIFECYCLE_TERMINAL", level), "up");
+        child.press(CTRL_C);
+        let ending = child.end();
+        ending.exits(70);
+        let shown = shown(&ending);
+        let said = shown.iter().filter(|line| line.contains("no such luck")).count();
+        assert_eq!(said, 1, "{level}: {ending}");
+        let place = "tests/process/src/bin/app/hooked.rs:";
+        assert!(shown.iter().any(|line| line.contains(place)), "{level}: {ending}");
+        let is_report = shown.iter().any(|line| line.contains("unclean, exit code 70"));
+        assert_eq!(is_report, level != "off", "{level}: {ending}");
+        if level != "off" {
+            let wide: Vec<_> = shown.iter().filter(|line| line.chars().count() > 80).collect();
+            assert!(wide.is_empty(), "{level}: {wide:#?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_clean_stop_where_nobody_looks() {
+    let mut child = service!("worker").quiet().start();
+    child.wait_for("up");
+    child.signal(Signal::TERM);
+    let ending = child.end();
+    ending.exits(0);
+    assert_eq!(shown(&ending), [""; 0], "{ending}");
+}
+
+#[test]
+fn a_level_that_is_none_is_refused() {
+    service!("worker")
+        .env("LIFECYCLE_TERMINAL", "loud")
+        .run()
+        .exits(78)
+        .says("LIFECYCLE_TERMINAL=loud: write `off`, `unclean` or `full`");
 }
