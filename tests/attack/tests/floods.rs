@@ -66,10 +66,10 @@ fn ctrl_c_climbs_through_a_flood() {
                     break;
                 }
                 // It may be heard a little late, and what comes 500 ms after that is the same press.
-                child.next_signal(Signal::INT);
-                thread::sleep(Duration::from_millis(400));
+                child.signal(Signal::INT);
+                thread::sleep(Duration::from_millis(900));
             }
-            let ending = child.end_within(Duration::from_secs(4));
+            let ending = child.end_within(Duration::from_secs(5));
             ending.exits(130).ends_within(Duration::from_secs(1));
         });
     }
