@@ -160,7 +160,13 @@ impl Bus {
     /// For the application, whose `gate` is told what it has seen.
     pub(crate) fn subscribe(&self, gate: Option<Arc<Gate>>) -> Events {
         let (sender, received) = mpsc::unbounded_channel();
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that are gone are let go of when there is no room, so that a loop of this costs
+        // neither memory nor time.
+        if listeners.len() == listeners.capacity() {
+            listeners.retain(|listener| !listener.is_closed());
+        }
+        listeners.push(sender);
         Events { received, gate, wakers: Wakers::default() }
     }
 

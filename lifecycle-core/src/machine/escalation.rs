@@ -33,7 +33,9 @@ impl Machine {
         on_terminal: bool,
         effects: &mut Vec<Effect>,
     ) {
-        let escalates = signal == Signal::Int || self.settings.escalate_on_term;
+        // What an image names as its STOPSIGNAL is its TERM.
+        let counts_as_term = matches!(signal, Signal::Term | Signal::Other { .. });
+        let escalates = signal == Signal::Int || (counts_as_term && self.settings.escalate_on_term);
         let merged = self.last_counted.is_some_and(|last| time.at.since(last) < MERGE);
         let action = if merged {
             SignalAction::Merged

@@ -3,6 +3,9 @@
 use super::{Machine, MainEnd, Run};
 use crate::{Outcome, Reason, Signal};
 
+/// The service was not started.
+pub(crate) const CONFIGURATION_CODE: u8 = 78;
+
 /// The deadline passed.
 pub(crate) const DEADLINE_CODE: u8 = 124;
 

@@ -47,7 +47,7 @@ use self::{
 pub(crate) use self::{
     drain::{Cut, Dropping},
     effect::{Effect, ExitWhy, Guard, Step, TeardownHook},
-    exit_code::{DEADLINE_CODE, STOPPED_JOB_CODE, exit_code_of},
+    exit_code::{CONFIGURATION_CODE, DEADLINE_CODE, STOPPED_JOB_CODE, exit_code_of},
     hook_timeout::ABORT_GRACE,
     input::{End, Facts, Input, MainEnd},
     progress::Phase,

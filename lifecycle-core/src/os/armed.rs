@@ -21,8 +21,8 @@ pub(crate) enum Next {
     Sleep,
     /// Sleep that long, or until somebody wakes.
     SleepFor(Duration),
-    /// End the process with this code. Given once, to one thread.
-    End(u8),
+    /// End the process with this code, so long after its deadline. Given once, to one thread.
+    End(u8, Duration),
     /// Another thread does.
     Over,
 }
@@ -49,6 +49,12 @@ impl Armed {
     pub(crate) fn arm_earlier(&self, deadline: Duration, code: u8) -> bool {
         let word = word(deadline, code);
         self.change(|armed| (armed == IDLE || word < armed).then_some(word))
+    }
+
+    /// The process goes on if it is armed just so. False if it ends already.
+    pub(crate) fn disarm_if(&self, deadline: Duration, code: u8) -> bool {
+        let word = word(deadline, code);
+        self.change(|armed| (armed == word).then_some(IDLE))
     }
 
     /// The process goes on. False if it ends already.
@@ -85,7 +91,7 @@ impl Armed {
         }
         // Only where nobody disarmed it or moved it in this moment.
         let end = self.0.compare_exchange(armed, FIRED, Ordering::AcqRel, Ordering::Relaxed);
-        end.map_or(Next::SleepFor(Duration::ZERO), |_| Next::End(armed as u8))
+        end.map_or(Next::SleepFor(Duration::ZERO), |_| Next::End(armed as u8, now - deadline))
     }
 }
 

@@ -206,6 +206,10 @@ pub(crate) mod guard {
         turn(ARMED.arm_first(deadline, code))
     }
 
+    pub(crate) fn disarm_if(deadline: Duration, code: u8) -> bool {
+        turn(ARMED.disarm_if(deadline, code))
+    }
+
     pub(crate) fn disarm() -> bool {
         turn(ARMED.disarm())
     }
@@ -228,7 +232,7 @@ pub(crate) mod guard {
             let left = match ARMED.next(boot_time()) {
                 Next::Sleep | Next::Over => Duration::MAX,
                 Next::SleepFor(left) => left,
-                Next::End(code) => {
+                Next::End(code, _) => {
                     let words = WORDS.lock().unwrap_or_else(PoisonError::into_inner).take();
                     write_stderr(&words.unwrap_or_default());
                     crate::os::last_resort::run();

@@ -19,7 +19,7 @@ use crate::{
     budget::Workload,
     config::Environment,
     foreign::contain,
-    machine::{Input, exit_code_of},
+    machine::{CONFIGURATION_CODE, Input, exit_code_of},
     os,
     report::Problem,
 };
@@ -75,6 +75,12 @@ fn hear(prepared: &Prepared) -> io::Result<()> {
     lifecycle.host.start(&prepared.settings)
 }
 
+/// How long a runtime may take to build.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(10);
+
+const NOT_BUILT: &str = "lifecycle: the runtime has not been built within 10s: exit 78; see RLIMIT_NPROC (ulimit -u) \
+                         and the cgroup's pids.max\n";
+
 /// The body of `#[lifecycle::main]`: signals first, then the runtime, then main under the lifecycle, then
 /// the runtime's end in the time that is left.
 #[doc(hidden)]
@@ -96,8 +102,13 @@ where
     }
     let lifecycle = Lifecycle::process();
     lifecycle.post(Input::UnderMain);
-    // Tokio panics where it gets no thread.
-    let runtime = match contain(build).map(|built| built.map_err(|error| error.to_string())) {
+    // Tokio panics where it gets no thread, and then may wait for those that it got, for ever.
+    let late = os::boot_time() + BUILD_TIMEOUT;
+    os::guard::set_words(NOT_BUILT.to_owned());
+    os::guard::arm_first(late, CONFIGURATION_CODE);
+    let built = contain(build);
+    os::guard::disarm_if(late, CONFIGURATION_CODE);
+    let runtime = match built.map(|built| built.map_err(|error| error.to_string())) {
         Ok(Ok(runtime)) => runtime,
         Ok(Err(why)) | Err(why) => {
             return MainExit(invalid(vec![Problem::NoRuntimeToBeHad(why)]).exit_code());

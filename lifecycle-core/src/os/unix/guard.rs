@@ -39,6 +39,12 @@ const SLICE: Duration = Duration::from_millis(100);
 /// How long its start is waited for: somebody may hold the loader's lock already, for ever.
 const START_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// More than it is ever late by itself.
+const LATE: Duration = Duration::from_millis(50);
+
+/// What the driver has then.
+const FOR_THE_DRIVER: Duration = Duration::from_millis(100);
+
 /// How long its line may take.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 
@@ -116,6 +122,11 @@ pub(crate) fn arm_first(deadline: Duration, code: u8) -> bool {
     turn(ARMED.arm_first(deadline, code))
 }
 
+/// The process lives on, if it was armed just so and nobody has said otherwise since.
+pub(crate) fn disarm_if(deadline: Duration, code: u8) -> bool {
+    turn(ARMED.disarm_if(deadline, code))
+}
+
 /// The process lives on. False where the thread is ending it already: the caller has nothing left
 /// to say.
 pub(crate) fn disarm() -> bool {
@@ -172,7 +183,14 @@ fn serve() {
         match ARMED.next(boot_time()) {
             Next::Sleep | Next::Over => event.wait(&TURN, turn, None),
             Next::SleepFor(left) => event.wait(&TURN, turn, Some(left.min(SLICE))),
-            Next::End(code) => end(code),
+            Next::End(code, late) => {
+                // The clock has jumped, or everybody was stopped: the driver, which names who holds
+                // the process, wakes at this very moment.
+                if late > LATE {
+                    clock::nap(FOR_THE_DRIVER);
+                }
+                end(code)
+            }
         }
     }
 }

@@ -230,10 +230,12 @@ fn take(signal: libc::c_int) {
     }
 }
 
-/// The names of this process's threads, where the system tells.
+/// The names of this process's threads, the first ones, where the system tells.
 pub(crate) fn thread_names() -> Vec<String> {
+    const NAMED: usize = 64;
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     let mut names: Vec<_> = tasks
+        .take(NAMED)
         .flatten()
         .filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok())
         .map(|name| name.trim_end().to_owned())
