@@ -128,3 +128,17 @@ fn a_deadline_of_any_length_is_kept() {
         assert!(matches!(armed.next(Duration::MAX), Next::End(255, _)));
     });
 }
+
+/// A signal comes while a runtime is built, and its driver arms what is right.
+#[test]
+fn what_another_has_armed_is_not_disarmed_with_what_was_there_before() {
+    loom::model(|| {
+        let guard = Guard::new();
+        guard.change(|armed| armed.arm(LATER, 78));
+        let other = Arc::clone(&guard);
+        let driver = thread::spawn(move || other.change(|armed| armed.arm(NOW, 124)));
+        guard.change(|armed| armed.disarm_if(LATER, 78));
+        driver.join().unwrap();
+        assert!(matches!(guard.armed.next(NOW), Next::End(124, _)));
+    });
+}

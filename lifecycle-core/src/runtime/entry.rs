@@ -58,12 +58,12 @@ fn end_if_answered(prepared: &Prepared) {
 
 fn hear_or_end(prepared: &Prepared) {
     if let Err(error) = hear(prepared) {
-        end_process(refuse(error));
+        end_process(refuse(&error));
     }
 }
 
 /// Says why the service does not start; the exit code.
-fn refuse(error: io::Error) -> u8 {
+fn refuse(error: &io::Error) -> u8 {
     let report = invalid(vec![Problem::NoSignals(error.to_string())]);
     report.exit_code()
 }
@@ -94,7 +94,7 @@ where
         return MainExit(report.exit_code());
     }
     if let Err(error) = hear(&prepared) {
-        return MainExit(refuse(error));
+        return MainExit(refuse(&error));
     }
     #[cfg(unix)]
     if prepared.settings.job {

@@ -131,7 +131,7 @@ impl Driver {
         let admission = lifecycle.gate.hook_admission();
         let mut announce = Announce::new(lifecycle, id);
         let span = self.promise_span(&name);
-        let thread = lifecycle.spawn_thread(thread_name(&name), move || {
+        let thread = lifecycle.spawn_thread(&thread_name(&name), move || {
             announce.began = true;
             let work = || {
                 Ok(match lifecycle.bind(id, decl, &name, context)? {
@@ -198,7 +198,7 @@ impl Driver {
     pub(super) fn drop_resources(&self) {
         let lifecycle = self.lifecycle;
         let dropping = Arc::clone(&self.dropping);
-        let thread = lifecycle.spawn_thread("lifecycle-drop".to_owned(), move || {
+        let thread = lifecycle.spawn_thread("lifecycle-drop", move || {
             for unclaimed in lifecycle.resources.unclaimed() {
                 let what = format!("`{}`, provided at {}", unclaimed.type_name, unclaimed.location);
                 dropping.set(Some((what.clone(), lifecycle.now())));
@@ -220,12 +220,12 @@ impl Lifecycle {
     /// A thread for code of the application: it belongs to this lifecycle, and the runtime is entered.
     fn spawn_thread(
         &'static self,
-        name: String,
+        name: &str,
         work: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<()> {
         let runtime = self.runtime().cloned();
         let clock = self.host.hold_clock(runtime.as_ref());
-        run_beside(&name, self.runtime(), move || {
+        run_beside(name, self.runtime(), move || {
             os::run_as_application();
             let _clock = clock;
             let _gate = context::use_gate(Arc::clone(&self.gate));
