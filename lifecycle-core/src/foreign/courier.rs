@@ -21,8 +21,9 @@ const START_TIMEOUT: Duration = Duration::from_millis(250);
 /// How many are started at once.
 const MOST_THREADS: usize = 32;
 
-/// How long a thread waits for more before it goes.
-const LINGER: Duration = Duration::from_millis(200);
+/// How long a thread waits for more before it goes: through most stops, as a thread that is there is
+/// woken sooner than one that is to be made.
+const LINGER: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// `const` and without a destructor: to read it takes no lock and no memory.

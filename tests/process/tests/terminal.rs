@@ -85,32 +85,33 @@ fn colours_are_for_those_who_want_them() {
 fn shown(ending: &Ending) -> Vec<String> {
     let lines = [Stream::Stdout, Stream::Stderr].into_iter().flat_map(|from| ending.lines(from));
     let lines = lines.flat_map(|line| line.split('\r')).map(str::trim_end);
-    let own = ["hook: ", "main ", "report ", "reason: ", "outcome ", "up", "^C"];
+    let own = ["hook: ", "main ", "report ", "reason: ", "outcome ", "problem: ", "up", "^C"];
     let is_ours = |line: &&str| !line.is_empty() && !own.iter().any(|own| line.starts_with(own));
     lines.filter(is_ours).map(str::to_owned).collect()
 }
 
 #[test]
 fn a_job_that_ends_well_says_nothing() {
-    let job = || service!("ends", "job", "ok").quiet().on_terminal();
+    let job = || service!("ends", "job", "return").quiet().on_terminal();
     let ending = job().run();
     ending.exits(0);
     assert_eq!(shown(&ending), [""; 0], "{ending}");
     let ending = job().env("LIFECYCLE_TERMINAL", "full").run();
-    ending.exits(0).says("clean, exit code 0");
+    ending.exits(0).says(", exit code 0").says("(drain)");
 }
 
 #[test]
 fn an_unclean_stop_says_each_problem_once_in_80_columns() {
     for level in ["full", "unclean", "off"] {
-        let mut child = at_terminal(service!("fails").env("LIFECYCLE_TERMINAL", level), "up");
+        let mut child =
+            at_terminal(service!("ends", "hook-fails").env("LIFECYCLE_TERMINAL", level), "up");
         child.press(CTRL_C);
         let ending = child.end();
         ending.exits(70);
         let shown = shown(&ending);
-        let said = shown.iter().filter(|line| line.contains("no such luck")).count();
+        let said = shown.iter().filter(|line| line.contains("the broker at")).count();
         assert_eq!(said, 1, "{level}: {ending}");
-        let place = "tests/process/src/bin/app/hooked.rs:";
+        let place = "tests/process/src/bin/app/hooks.rs:";
         assert!(shown.iter().any(|line| line.contains(place)), "{level}: {ending}");
         let is_report = shown.iter().any(|line| line.contains("unclean, exit code 70"));
         assert_eq!(is_report, level != "off", "{level}: {ending}");
