@@ -1,7 +1,14 @@
 //! Everything that is said on the way: to `events()`, to the log, to stderr.
 
 use super::{Lifecycle, log::terminal_line};
-use crate::{Event, config::Terminal, text::terminal::plain_lines};
+use crate::{
+    Event,
+    config::Terminal,
+    text::terminal::{broken, plain_lines},
+};
+
+/// What a line on a terminal has beside the name before it.
+const WIDTH: usize = 80 - "lifecycle: ".len();
 
 impl Lifecycle {
     /// Says it to whoever wants to know.
@@ -12,7 +19,7 @@ impl Lifecycle {
             && self.shows(&event)
             && let Some(line) = terminal_line(&event)
         {
-            self.eprint(&line);
+            self.eprint(&broken(&line, WIDTH).join("\n"));
         }
         self.log.event(event);
     }
