@@ -148,6 +148,7 @@ impl Host for Process {
             None => {
                 let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
                 os::guard::start()?;
+                os::guard::set_driver(waker);
                 os::spawn("lifecycle", move || drive(process(), waker))?;
                 known.installed.clear();
                 *self.waker.write().unwrap_or_else(PoisonError::into_inner) = Some(waker);

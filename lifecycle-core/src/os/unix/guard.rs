@@ -23,6 +23,7 @@ use super::{
     pid::own_pid,
     stderr::{self, Text},
     threads,
+    waker::Waker,
 };
 use crate::os::{
     armed::{Armed, Next},
@@ -62,6 +63,8 @@ static WORDS: AtomicPtr<Text<String>> = AtomicPtr::new(ptr::null_mut());
 static GUARDED: AtomicI32 = AtomicI32::new(0);
 /// The process whose thread is past its start, where it may still need a lock of the loader.
 static SERVED: AtomicI32 = AtomicI32::new(0);
+/// Who is woken where the clock has jumped: null, or `'static`.
+static DRIVER: AtomicPtr<Waker> = AtomicPtr::new(ptr::null_mut());
 static EVENT: AtomicPtr<Event> = AtomicPtr::new(ptr::null_mut());
 /// Which signals arm, a bit each.
 static BY_SIGNALS: AtomicU64 = AtomicU64::new(0);
@@ -89,6 +92,11 @@ pub(crate) fn start() -> io::Result<()> {
         clock::nap(Duration::from_micros(50));
     }
     Ok(())
+}
+
+/// Who ends the process in time, and names who holds it.
+pub(crate) fn set_driver(waker: &'static Waker) {
+    DRIVER.store(ptr::from_ref(waker).cast_mut(), Ordering::Release);
 }
 
 /// What the thread says when it ends the process; replaces what it was given before. Not from a
@@ -185,8 +193,12 @@ fn serve() {
             Next::SleepFor(left) => event.wait(&TURN, turn, Some(left.min(SLICE))),
             Next::End(code, late) => {
                 // The clock has jumped, or everybody was stopped: the driver, which names who holds
-                // the process, wakes at this very moment.
+                // the process, may sleep for what was left before.
                 if late > LATE {
+                    // SAFETY: null or 'static.
+                    if let Some(driver) = unsafe { DRIVER.load(Ordering::Acquire).as_ref() } {
+                        driver.wake();
+                    }
                     clock::nap(FOR_THE_DRIVER);
                 }
                 end(code)
