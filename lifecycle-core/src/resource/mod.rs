@@ -101,6 +101,12 @@ impl Resources {
             .collect()
     }
 
+    /// Whether `hook` may not get all of it, although nothing is missing.
+    pub(crate) fn may_refuse(&self, hook: HookId, needs: &[Need]) -> bool {
+        let store = self.lock();
+        needs.iter().any(|need| store.may_refuse(hook, need))
+    }
+
     /// `hook` begins: from here until `ended` it may borrow.
     pub(crate) fn began(&self, hook: HookId) {
         self.lock().active.insert(hook);

@@ -26,6 +26,8 @@ pub(super) struct Slot {
     pub(super) value: Option<Box<dyn Any + Send>>,
     /// Whether `value` holds an `Arc<T>` where `T` was provided.
     pub(super) shared: bool,
+    /// How many have a share of `value`, itself included, once it is an `Arc`.
+    shares: fn(&(dyn Any + Send)) -> usize,
     /// Whether somebody outside the hooks has a share.
     pub(super) lent: bool,
     pub(super) taken_by: Option<String>,
@@ -46,6 +48,7 @@ impl Store {
         let slot = Slot {
             value: Some(Box::new(value)),
             shared: false,
+            shares: |_| 1,
             lent: false,
             taken_by: None,
             type_name: type_name::<T>(),
@@ -137,6 +140,15 @@ impl Store {
         hook != except && self.active.contains(&hook)
     }
 
+    /// Whether `hook` may not get what it asks to take, although it is there: somebody has a share of
+    /// it, or uses it. Only its type can tell, which may be `Clone`.
+    pub(super) fn may_refuse(&self, hook: HookId, need: &Need) -> bool {
+        let is_shared = |slot: &Slot| slot.value.as_deref().is_some_and(|v| (slot.shares)(v) > 1);
+        need.access == Access::Take
+            && (self.slots.get(&need.id).is_some_and(is_shared)
+                || !self.users(need.id, hook).is_empty())
+    }
+
     /// Something that could not be taken goes back where it was.
     pub(super) fn give_back<T: 'static>(&mut self, value: Box<dyn Any + Send>) {
         if let Some(slot) = self.slots.get_mut(&TypeId::of::<T>()) {
@@ -214,6 +226,7 @@ impl Slot {
             };
             self.value = Some(value);
             self.shared = true;
+            self.shares = |value| value.downcast_ref::<Arc<T>>().map_or(1, Arc::strong_count);
         }
         self.value.as_ref()?.downcast_ref::<Arc<T>>().cloned()
     }

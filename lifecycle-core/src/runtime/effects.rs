@@ -122,11 +122,6 @@ impl Driver {
     fn step_of_hook(&mut self, step: Step) {
         match step {
             Step::Start { hook, timeout } => {
-                self.lifecycle.emit(Event::HookStarted {
-                    name: hook.name().to_owned(),
-                    location: hook.location(),
-                    timeout,
-                });
                 self.publish(|published| published.hooks.started(hook.clone()));
                 self.launch(&hook, timeout);
             }

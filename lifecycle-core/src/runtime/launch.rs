@@ -20,7 +20,7 @@ use super::{
     watchdog::PollTimer,
 };
 use crate::{
-    ShutdownContext,
+    Event, ShutdownContext,
     admission::context,
     declare::hook::{Body, HookDecl, HookEnd},
     foreign::{Foreign, contain},
@@ -33,11 +33,18 @@ use crate::{
 };
 
 impl Driver {
-    /// Starts the hook, which will be cancelled after `timeout`.
+    /// Starts the hook, which will be cancelled after `timeout`. That it starts is said where it has
+    /// what it asks for.
     pub(super) fn launch(&mut self, hook: &TeardownHook, timeout: Duration) {
         let lifecycle = self.lifecycle;
         let id = hook.id();
+        let started = Event::HookStarted {
+            name: hook.name().to_owned(),
+            location: hook.location(),
+            timeout,
+        };
         if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id, hook.name()) {
+            lifecycle.emit(started);
             self.launch_task(hook, hook.name(), goes, move || Ok(start()));
             return;
         }
@@ -52,24 +59,34 @@ impl Driver {
             lifecycle.hook_ended(id, end);
             return;
         }
-        match lifecycle.registry.action(id) {
-            Some(Action::Declared(decl)) if decl.blocking => {
-                self.launch_thread(hook, decl, timeout);
+        let Some(action) = lifecycle.registry.action(id) else {
+            lifecycle.hook_ended(id, End::Unregistered);
+            return;
+        };
+        // Where it may be turned away, the binding says so, and only there that is known.
+        let started = if lifecycle.resources.may_refuse(id, hook.needs()) {
+            Some(started)
+        } else {
+            lifecycle.emit(started);
+            None
+        };
+        match action {
+            Action::Declared(decl) if decl.blocking => {
+                self.launch_thread(hook, decl, timeout, started);
             }
-            Some(Action::Declared(decl)) => {
+            Action::Declared(decl) => {
                 let context = self.context(hook, timeout);
                 let name = hook.name().to_owned();
-                let bind = move || match lifecycle.bind(id, decl, &name, context) {
+                let bind = move || match lifecycle.bind(id, decl, &name, context, started) {
                     Ok(Body::Async(future)) => Ok(lifecycle.host.wrap(id, future)),
                     Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
                     Err(why) => Err(why),
                 };
                 self.launch_task(hook, hook.name(), true, bind);
             }
-            Some(Action::Registered(start)) => {
+            Action::Registered(start) => {
                 self.launch_task(hook, hook.name(), true, move || Ok(start()));
             }
-            None => lifecycle.hook_ended(id, End::Unregistered),
         }
     }
 
@@ -124,7 +141,13 @@ impl Driver {
         self.running.started(hook, goes.then(|| task.abort_handle()), poll_timer);
     }
 
-    fn launch_thread(&mut self, hook: &TeardownHook, decl: &'static HookDecl, timeout: Duration) {
+    fn launch_thread(
+        &mut self,
+        hook: &TeardownHook,
+        decl: &'static HookDecl,
+        timeout: Duration,
+        started: Option<Event>,
+    ) {
         let lifecycle = self.lifecycle;
         let (id, name) = (hook.id(), hook.name().to_owned());
         let context = self.context(hook, timeout);
@@ -134,7 +157,7 @@ impl Driver {
         let thread = lifecycle.spawn_thread(&thread_name(&name), move || {
             announce.began = true;
             let work = || {
-                Ok(match lifecycle.bind(id, decl, &name, context)? {
+                Ok(match lifecycle.bind(id, decl, &name, context, started)? {
                     Body::Sync(call) => call(),
                     Body::Async(_) => Err("declared as blocking, and is async".to_owned()),
                 })
@@ -234,12 +257,14 @@ impl Lifecycle {
         })
     }
 
+    /// `started`: what is said once the hook has what it asks for.
     fn bind(
         &self,
         id: HookId,
         decl: &HookDecl,
         name: &str,
         context: ShutdownContext,
+        started: Option<Event>,
     ) -> Result<Body, String> {
         let mut binder = Binder::new(&self.resources, id, name, Arc::new(context));
         let body = (decl.start)(&mut binder);
@@ -247,6 +272,7 @@ impl Lifecycle {
         match (body, binder.into_problem()) {
             (Some(body), None) => {
                 self.resources.count(id, name, decl.uses);
+                started.into_iter().for_each(|started| self.emit(started));
                 Ok(body)
             }
             (_, problem) => Err(problem.unwrap_or_else(|| "a resource was not there".to_owned())),
