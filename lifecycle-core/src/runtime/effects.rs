@@ -105,7 +105,7 @@ impl Driver {
     fn log_drain(&self) {
         let Some(drain) = self.machine.drain() else { return };
         let took = drain.ended.unwrap_or_else(|| self.lifecycle.now()).since(drain.began);
-        let mut line = format!("drained in {took:.1?}");
+        let mut line = format!("drained in {:.1}s", took.as_secs_f64());
         for site in self.lifecycle.gate.report() {
             line += &format!("; {site}");
         }
@@ -193,8 +193,8 @@ impl Driver {
     fn waiting_for_main(&self) {
         let places = places(&self.lifecycle.gate.listeners());
         self.lifecycle.warn(&format!(
-            "nothing is in flight: waiting for main; asked at {places}; Config::main_timeout or \
-             LIFECYCLE_MAIN_TIMEOUT bounds how long (main_timeout)"
+            "nothing is in flight: waiting for main, which asked about the stop at {places}; \
+             LIFECYCLE_MAIN_TIMEOUT (Config::main_timeout) bounds how long"
         ));
     }
 

@@ -11,12 +11,13 @@ mod signals;
 mod states;
 mod tasks;
 mod texts;
+mod words;
 
 use std::process::ExitCode;
 
 type Scenario = (&'static str, fn() -> ExitCode);
 
-const SCENARIOS: [Scenario; 40] = [
+const SCENARIOS: [Scenario; 41] = [
     ("worker", signals::worker),
     ("busy", signals::busy),
     ("early", signals::early),
@@ -57,6 +58,7 @@ const SCENARIOS: [Scenario; 40] = [
     ("run-twice", input::run_twice),
     ("no-runtime", input::no_runtime),
     ("texts", texts::texts),
+    ("words", words::words),
 ];
 
 fn main() -> ExitCode {

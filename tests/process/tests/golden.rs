@@ -1,0 +1,381 @@
+//! Every message that a process may say, in two files: `golden/stderr.txt` without a subscriber,
+//! `golden/log.txt` of its subscriber, at info and above. A change of words is seen there.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use lifecycle_process_tests::{Service, Signal, Stream, all, service};
+
+/// What is done to a service, in turn.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Wait(&'static str),
+    Send(Signal),
+    Tell(&'static str),
+    /// It does not end by itself: it is killed a second later.
+    Kill,
+}
+
+use Step::{Kill, Send, Tell, Wait};
+
+/// Ctrl-C and SIGTERM, after it is up.
+const TERM: &[Step] = &[Wait("up"), Send(Signal::TERM)];
+const INT: &[Step] = &[Wait("up"), Send(Signal::INT)];
+
+#[derive(Debug)]
+struct Case {
+    /// What happens, in words.
+    title: &'static str,
+    service: Service,
+    steps: &'static [Step],
+}
+
+fn case(title: &'static str, service: Service, steps: &'static [Step]) -> Case {
+    Case { title, service, steps }
+}
+
+/// What ends or begins a stop, and what becomes of main.
+fn ends() -> Vec<Case> {
+    let short = |service: Service| service.env("LIFECYCLE_DRAIN_TIMEOUT", "200ms");
+    vec![
+        case("SIGTERM, and main returns", service!("worker"), TERM),
+        case("SIGINT from a process", service!("worker"), INT),
+        case("SIGQUIT, which the service names", service!("worker", "quit"), &[
+            Wait("up"),
+            Send(Signal::QUIT),
+        ]),
+        case("main returns", service!("ends", "return"), &[]),
+        case("main fails", service!("ends", "err-early"), &[]),
+        case("main panics", service!("ends", "ask", "panic"), &[]),
+        case("the application asks", service!("ends", "ask"), &[]),
+        case("the application asks, as a failure", service!("ends", "ask-failure"), &[]),
+        case("the run future is dropped", service!("dropped"), &[Wait("run is over"), Kill]),
+        case("a job is stopped, and returns", service!("ends", "job"), TERM),
+        case("a job is stopped, and does not return", service!("ends", "job", "stay"), TERM),
+        case("main listens and does not return", service!("ends", "stay"), TERM),
+        case(
+            "the same, with a main_timeout",
+            service!("words", "cuts-late").env("LIFECYCLE_MAIN_TIMEOUT", "200ms"),
+            &[],
+        ),
+        case("main is waited for", service!("main", "listens"), &[
+            Wait("up"),
+            Send(Signal::TERM),
+            Wait("hold on"),
+            Tell("return"),
+        ]),
+        case("main does not listen and is dropped", service!("words", "cuts"), &[]),
+        case("nothing is tracked and nobody listens", service!(bin "process-bare"), TERM),
+        case("main blocks the only thread", short(service!("blocked")).env(GRACE, "3s"), TERM),
+        case("start-up never ends", service!("early").env(GRACE, "1s"), &[
+            Wait("installed"),
+            Send(Signal::TERM),
+        ]),
+    ]
+}
+
+/// Signals after the first, and calls in flight.
+fn signals_and_calls() -> Vec<Case> {
+    vec![
+        case("three SIGINT, with a call in flight", service!("busy", "endless"), &[
+            Wait("call began"),
+            Send(Signal::INT),
+            Wait("stopping"),
+            Send(Signal::INT),
+            Wait("hook: endless"),
+            Send(Signal::INT),
+        ]),
+        case("SIGTERM twice changes nothing", service!("busy"), &[
+            Wait("call began"),
+            Send(Signal::TERM),
+            Wait("stopping"),
+            Send(Signal::TERM),
+            Wait("changes nothing"),
+            Tell("finish"),
+        ]),
+        case("SIGTERM three times, where it escalates", service!("busy", "endless", "escalate"), &[
+            Wait("call began"),
+            Send(Signal::TERM),
+            Wait("stopping"),
+            Send(Signal::TERM),
+            Wait("hook: endless"),
+            Send(Signal::TERM),
+        ]),
+        case("a signal after the run", service!("lingering"), &[
+            Wait("run is over"),
+            Send(Signal::TERM),
+        ]),
+        case("a call is abandoned", service!("ends", "abandon"), TERM),
+        case("calls finish, panic, are refused and cancelled", service!("words", "sites"), &[
+            Wait("up"),
+            Tell("finish"),
+        ]),
+    ]
+}
+
+/// Each outcome of a hook.
+fn hooks() -> Vec<Case> {
+    vec![
+        case("a hook fails", service!("fails"), &[]),
+        case("a hook panics", service!("panics"), &[]),
+        case("a hook times out", service!("hanging"), &[]),
+        case("a hook times out, and has a second step", service!("second-step"), &[]),
+        case("a hook is late", service!("ends", "ask", "hook-dawdles"), &[]),
+        case("a hook is stuck", service!("words", "stuck-last"), &[]),
+        case("a hook is skipped", service!("missing", "ready"), &[]),
+        case("a hook is skipped, and something like it is there", service!("near-miss"), &[
+            Wait("provided at"),
+            Send(Signal::TERM),
+        ]),
+        case("a stuck hook keeps what another takes", service!("borrowed"), &[]),
+        case("a hook has no use", service!("words", "if-provided"), &[]),
+        case("a hook is unregistered in the stop", service!("words", "unregisters"), &[]),
+        case("hooks are registered too late", service!("register"), &[]),
+        case("no worker is free for a hook", service!("words", "held-runtime"), &[]),
+        case("the destructor of a resource panics", service!("words", "destructor"), &[]),
+        case("a resource is provided too late", service!("too-late"), &[]),
+        case("a resource is provided twice", service!("twice"), &[]),
+    ]
+}
+
+/// What else the application brings.
+fn extensions() -> Vec<Case> {
+    let words = |which: &str| service!("words", which);
+    vec![
+        case("a component does not start", words("component-does-not-start"), &[]),
+        case("a component fails to stop", words("component-fails"), &[]),
+        case("a component panics", words("component-panics"), &[]),
+        case("a component is slow to stop", words("component-is-slow"), &[]),
+        case("a component does not stop", words("component-hangs"), &[]),
+        case("a component blocks", words("component-blocks").env(GRACE, "2s"), &[]),
+        case("an observer panics", words("observer"), &[]),
+        case("a waker panics", words("waker"), &[]),
+        case("the subscriber panics", words("subscriber"), &[]),
+        case("what is kept until the exit panics", words("kept-panics"), &[]),
+        case("what is kept until the exit does not end", words("kept-blocks"), &[]),
+    ]
+}
+
+/// The deadline, and what is there after the report.
+fn deadlines() -> Vec<Case> {
+    vec![
+        case("a destructor blocks", service!("ends", "ask", "breach").env(GRACE, "2s"), &[]),
+        case("a hook blocks up to the deadline", service!("ends", "ask", "hook-sticks"), &[]),
+        case(
+            "a thread of the runtime does not end",
+            service!("words", "leaks").env("LIFECYCLE_EXIT_TIMEOUT", "500ms"),
+            &[],
+        ),
+        case(
+            "the process does not end",
+            service!("words", "stays").env("LIFECYCLE_EXIT_TIMEOUT", "500ms"),
+            &[],
+        ),
+        case("the report cannot be written", no_file(service!("worker")), TERM),
+    ]
+}
+
+/// What is refused, and what is warned of.
+fn starts() -> Vec<Case> {
+    let none = || service!("no-hooks");
+    let answered = |answer| service!(bin "process-defaults").env("LIFECYCLE_PLAN", answer);
+    vec![
+        case("the environment makes no sense", none().env(GRACE, "30").env(HOOKS, "0s"), &[]),
+        case("no time at all", none().env(GRACE, "0s"), &[]),
+        case(
+            "no time for one hook",
+            service!("worker").env("LIFECYCLE_HOOK_TIMEOUT__NOTE", "0s"),
+            &[],
+        ),
+        case(
+            "a name that two hooks have",
+            service!("words", "same-end").env("LIFECYCLE_HOOK_TIMEOUT__TIDY", "1s"),
+            &[],
+        ),
+        case("a report of no known kind", none().env("LIFECYCLE_REPORT", "stop.pdf"), &[]),
+        case("an answer of no known kind", none().env("LIFECYCLE_PLAN", "xml"), &[]),
+        case("a terminal of no known kind", none().env("LIFECYCLE_TERMINAL", "loud"), &[]),
+        case(
+            "an empty manifest",
+            answered("check").env("LIFECYCLE_MANIFEST", ""),
+            &[],
+        ),
+        case("the plan does not fit, and is asked", answered("check").env(GRACE, "6s"), &[]),
+        case("the plan does not fit", service!("ends", "ask", "hook-fails-and-endless"), &[]),
+        case("the plan does not fit, as of late", service!("words", "late-plan"), &[]),
+        case("a plan may be mistaken", service!("words", "hint"), &[]),
+        case("the plan contradicts itself", service!(bin "process-invalid", "run"), &[]),
+        case("no runtime", service!("no-runtime"), &[]),
+        case("a second run", service!("run-twice"), &[]),
+        case(
+            "variables that are none, and those that nobody needs",
+            none()
+                .env("LIFECYCLE_GRACE_PERIODE", "5s")
+                .env("LIFECYCLE_NONSENSE", "5s")
+                .env("LIFECYCLE_HOOK_TIMEOUT__NOBODY", "1s")
+                .env("LIFECYCLE_MANIFEST", "k8s.yaml")
+                .env("LIFECYCLE_MANIFEST_PRE_STOP", "5s"),
+            &[],
+        ),
+        case(
+            "systemd waits for what nobody says",
+            none().env("NOTIFY_SOCKET", "/run/none").env("WATCHDOG_USEC", "30000000"),
+            &[],
+        ),
+        case("a signal is ignored", service!("worker").ignoring("HUP"), TERM),
+        case("the answer cannot be written", full(), &[]),
+    ]
+}
+
+const GRACE: &str = "LIFECYCLE_GRACE_PERIOD";
+const HOOKS: &str = "LIFECYCLE_HOOK_TIMEOUT";
+
+fn no_file(service: Service) -> Service {
+    service.env("LIFECYCLE_REPORT", "/nowhere/stop.txt")
+}
+
+fn full() -> Service {
+    Service::at("/bin/sh")
+        .args(["-c", "\"$0\" >/dev/full", env!("CARGO_BIN_EXE_process-defaults")])
+        .env("LIFECYCLE_PLAN", "json")
+}
+
+fn cases() -> Vec<Case> {
+    [ends(), signals_and_calls(), hooks(), extensions(), deadlines(), starts()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What a service says, on stderr without a subscriber or in its log.
+fn said(case: &Case, quiet: bool) -> Vec<String> {
+    // Rust's own words about a panic are not the library's.
+    let service = case.service.clone().env("RUST_BACKTRACE", "0");
+    let mut child = if quiet { service.quiet() } else { service }.start();
+    let mut is_killed = false;
+    for step in case.steps {
+        match *step {
+            // Nothing of it can be seen without a log.
+            Wait("stopping" | "changes nothing" | "hold on") => {
+                std::thread::sleep(Duration::from_millis(600));
+            }
+            Wait(text) => drop(child.wait_for(text)),
+            Send(signal) => child.next_signal(signal),
+            Tell(word) => child.tell(word),
+            Kill => is_killed = true,
+        }
+    }
+    let ending = if is_killed { child.end_within(Duration::from_secs(1)) } else { child.end() };
+    let is_log = |line: &str| [" INFO ", " WARN ", "ERROR "].iter().any(|l| line.starts_with(l));
+    let is_said = |line: &str| {
+        // A line that goes on is indented.
+        line.starts_with("   ") || if quiet { line.starts_with("lifecycle: ") } else { is_log(line) }
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for line in ending.lines(Stream::Stderr).filter(|line| is_said(line)) {
+        let line = normalised(line);
+        // Progress comes as often as there is time for it.
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    // What the application was told in an error of its own.
+    if quiet {
+        let told = ending.lines(Stream::Stdout).filter(|line| line.contains("turned away"));
+        lines.extend(told.map(|line| format!("(error) {}", normalised(line))));
+    }
+    lines
+}
+
+/// Times that were measured, lines of the source, processes and ids are all the same.
+fn normalised(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(|char: char| char.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        let end = from
+            .find(|char: char| !(char.is_ascii_hexdigit() || ".-".contains(char)))
+            .unwrap_or(from.len());
+        text.push_str(before);
+        let is_word = before.ends_with(|char: char| char.is_alphanumeric() || char == '_');
+        let number = from[..end].trim_end_matches(|char: char| !char.is_ascii_digit());
+        let unit = &from[number.len()..];
+        let is_measured = number.contains('.')
+            && ["ns", "µs", "ms", "s"].iter().any(|known| unit.starts_with(known));
+        if is_word {
+            text.push_str(number);
+            rest = unit;
+        } else if is_measured {
+            text.push_str("1.0s");
+            rest = unit.trim_start_matches(['n', 'µ', 'm']).strip_prefix('s').unwrap_or(unit);
+        } else if before.ends_with(".rs:") || before.ends_with("pid ") || before.ends_with("pid=") {
+            text.push('1');
+            rest = unit;
+        } else if before.ends_with("id=") {
+            text.push_str("1-1");
+            rest = &from[end..];
+        } else {
+            text.push_str(number);
+            rest = unit;
+        }
+    }
+    text + rest
+}
+
+#[test]
+fn every_message_is_in_the_golden_files() {
+    let cases = cases();
+    let kept = Mutex::new(BTreeMap::new());
+    let both: Vec<_> = (0..cases.len()).flat_map(|at| [(at, true), (at, false)]).collect();
+    all(&both, |(at, quiet)| {
+        let lines = said(&cases[*at], *quiet);
+        kept.lock().unwrap().insert((!quiet, *at), lines);
+    });
+    let kept = kept.into_inner().unwrap();
+    let mut twice = Vec::new();
+    for (is_log, name) in [(false, "stderr.txt"), (true, "log.txt")] {
+        let mut text = String::new();
+        for (at, case) in cases.iter().enumerate() {
+            let lines = &kept[&(is_log, at)];
+            writeln!(text, "# {}\n", case.title).unwrap();
+            lines.iter().for_each(|line| writeln!(text, "{line}").unwrap());
+            text.push('\n');
+            let is_twice = |at: &usize| !is_log && lines[..*at].contains(&lines[*at]);
+            twice.extend((0..lines.len()).filter(is_twice).map(|at| (case.title, &lines[at])));
+        }
+        golden(name, &text);
+    }
+    assert!(twice.is_empty(), "said twice on stderr: {twice:#?}");
+}
+
+/// Compares `text` with a golden file; `LIFECYCLE_GOLDEN=write` writes it instead.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("LIFECYCLE_GOLDEN").is_some_and(|value| value == "write") {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        return fs::write(&path, text).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let differs = kept.lines().zip(text.lines()).position(|(kept, said)| kept != said);
+    let at = differs.unwrap_or_else(|| kept.lines().count().min(text.lines().count()));
+    let line = |text: &str| text.lines().nth(at).unwrap_or("(the end)").to_owned();
+    assert!(
+        kept == text,
+        "{}:{}: kept is\n{}\nand said is\n{}\nLIFECYCLE_GOLDEN=write accepts all; read what it changes",
+        path.display(),
+        at + 1,
+        line(&kept),
+        line(text)
+    );
+}
+
+#[allow(dead_code)]
+fn sources() -> Vec<PathBuf> {
+    Vec::new()
+}
