@@ -77,6 +77,8 @@ pub enum Event {
     /// A hook does not go although it was cancelled; its successors start beside it.
     #[non_exhaustive]
     HookStuck {
+        /// Why it is taken for stuck, in words.
+        why: String,
         /// Its name.
         name: String,
         /// Where it is declared.

@@ -19,30 +19,30 @@ pub(crate) const NO_PICTURES: &str =
 pub(crate) enum Diagnostic {
     #[error("{variable}={value}: {why}")]
     NoDuration { variable: String, value: String, why: duration::ParseError },
-    #[error("{variable}={value}: a hook without time cannot run")]
+    #[error("{variable}={value}: a hook without time cannot run; write for instance `5s`")]
     NoTimeForOneHook { variable: String, value: String },
-    #[error("a grace period of 0s ({set_by}) leaves no time to stop; `none` is no limit")]
+    #[error("a grace period of 0s ({set_by}) leaves no time to stop; write for instance `30s`, or `none` for no limit")]
     NoGrace { set_by: Source },
-    #[error("a hook timeout of 0s ({set_by}): a hook without time cannot run")]
+    #[error("a hook timeout of 0s ({set_by}): a hook without time cannot run; write for instance `5s`")]
     NoTimeForHooks { set_by: Source },
-    #[error("{variable}: several hooks end in that name; write more of it")]
+    #[error("{variable}: several hooks end in that name; write more of it, its module for instance, as in `MODULE__NAME`")]
     SeveralHooks { variable: String },
     /// The hook may be registered later.
-    #[error("{variable}: no hook of that name is in the plan yet")]
+    #[error("{variable}: no hook of that name is in the plan yet; if none is registered later, correct the name or leave it out")]
     NoHook { variable: String },
     #[error("{variable}={value}: {NO_PICTURES}")]
     NoPictures { variable: &'static str, value: String },
-    #[error("{REPORT}={path}: the end of the path says how it is written: {}", formats(.linked))]
+    #[error("{REPORT}={path}: the end of the path says how it is written; let it be {}", formats(.linked))]
     NoReportFormat { path: String, linked: Vec<&'static str> },
-    #[error("{PLAN}={value}: {}", answers(.linked))]
+    #[error("{PLAN}={value}: write {}", answers(.linked))]
     NoPlanAnswer { value: String, linked: Vec<&'static str> },
     #[error("{MANIFEST}= is empty; write the path of a manifest, or leave it out")]
     EmptyManifest,
     #[error("{MANIFEST}={path}: {NO_READER}")]
     NoManifests { path: String },
-    #[error("{MANIFEST}={path} says nothing without {PLAN}=check")]
+    #[error("{MANIFEST}={path} says nothing without {PLAN}=check; set that as well, or leave this out")]
     UselessManifest { path: String },
-    #[error("{variable} says nothing without {PLAN}=check and {MANIFEST}")]
+    #[error("{variable} says nothing without {PLAN}=check and {MANIFEST}; set these as well, or leave this out")]
     UselessOfManifest { variable: &'static str },
     #[error(
         "{NOTIFY_SOCKET} is set: systemd waits for READY=1, which lifecycle does not send; let the service send it, or \
@@ -102,7 +102,7 @@ impl Diagnostic {
 }
 
 fn did_you_mean(near: Option<&str>) -> String {
-    near.map(|known| format!("; did you mean {known}?")).unwrap_or_default()
+    near.map_or_else(|| "; leave it out".to_owned(), |known| format!("; did you mean {known}?"))
 }
 
 fn formats(linked: &[&str]) -> String {

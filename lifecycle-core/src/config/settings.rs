@@ -243,9 +243,9 @@ mod tests {
         assert_eq!(
             errors(&diagnostics),
             [
-                "LIFECYCLE_REPORT=report: the end of the path says how it is written: .csv, .txt, \
+                "LIFECYCLE_REPORT=report: the end of the path says how it is written; let it be .csv, .txt, \
                  .json, .svg or .html",
-                "LIFECYCLE_PLAN=picture: `d2`, `text`, `json`, `mermaid`, `dot`, `svg` or `check`",
+                "LIFECYCLE_PLAN=picture: write `d2`, `text`, `json`, `mermaid`, `dot`, `svg` or `check`",
             ]
         );
     }

@@ -18,7 +18,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use self::writer::ReportWriter;
-pub(crate) use self::{problem::Problem, timeline::short};
+pub(crate) use self::{
+    problem::{Problem, after},
+    timeline::short,
+};
 use crate::{
     Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::HookId, os,
     text::json::moment, values::SignalAction,
@@ -101,6 +104,11 @@ pub struct DrainReport {
 impl Report {
     pub(crate) fn new(inner: Inner) -> Self {
         Self { lines: inner.problem_lines().into(), inner: Arc::new(inner) }
+    }
+
+    /// What its problems are the lines of.
+    pub(crate) fn typed_problems(&self) -> &[Problem] {
+        &self.inner.problems
     }
 
     /// A stop that was over before it began, with every problem.

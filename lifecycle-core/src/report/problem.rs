@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{DrainReport, HookReport, Inner};
-use crate::{FitError, PlanError, Reason, SiteReport, SourceLocation, config::Diagnostic};
+use crate::{FitError, Outcome, PlanError, Reason, SiteReport, SourceLocation, config::Diagnostic};
 
 /// One thing that is wrong with a stop, or that kept it from beginning. `Display` is what
 /// [`Report::problems`](crate::Report::problems) shows.
@@ -44,12 +44,13 @@ pub(crate) enum Problem {
     )]
     JobInterrupted(Reason),
     #[error(
-        "main listened (asked at {}) and did not return by the end of the drain: it was cut", places(.asked_at)
+        "main listened (asked at {}) and did not return by the end of the drain: it was cut; let it return \
+         once it is told, or give the drain more time", places(.asked_at)
     )]
     MainCut { asked_at: Vec<SourceLocation> },
     #[error(
         "main blocks its thread and did not let go by the end of the drain: it was abandoned, and hooks ran \
-         beside it"
+         beside it; what blocks belongs into tokio::task::spawn_blocking"
     )]
     MainHeld,
     #[error(
@@ -63,9 +64,12 @@ pub(crate) enum Problem {
     AskedAsFailure(String),
     #[error("{}", abandoned(.site, *.drain_skipped))]
     Abandoned { site: Box<SiteReport>, drain_skipped: bool },
-    #[error("hook `{name}` ({location}) {outcome}, after {took:.1?}")]
-    Hook { name: String, location: SourceLocation, outcome: crate::Outcome, took: Duration },
-    #[error("the run future was dropped: a stop without hooks; not run: {}", not_run.join(", "))]
+    #[error("hook `{name}` ({location}) {outcome}{}{}", after(.outcome, *.took), advice(.outcome))]
+    Hook { name: String, location: SourceLocation, outcome: Outcome, took: Duration },
+    #[error(
+        "the run future was dropped: a stop without hooks; not run: {}; await it to its end, in no `select!` and \
+         under no timeout", not_run.join(", ")
+    )]
     RunDropped { not_run: Vec<String> },
     /// A component, and what is wrong with it.
     #[error("{0}")]
@@ -111,6 +115,28 @@ impl Inner {
     }
 }
 
+/// How long a hook ran that `outcome` became of, where it ran.
+pub(crate) fn after(outcome: &Outcome, took: Duration) -> String {
+    match outcome {
+        Outcome::Skipped(_)
+        | Outcome::NotStarted
+        | Outcome::Unregistered
+        | Outcome::NotProvided(_) => String::new(),
+        _ => format!(", after {took:.1?}"),
+    }
+}
+
+/// What to do about a hook, where its own text does not say.
+const fn advice(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::TimedOut | Outcome::Late => {
+            "; give it more time by `timeout = \"..\"` or LIFECYCLE_HOOK_TIMEOUT, or find what it waits for"
+        }
+        Outcome::Stuck => "; what blocks is stopped by nobody: let it await, or end by itself",
+        _ => "",
+    }
+}
+
 fn places(places: &[SourceLocation]) -> String {
     places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -119,12 +145,13 @@ fn abandoned(site: &SiteReport, drain_skipped: bool) -> String {
     let when = if drain_skipped { "a signal ended the drain" } else { "the drain's time was up" };
     format!(
         "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} \
-         finished later, {} lost",
+         finished later, {} lost{}",
         site.abandoned(),
         site.name(),
         site.location(),
         site.oldest_abandoned().unwrap_or_default(),
         site.finished_late(),
         site.lost(),
+        if drain_skipped { "" } else { "; give the drain more time, or say `drain = cancel` there" },
     )
 }

@@ -173,7 +173,10 @@ impl Store {
         } else {
             holders.join(", ")
         };
-        format!("`{}` is still borrowed by {holders}, and is not Clone", type_name::<T>())
+        format!(
+            "`{}` is still borrowed by {holders}, and is not Clone; let that let go of it before",
+            type_name::<T>()
+        )
     }
 
     pub(super) fn missing(&self, need: &Need) -> Option<Missing> {

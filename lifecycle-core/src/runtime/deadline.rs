@@ -23,7 +23,9 @@ impl Driver {
         let now = self.lifecycle.now();
         let mut lines = Vec::new();
         let mut unnamed = 0;
-        if let Some(teardown) = machine.teardown() {
+        // The final report has named its hooks, and a runtime may be silent because it is over.
+        let is_reported = machine.finished_at().is_some();
+        if let Some(teardown) = machine.teardown().filter(|_| !is_reported) {
             for (hook, progress) in teardown.plan().hooks().iter().zip(teardown.progress()) {
                 let what = match progress.phase {
                     Phase::Waiting => "has not started".to_owned(),
@@ -57,9 +59,9 @@ impl Driver {
         if !machine.has_run() {
             lines.push("run was not reached: start-up still goes on".to_owned());
         }
-        // Once the report is final, a runtime may be silent because it is over.
-        let timeout = if machine.finished_at().is_none() { SILENCE } else { Duration::MAX };
-        lines.extend(self.watchdog.held_runtime(now, timeout));
+        if !is_reported {
+            lines.extend(self.watchdog.held_runtime(now, SILENCE));
+        }
         lines.extend(self.lifecycle.gate.snapshot().iter().map(ToString::to_string));
         lines.extend(self.dropping.culprit(now));
         lines.extend(self.lifecycle.components.culprits(now));

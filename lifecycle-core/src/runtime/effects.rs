@@ -133,12 +133,15 @@ impl Driver {
                 } else {
                     format!("it has been running for {elapsed:.1?} and cannot be stopped")
                 };
-                self.lifecycle.eprint(&format!(
-                    "hook `{}` ({}) is stuck: {why}; its successors start beside it",
-                    hook.name(),
-                    hook.location(),
-                ));
+                if !self.lifecycle.log.has_subscriber() {
+                    self.lifecycle.eprint(&format!(
+                        "hook `{}` ({}) is stuck: {why}; its successors start beside it",
+                        hook.name(),
+                        hook.location(),
+                    ));
+                }
                 self.lifecycle.emit(Event::HookStuck {
+                    why,
                     name: hook.name().to_owned(),
                     location: hook.location(),
                     elapsed,
@@ -162,7 +165,8 @@ impl Driver {
         if action == SignalAction::Exits {
             self.lifecycle.host.announce_exit();
         }
-        let (did, next) = (action.did(), action.next());
+        let hears_int = self.machine.settings().signals.contains(&Signal::Int);
+        let (did, next) = (action.did(), if hears_int { action.next() } else { "" });
         self.lifecycle.emit(Event::Signal { signal, sender, did, next });
     }
 

@@ -55,7 +55,16 @@ impl Driver {
             let why = why.join("; ");
             let never_was = missing.iter().any(|missing| !missing.was_provided);
             let is_there = !(hook.is_if_provided() && never_was);
-            let end = if is_there { End::Skipped(why) } else { End::NotProvided(why) };
+            let end = if is_there {
+                let advice = if never_was {
+                    "lifecycle::provide it before the stop, or make the parameter an Option"
+                } else {
+                    "let all hooks but one borrow it, or order this one before"
+                };
+                End::Skipped(format!("{why}; {advice}"))
+            } else {
+                End::NotProvided(why)
+            };
             lifecycle.hook_ended(id, end);
             return;
         }

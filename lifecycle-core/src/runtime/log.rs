@@ -23,6 +23,7 @@ use crate::{
     Event, State,
     foreign::contain,
     os,
+    report::after,
     text::terminal::{plain, plain_lines},
 };
 
@@ -222,7 +223,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn log_line(event: &Event) {
     match event {
         Event::Requested { reason, .. } => {
-            say(Level::INFO, &format!("shutdown requested: {reason}"));
+            say(Level::INFO, &format!("shutdown begins: {reason}"));
         }
         Event::State { state, time_left: Some(left) } => {
             say(Level::INFO, &format!("{state}, {} left", coarse(*left)));
@@ -246,15 +247,16 @@ fn log_line(event: &Event) {
         Event::HookStarted { name, timeout, .. } => {
             say(Level::INFO, &format!("hook {name} starts, has {timeout:.1?}"));
         }
-        Event::HookStuck { name, location, elapsed } => {
-            let elapsed = coarse(*elapsed);
-            say(Level::ERROR, &format!("hook {name} ({location}) is stuck after {elapsed}"));
+        Event::HookStuck { name, location, why, .. } => {
+            let beside = "its successors start beside it";
+            say(Level::ERROR, &format!("hook {name} ({location}) is stuck: {why}; {beside}"));
         }
         Event::HookEnded { name, location, outcome, is_clean, took } => {
+            let after = after(outcome, *took);
             if *is_clean {
-                say(Level::INFO, &format!("hook {name} {outcome}, after {took:.1?}"));
+                say(Level::INFO, &format!("hook {name} {outcome}{after}"));
             } else {
-                say(Level::WARN, &format!("hook {name} ({location}) {outcome}, after {took:.1?}"));
+                say(Level::WARN, &format!("hook {name} ({location}) {outcome}{after}"));
             }
         }
         Event::Notice { text } => say(Level::WARN, text),

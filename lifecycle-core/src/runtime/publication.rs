@@ -13,6 +13,7 @@ use crate::{
     Plan, Report,
     config::Terminal,
     machine::{Machine, Moment},
+    report::Problem,
     text::terminal,
 };
 
@@ -50,7 +51,12 @@ impl Driver {
             // It has the problems as well.
             lifecycle.host.eprint(&format!("\n{}", terminal::shown(&report, true)));
         } else {
-            lifecycle.eprint_all(main_line.iter().chain(report.problems()));
+            // What was said while it happened is not said again.
+            let is_said = self.watchdog.has_complained() && !lifecycle.log.has_subscriber();
+            let problems = report.problems().iter().zip(report.typed_problems());
+            let problems =
+                problems.filter(|(_, problem)| !(is_said && matches!(problem, Problem::Holds(_))));
+            lifecycle.eprint_all(main_line.iter().chain(problems.map(|(line, _)| line)));
         }
         let timeout = if report_files.is_some() { REPORT_WRITE_TIMEOUT } else { LOG_FLUSH_TIMEOUT };
         let timeout =

@@ -31,7 +31,7 @@ impl StartLine {
         let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
             settings;
         let numbers = format!(
-            "platform {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
+            "on {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
              timeout {hook_timeout}; exit timeout {exit_timeout}{}",
             signals(listening)
         );

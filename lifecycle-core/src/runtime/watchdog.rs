@@ -31,6 +31,8 @@ struct Heartbeat {
     sent: Moment,
     answered: Arc<AtomicBool>,
     logged: bool,
+    /// Complained of while it was so.
+    complained: bool,
 }
 
 /// When the poll that is under way began.
@@ -100,6 +102,11 @@ impl Watchdog {
         (complaints, self.next)
     }
 
+    /// Whether it has complained of the runtime that still runs no task.
+    pub(super) fn has_complained(&self) -> bool {
+        self.heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.complained)
+    }
+
     /// What is to be said at the end of a runtime that runs no tasks: for longer than `timeout`, or since
     /// it was last complained of.
     pub(super) fn held_runtime(&mut self, now: Moment, timeout: Duration) -> Option<String> {
@@ -117,13 +124,14 @@ impl Watchdog {
             let held = now.since(sent.sent);
             let complain = held > BLOCKED_AFTER && !sent.logged;
             sent.logged |= complain;
+            sent.complained |= complain;
             return complain.then_some(held);
         }
         let answered = Arc::new(AtomicBool::new(false));
         let answer = Arc::clone(&answered);
         // Relaxed: it says that a task ran, and nothing that the task wrote is read.
         runtime?.spawn(async move { answer.store(true, Ordering::Relaxed) });
-        self.heartbeat = Some(Heartbeat { sent: now, answered, logged: false });
+        self.heartbeat = Some(Heartbeat { sent: now, answered, logged: false, complained: false });
         None
     }
 }
@@ -135,7 +143,10 @@ impl Heartbeat {
 }
 
 fn held_by(who: &str, held: Duration) -> String {
-    format!("{who} has been blocking its thread for {held:.1?}: it does not yield")
+    format!(
+        "{who} has been blocking its thread for {held:.1?}: it does not yield; what blocks belongs into \
+         tokio::task::spawn_blocking"
+    )
 }
 
 fn held_line(held: Duration) -> String {

@@ -83,8 +83,7 @@ pub(crate) fn plain_lines(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     for line in text.lines().map(plain) {
         if !lines.is_empty() {
-            // One space is where subscribers begin a line.
-            lines.push_str(if line.starts_with("  ") { "\n" } else { "\n    " });
+            lines.push_str("\n    ");
         }
         lines.push_str(&line);
     }

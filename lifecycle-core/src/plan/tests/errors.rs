@@ -171,6 +171,7 @@ fn what_came_too_late_is_told() {
     assert!(error.is_too_late());
     assert_eq!(
         error.to_string(),
-        "the shutdown plan is invalid: hook `conn` (src/a.rs:4) cannot join the plan: its order has begun"
+        "the shutdown plan is invalid: hook `conn` (src/a.rs:4) cannot join the plan: its order has \
+         begun; register it earlier"
     );
 }

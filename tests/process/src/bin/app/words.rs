@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use lifecycle::{Config, Refused, Signal, on_shutdown, provide, tracked};
+use lifecycle::{Refused, on_shutdown, provide, tracked};
 use lifecycle_core::ext::{Component, ComponentError, Observer, observe};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 
 use crate::{
     hooks::{note, sticks},
-    kit::{block, finish, multi_thread, only, pause, serve, sleep, told},
+    kit::{block, multi_thread, only, pause, serve, sleep, told},
     resources::Absent,
 };
 
@@ -89,12 +89,8 @@ pub(crate) fn words() -> ExitCode {
         }),
         "leaks" => leaks(),
         "stays" => stays(),
-        "held-runtime" => held_runtime(),
         "late-plan" => late_plan(),
         "stuck-last" => serve(only::<(sticks, last)>(), ready()),
-        "signals" => serve(only::<note>().signals([Signal::Term]), async {
-            lifecycle::draining().await;
-        }),
         "cuts" => serve(only::<note>(), async {
             lifecycle::ready();
             lifecycle::shutdown("enough");
@@ -255,21 +251,6 @@ thread_local! {
 fn stays() -> ExitCode {
     LEFT.set(Some(Blocks));
     lifecycle::__private::main(only::<note>(), || Ok(multi_thread()), ready).report()
-}
-
-/// Every worker is blocked, so no hook can run.
-fn held_runtime() -> ExitCode {
-    let config: Config = only::<note>();
-    finish(multi_thread(), async {
-        config
-            .run(async {
-                for _ in 0..2 {
-                    tokio::spawn(async { block() });
-                }
-                lifecycle::ready();
-            })
-            .await
-    })
 }
 
 fn late_plan() -> ExitCode {
