@@ -503,3 +503,16 @@ async fn a_hook_that_a_hook_registers_joins_the_stop() {
     assert_eq!(report.hooks().len(), 2);
     assert_eq!(*trace.lock().unwrap(), ["first", "second"]);
 }
+
+#[lifecycle::test]
+async fn a_pool_that_timed_out_as_the_clock_jumped_is_told_how_to_hold_it() {
+    let texts = ["pool timed out while waiting for an open connection", "got PoolTimedOut"];
+    for text in texts {
+        let failing = Scenario::new().only::<()>().main(async move { Err::<(), _>(text) });
+        let problems = failing.run().await.problems().join("\n");
+        assert!(problems.contains("lifecycle::testing::hold_clock"), "{problems}");
+    }
+    let failing = Scenario::new().only::<()>().main(async { Err::<(), _>("no database") });
+    let problems = failing.run().await.problems().join("\n");
+    assert!(!problems.contains("hold_clock"), "{problems}");
+}

@@ -33,7 +33,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream
         ));
     }
     if !sig.generics.params.is_empty() {
-        return Err(Error::new_spanned(&sig.generics, "`main` cannot be generic"));
+        return Err(Error::new_spanned(
+            &sig.generics,
+            "`main` is called once, for no type that could be chosen: remove the parameters in `<>`",
+        ));
     }
     let p = options.krate.private();
     let (vis, name) = (&function.vis, &sig.ident);

@@ -31,7 +31,9 @@ pub(super) fn choose<T>(
     let names = Names::of(&candidates);
     let all = names.shortest_each(&candidates);
     if candidates.is_empty() {
-        return Err(ManifestError::new(format!("{file}: it has no container")));
+        return Err(ManifestError::new(format!(
+            "{file}: it has no container (service, task); name the file that has the service"
+        )));
     }
     let mut left = match wanted {
         None => candidates,

@@ -85,7 +85,7 @@ impl Dockerfile {
             .find(|(at, (name, _))| name.eq_ignore_ascii_case(target) || at.to_string() == target);
         found.map(|(_, (_, image))| image).ok_or_else(|| {
             ManifestError::new(format!(
-                "{}: it has no stage `{target}`, which the manifest has built: name the Dockerfile that has it",
+                "{}: it has no stage `{target}`, which the manifest builds: name the Dockerfile that has it",
                 self.file
             ))
         })
@@ -115,7 +115,9 @@ impl Image {
             "CMD" => self.command = self.words(word, rest, place)?,
             "SHELL" => {
                 let words = words_of(rest).ok_or_else(|| {
-                    place.wrong(word, format!("found {rest}, a list in JSON is needed"))
+                    place.wrong(word, format!(
+                            "found {rest}, a list in JSON is needed, as in `[\"/bin/sh\", \"-c\"]`"
+                        ))
                 })?;
                 self.shell = Some(words);
             }

@@ -203,7 +203,9 @@ impl<'d> Node<'d> {
                 "found {written}, and no time is negative; write for instance 30"
             )));
         }
-        digits.parse().map_err(|_| self.wrong(format!("found {written}, which is too large")))
+        digits.parse().map_err(|_| {
+            self.wrong(format!("found {written}, which is too large; write for instance 30"))
+        })
     }
 
     pub(super) fn is_mapping(&self) -> bool {

@@ -7,7 +7,7 @@ pub(super) fn check(text: &str) -> Result<(), (usize, String)> {
     let Err(error) = serde_json::from_str::<serde_json::Value>(text) else { return Ok(()) };
     let said = error.to_string();
     let what = said.split(" at line ").next().unwrap_or_default();
-    Err((error.line(), format!("column {}: {what}", error.column())))
+    Err((error.line(), format!("this is not JSON: {what}, at column {}", error.column())))
 }
 
 /// JSON as YAML can read it: a character beyond the first 65,536 is two escapes to JSON (`\ud83d\ude00`), and

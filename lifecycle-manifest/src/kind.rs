@@ -54,7 +54,7 @@ impl Beside {
     fn only_an_image(&self, file: &str) -> Result<Option<&Image>, ManifestError> {
         match self.others.first() {
             Some((path, _)) => Err(ManifestError::new(format!(
-                "{}: it is not read beside {file}: name a Dockerfile there, or nothing",
+                "{}: it is not read beside {file}: take it out; only a Dockerfile may stand there",
                 path.display()
             ))),
             None => Ok(self.image()),
@@ -74,7 +74,7 @@ pub(super) fn parse(
     let beside = Beside::read(overrides)?;
     match extension.as_str() {
         _ if text.trim().is_empty() => {
-            Err(ManifestError::new(format!("{file}: the file is empty")))
+            Err(ManifestError::new(format!("{file}: the file is empty; name the one that has the service")))
         }
         "service" => systemd::read(path, text, overrides, beside.only_an_image(&file)?),
         "container" => quadlet::read(path, text, overrides, beside.only_an_image(&file)?),
@@ -121,7 +121,7 @@ fn by_content(
     overrides: &Overrides,
 ) -> Result<Deployment, ManifestError> {
     let Some(first) = &document.roots().next() else {
-        return Err(ManifestError::new(format!("{file}: it has nothing but comments")));
+        return Err(ManifestError::new(format!("{file}: it has nothing but comments; name the file that has the service")));
     };
     let has = |keys: &[&str]| first.find(keys).is_some();
     let kind = first.text_at("kind").ok().flatten();

@@ -58,7 +58,8 @@ pub(super) fn check(words: &[Word], notes: &mut Vec<String>) -> Result<(), Manif
         )),
         Hears::Su => return Err(last.place.wrong(&last.field, SU)),
         Hears::Trap => notes.push(format!(
-            "{}: a shell stands between, and whether its trap passes the signal on is not known",
+            "{}: a shell stands between, and whether its trap passes the signal on is not known: `exec` the service \
+             to be sure",
             last.place
         )),
         Hears::Shell { script, instead } => {

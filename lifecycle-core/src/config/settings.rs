@@ -268,7 +268,8 @@ mod tests {
             let (_, diagnostics) = Settings::resolve(&Config::new(), &environment);
             [errors(&diagnostics), warnings(&diagnostics)]
         };
-        let useless = "LIFECYCLE_MANIFEST=k8s.yaml says nothing without LIFECYCLE_PLAN=check";
+        let useless = "LIFECYCLE_MANIFEST=k8s.yaml says nothing without LIFECYCLE_PLAN=check; set \
+                       that as well, or leave this out";
         for reads in [false, true] {
             assert_eq!(found("text", reads), [vec![], vec![useless.to_owned()]]);
         }
@@ -320,9 +321,9 @@ mod tests {
             warnings(&diagnostics),
             [
                 "LIFECYCLE_MANIFEST_PRE_STOP says nothing without LIFECYCLE_PLAN=check and \
-                 LIFECYCLE_MANIFEST",
+                 LIFECYCLE_MANIFEST; set these as well, or leave this out",
                 "LIFECYCLE_MANIFEST_MAX_KILL_TIMEOUT says nothing without LIFECYCLE_PLAN=check and \
-                 LIFECYCLE_MANIFEST"
+                 LIFECYCLE_MANIFEST; set these as well, or leave this out"
             ]
         );
         let wrong = [("LIFECYCLE_MANIFEST_PRE_STOP", "12"), asked[0], asked[1]];

@@ -111,6 +111,14 @@ impl Report {
         &self.inner.problems
     }
 
+    /// With one more.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_problem(self, problem: Problem) -> Self {
+        let mut inner = Arc::unwrap_or_clone(self.inner);
+        inner.problems.push(problem);
+        Self::new(inner)
+    }
+
     /// A stop that was over before it began, with every problem.
     pub(crate) fn invalid(problems: Vec<Problem>) -> Self {
         Self::new(Inner {

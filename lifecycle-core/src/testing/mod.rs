@@ -28,7 +28,7 @@ pub mod samples;
 
 use std::{
     future::poll_fn,
-    panic::resume_unwind,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
     task::Poll,
     time::Duration,
@@ -50,6 +50,7 @@ use crate::{
     admission::context,
     declare::{HookId, hook::HookEnd, site::SiteEntry},
     machine::Input,
+    report::Problem,
     runtime::{MainFailure, MainResult, run_under},
 };
 
@@ -320,7 +321,7 @@ impl Scenario {
             }
             run.as_mut().poll(cx)
         });
-        let report = report.await;
+        let report = hinted(report.await);
         // What the script still does is this scenario's: nothing of it reaches the next on this thread.
         acts.shutdown().await;
         report
@@ -330,6 +331,24 @@ impl Scenario {
         self.env_guard.harness.inject_fault(HookId::of::<H>(), fault);
         self
     }
+}
+
+/// What sqlx says when its pool had no connection in time, as `Display` and as `Debug`.
+const POOL_TIMED_OUT: [&str; 2] =
+    ["pool timed out while waiting for an open connection", "PoolTimedOut"];
+
+const POOL_HINT: &str = "a pool timed out, and the clock of this test jumps while everything waits: where the test or \
+                         main waits for a database, hold it with lifecycle::testing::hold_clock; for a hook there \
+                         is Scenario::outside";
+
+fn is_pool_timeout(text: &str) -> bool {
+    POOL_TIMED_OUT.iter().any(|said| text.contains(said))
+}
+
+/// With a hint where a database had no time, as the clock jumped over it.
+fn hinted(report: Report) -> Report {
+    let is_pool_timeout = report.problems().iter().any(|problem| is_pool_timeout(problem));
+    if is_pool_timeout { report.with_problem(Problem::Holds(POOL_HINT.to_owned())) } else { report }
 }
 
 /// An assertion that failed in a script fails the test.
@@ -360,7 +379,16 @@ pub fn test<F: Future>(body: F) -> F::Output {
     let runtime =
         Leaving(Some(runtime.unwrap_or_else(|error| panic!("no runtime could be built: {error}"))));
     let Some(running) = &runtime.0 else { unreachable!("it is taken at the end") };
-    running.block_on(body)
+    match catch_unwind(AssertUnwindSafe(|| running.block_on(body))) {
+        Ok(output) => output,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>();
+            if text.is_some_and(|text| is_pool_timeout(text)) {
+                eprintln!("lifecycle: {POOL_HINT}");
+            }
+            resume_unwind(panic)
+        }
+    }
 }
 
 /// Waits for the drain; or, where main is not to become ready, for ever, as listening says that it is.

@@ -97,7 +97,7 @@ impl<'d> Files<'d> {
                     || !path.is_file()
                 {
                     return Err(ManifestError::new(format!(
-                        "{place}: `{name}` is not here, and the service may be in it: {RENDER}"
+                        "{place}: `{name}` is no file here, and the service may be in it: {RENDER}"
                     )));
                 }
                 read.push((

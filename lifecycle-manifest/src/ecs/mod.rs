@@ -114,19 +114,22 @@ fn of_tasks(
     };
     let fargate = launches_on(&task, form, "FARGATE")?;
     if let Some(node) = stop.as_ref().filter(|_| fargate && grace > FARGATE) {
-        return Err(node.wrong(format!("found {}, Fargate grants 120 at most", node.found())));
+        return Err(node.wrong(format!(
+            "found {}, Fargate grants 120 at most: write 120 or less",
+            node.found()
+        )));
     }
     let files = container.items_at(form.environment_files)?;
     let by_agent = (stop.is_none() && !fargate).then(|| {
         format!(
-            "{}: {} is not set, and ECS_CONTAINER_STOP_TIMEOUT of the host may be less",
+            "{}: {} is not set, and ECS_CONTAINER_STOP_TIMEOUT of the host may be less than the default: set it",
             container.place(),
             form.stop_timeout
         )
     });
     let notes = files.iter().map(|file| {
         format!(
-            "{}: {} are not read, LIFECYCLE_* in them are not known",
+            "{}: {} are not read, LIFECYCLE_* in them are not known: write these in `environment`",
             file.place(),
             form.environment_files
         )

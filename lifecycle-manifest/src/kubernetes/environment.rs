@@ -138,7 +138,7 @@ fn from_maps(
             source.get("configMapRef").map(|reference| maps.get(&reference)).transpose()?.flatten();
         let Some(map) = map else {
             notes.push(format!(
-                "{}: envFrom is not in this file, LIFECYCLE_* in it are not known",
+                "{}: envFrom is not in this file, LIFECYCLE_* in it are not known: write these in `env`",
                 source.place()
             ));
             continue;

@@ -99,7 +99,8 @@ pub(super) fn read(
     deployment.variables = unit.variables.finish(path, &mut deployment.notes)?;
     if !deployment.setting.is_written {
         deployment.notes.push(format!(
-            "{}: TimeoutStopSec is not set, and DefaultTimeoutStopSec of the host may be less (45s on Fedora)",
+            "{}: TimeoutStopSec is not set, and DefaultTimeoutStopSec of the host may be less (45s on Fedora): \
+             set it",
             deployment.setting.place
         ));
     }
@@ -380,13 +381,14 @@ impl Unit {
         }
         if run.is_made_elsewhere {
             deployment.notes.push(format!(
-                "{}: what `{engine} start` starts was made elsewhere, LIFECYCLE_* in it are not known",
+                "{}: what `{engine} start` starts was made elsewhere, LIFECYCLE_* in it are not known: let \
+                 `{engine} run` make it here",
                 start.place
             ));
         }
         for file in &run.env_files {
             deployment.notes.push(format!(
-                "{}: {file} is not read, LIFECYCLE_* in it are not known",
+                "{}: {file} is not read, LIFECYCLE_* in it are not known: set these by `--env`",
                 start.place
             ));
         }
@@ -497,7 +499,9 @@ impl Variables {
         for (file, place) in &self.files {
             let path = Path::new(file);
             if !path.is_file() || path == unit {
-                notes.push(format!("{place}: {file} is not here, LIFECYCLE_* in it are not known"));
+                notes.push(format!(
+                    "{place}: {file} is not here, LIFECYCLE_* in it are not known: set these by `Environment=`"
+                ));
                 continue;
             }
             for (line, name, value) in unit::variables(&input::read(path)?) {

@@ -78,7 +78,7 @@ fn several_documents_and_config_maps() {
          shop.yaml:58 LIFECYCLE_DRAIN_TIMEOUT=25s\n\
          shop.yaml:81 LIFECYCLE_HOOK_TIMEOUT=4s\n\
          env of `orders`, shop.yaml:51\n\
-         note: shop.yaml:55: envFrom is not in this file, LIFECYCLE_* in it are not known",
+         note: shop.yaml:55: envFrom is not in this file, LIFECYCLE_* in it are not known: write these in `env`",
     );
 }
 
@@ -124,7 +124,8 @@ fn a_task_definition_with_two_containers() {
         "ECS: 1m30s, task-definition.json:14 stopTimeout\n\
          task-definition.json:17 LIFECYCLE_GRACE_PERIOD=1m30s\n\
          environment of `orders`, task-definition.json:9\n\
-         note: task-definition.json:19: environmentFiles are not read, LIFECYCLE_* in them are not known",
+         note: task-definition.json:19: environmentFiles are not read, LIFECYCLE_* in them are not known: write these in \
+         `environment`",
     );
     reads(
         "task-definition.json#otel",
@@ -141,7 +142,8 @@ fn a_unit_with_drop_ins() {
          orders.service.d/20-environment.conf:4 LIFECYCLE_GRACE_PERIOD=40s\n\
          orders.env:3 LIFECYCLE_DRAIN_TIMEOUT=6s\n\
          Environment= of [Service], orders.service:7\n\
-         note: orders.service.d/20-environment.conf:7: /nowhere/orders.env is not here, LIFECYCLE_* in it are not known",
+         note: orders.service.d/20-environment.conf:7: /nowhere/orders.env is not here, LIFECYCLE_* in it are not known: \
+         set these by `Environment=`",
     );
 }
 

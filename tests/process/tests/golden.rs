@@ -376,7 +376,91 @@ fn golden(name: &str, text: &str) {
     );
 }
 
-#[allow(dead_code)]
-fn sources() -> Vec<PathBuf> {
-    Vec::new()
+/// Where the library makes what it says.
+const SAYING: [&str; 14] = [
+    "budget/fits.rs",
+    "config/diagnostic.rs",
+    "foreign",
+    "os/surroundings.rs",
+    "plan/error.rs",
+    "plan/explain.rs",
+    "plan/hints.rs",
+    "report/mod.rs",
+    "report/problem.rs",
+    "resource",
+    "runtime",
+    "values/outcome.rs",
+    "values/reason.rs",
+    "values/signal_action.rs",
+];
+
+/// What no process of these cases comes to, and who does.
+const ELSEWHERE: &[(&str, &str)] = &[
+];
+
+#[test]
+fn each_sentence_of_the_source_is_called_forth() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let golden = folder.join("tests/golden");
+    let all = read(&golden.join("stderr.txt")) + &read(&golden.join("log.txt"));
+    let core = folder.join("../../lifecycle-core/src");
+    let mut missing = Vec::new();
+    for path in SAYING.iter().flat_map(|name| sources(&core.join(name))) {
+        let sentences = literals(&read(&path)).into_iter().filter_map(|literal| sentence(&literal));
+        let unsaid = sentences.filter(|sentence| {
+            let is_elsewhere = ELSEWHERE.iter().any(|(part, _)| sentence.contains(part));
+            !all.contains(sentence) && !is_elsewhere
+        });
+        let name = path.strip_prefix(&core).unwrap().display();
+        missing.extend(unsaid.map(|sentence| format!("{name}: {sentence}")));
+    }
+    assert!(missing.is_empty(), "no case calls these forth:\n{}", missing.join("\n"));
+    for (part, by) in ELSEWHERE {
+        let (file, name) = by.split_once(' ').unwrap();
+        let is_there = read(&folder.join("../..").join(file)).contains(name);
+        assert!(is_there && !all.contains(part), "{part}: {by}");
+    }
+}
+
+/// The files of a folder, without its tests; or the one file.
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let files = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let is_source = |path: &PathBuf| {
+        path.extension() == Some("rs".as_ref()) && path.file_name() != Some("tests.rs".as_ref())
+    };
+    files.filter(is_source).collect()
+}
+
+/// The longest part of a text without a placeholder, where it is a sentence.
+fn sentence(literal: &str) -> Option<String> {
+    let parts = literal.split(['{', '}']).enumerate().filter(|(at, _)| at % 2 == 0);
+    let longest = parts.map(|(_, part)| part.trim()).max_by_key(|part| part.len())?;
+    let longest = longest.lines().max_by_key(|line| line.len())?.trim();
+    (longest.split(' ').count() > 3).then(|| longest.to_owned())
+}
+
+/// The texts of a source file, without those in comments, attributes and its tests.
+fn literals(text: &str) -> Vec<String> {
+    let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let is_code = |line: &&str| {
+        let line = line.trim_start();
+        !line.starts_with("//") && !line.contains("reason = \"")
+    };
+    let code: String = product.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect();
+    // Every second part of it is a text, once its own quotes are out of the way.
+    let code = code.replace("'\"'", "").replace("\\\"", "\u{1}");
+    code.split('"').skip(1).step_by(2).map(unescaped).collect()
+}
+
+fn unescaped(literal: &str) -> String {
+    let mut lines = literal.split("\\\n");
+    let first = lines.next().unwrap_or_default().to_owned();
+    let joined = lines.fold(first, |text, line| text + line.trim_start());
+    joined.replace('\u{1}', "\"").replace("\\n", "\n").replace("{{", "").replace("}}", "")
 }
