@@ -25,7 +25,7 @@ pub(crate) enum Diagnostic {
     NoGrace { set_by: Source },
     #[error("a hook timeout of 0s ({set_by}): a hook without time cannot run; write for instance `5s`")]
     NoTimeForHooks { set_by: Source },
-    #[error("{variable}: several hooks end in that name; write more of it, its module for instance, as in `MODULE__NAME`")]
+    #[error("{variable}: several hooks end in that name; write more of it, as in `MODULE__NAME`")]
     SeveralHooks { variable: String },
     /// The hook may be registered later.
     #[error("{variable}: no hook of that name is in the plan yet; if none is registered later, correct the name or leave it out")]

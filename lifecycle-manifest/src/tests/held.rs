@@ -258,7 +258,8 @@ fn doubtful_variables_are_noted() {
         [
             "note: k8s.yaml:8: LIFECYCLE_GRACE_PERIODE is not a variable of lifecycle; did you mean \
              LIFECYCLE_GRACE_PERIOD?",
-            "note: k8s.yaml:9: LIFECYCLE_HOOK_TIMEOUT__NOBODY: no hook of that name is in the plan yet",
+            "note: k8s.yaml:9: LIFECYCLE_HOOK_TIMEOUT__NOBODY: no hook of that name is in the plan yet; if \
+             none is registered later, correct the name or leave it out",
         ]
     );
 }
@@ -271,7 +272,8 @@ fn a_variable_for_several_hooks_is_an_error() {
     let error = hold(workload, &Config::new(), &two).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "k8s.yaml:7: LIFECYCLE_HOOK_TIMEOUT__CLOSE: several hooks end in that name; write more of it"
+        "k8s.yaml:7: LIFECYCLE_HOOK_TIMEOUT__CLOSE: several hooks end in that name; write more \
+         of it, as in `MODULE__NAME`"
     );
 }
 

@@ -53,7 +53,10 @@ fn a_folder_and_what_is_no_text_and_what_is_too_large_are_refused() {
     fs::write(&path, b"kind: Pod\nname: \xff\n").unwrap();
     assert_eq!(said(&path), format!("{here}/k8s.yaml:2: it is no text: UTF-8 is needed"));
     fs::write(&path, vec![b'#'; 8 * 1_024 * 1_024]).unwrap();
-    assert_eq!(said(&path), format!("{here}/k8s.yaml: it has nothing but comments"));
+    assert_eq!(
+        said(&path),
+        format!("{here}/k8s.yaml: it has nothing but comments; name the file that has the service")
+    );
     fs::write(&path, vec![b'#'; 8 * 1_024 * 1_024 + 1]).unwrap();
     assert_eq!(
         said(&path),

@@ -87,6 +87,11 @@ pub(crate) fn words() -> ExitCode {
             provide(Panics);
             ready().await;
         }),
+        "twice" => serve(only::<note>(), async {
+            lifecycle::ready();
+            provide(Pool);
+            provide(Pool);
+        }),
         "leaks" => leaks(),
         "stays" => stays(),
         "late-plan" => late_plan(),
