@@ -114,11 +114,12 @@ impl Image {
             }
             "CMD" => self.command = self.words(word, rest, place)?,
             "SHELL" => {
-                let words = words_of(rest).ok_or_else(|| {
-                    place.wrong(word, format!(
+                let words =
+                    words_of(rest).ok_or_else(|| {
+                        place.wrong(word, format!(
                             "found {rest}, a list in JSON is needed, as in `[\"/bin/sh\", \"-c\"]`"
                         ))
-                })?;
+                    })?;
                 self.shell = Some(words);
             }
             "ENV" => self.variables.extend(variables(rest, place)),

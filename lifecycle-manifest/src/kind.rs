@@ -73,9 +73,9 @@ pub(super) fn parse(
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let beside = Beside::read(overrides)?;
     match extension.as_str() {
-        _ if text.trim().is_empty() => {
-            Err(ManifestError::new(format!("{file}: the file is empty; name the one that has the service")))
-        }
+        _ if text.trim().is_empty() => Err(ManifestError::new(format!(
+            "{file}: the file is empty; name the one that has the service"
+        ))),
         "service" => systemd::read(path, text, overrides, beside.only_an_image(&file)?),
         "container" => quadlet::read(path, text, overrides, beside.only_an_image(&file)?),
         "hcl" | "nomad" if !text.trim_start().starts_with('{') => Err(ManifestError::new(format!(
@@ -121,7 +121,9 @@ fn by_content(
     overrides: &Overrides,
 ) -> Result<Deployment, ManifestError> {
     let Some(first) = &document.roots().next() else {
-        return Err(ManifestError::new(format!("{file}: it has nothing but comments; name the file that has the service")));
+        return Err(ManifestError::new(format!(
+            "{file}: it has nothing but comments; name the file that has the service"
+        )));
     };
     let has = |keys: &[&str]| first.find(keys).is_some();
     let kind = first.text_at("kind").ok().flatten();

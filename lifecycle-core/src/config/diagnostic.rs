@@ -21,14 +21,20 @@ pub(crate) enum Diagnostic {
     NoDuration { variable: String, value: String, why: duration::ParseError },
     #[error("{variable}={value}: a hook without time cannot run; write for instance `5s`")]
     NoTimeForOneHook { variable: String, value: String },
-    #[error("a grace period of 0s ({set_by}) leaves no time to stop; write for instance `30s`, or `none` for no limit")]
+    #[error(
+        "a grace period of 0s ({set_by}) leaves no time to stop; write for instance `30s`, or `none` for no limit"
+    )]
     NoGrace { set_by: Source },
-    #[error("a hook timeout of 0s ({set_by}): a hook without time cannot run; write for instance `5s`")]
+    #[error(
+        "a hook timeout of 0s ({set_by}): a hook without time cannot run; write for instance `5s`"
+    )]
     NoTimeForHooks { set_by: Source },
     #[error("{variable}: several hooks end in that name; write more of it, as in `MODULE__NAME`")]
     SeveralHooks { variable: String },
     /// The hook may be registered later.
-    #[error("{variable}: no hook of that name is in the plan yet; if none is registered later, correct the name or leave it out")]
+    #[error(
+        "{variable}: no hook of that name is in the plan yet; if none is registered later, correct the name or leave it out"
+    )]
     NoHook { variable: String },
     #[error("{variable}={value}: {NO_PICTURES}")]
     NoPictures { variable: &'static str, value: String },
@@ -40,9 +46,13 @@ pub(crate) enum Diagnostic {
     EmptyManifest,
     #[error("{MANIFEST}={path}: {NO_READER}")]
     NoManifests { path: String },
-    #[error("{MANIFEST}={path} says nothing without {PLAN}=check; set that as well, or leave this out")]
+    #[error(
+        "{MANIFEST}={path} says nothing without {PLAN}=check; set that as well, or leave this out"
+    )]
     UselessManifest { path: String },
-    #[error("{variable} says nothing without {PLAN}=check and {MANIFEST}; set these as well, or leave this out")]
+    #[error(
+        "{variable} says nothing without {PLAN}=check and {MANIFEST}; set these as well, or leave this out"
+    )]
     UselessOfManifest { variable: &'static str },
     #[error(
         "{NOTIFY_SOCKET} is set: systemd waits for READY=1, which lifecycle does not send; let the service send it, or \

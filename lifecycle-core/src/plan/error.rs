@@ -24,7 +24,8 @@ impl PlanError {
     /// A hook that came when the part of the teardown it belongs to had begun. `why` ends the
     /// sentence "hook `name` (file:line) cannot join: ".
     pub(crate) fn too_late(name: &str, location: SourceLocation, why: &str) -> Self {
-        let text = format!("hook `{name}` ({location}) cannot join the plan: {why}; register it earlier");
+        let text =
+            format!("hook `{name}` ({location}) cannot join the plan: {why}; register it earlier");
         Self::new(vec![PlanProblem::new(Kind::TooLate, text, vec![name.to_owned()])])
     }
 

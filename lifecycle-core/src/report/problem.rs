@@ -152,6 +152,10 @@ fn abandoned(site: &SiteReport, drain_skipped: bool) -> String {
         site.oldest_abandoned().unwrap_or_default(),
         site.finished_late(),
         site.lost(),
-        if drain_skipped { "" } else { "; give the drain more time, or say `drain = cancel` there" },
+        if drain_skipped {
+            ""
+        } else {
+            "; give the drain more time, or say `drain = cancel` there"
+        },
     )
 }

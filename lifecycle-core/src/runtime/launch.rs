@@ -38,11 +38,8 @@ impl Driver {
     pub(super) fn launch(&mut self, hook: &TeardownHook, timeout: Duration) {
         let lifecycle = self.lifecycle;
         let id = hook.id();
-        let started = Event::HookStarted {
-            name: hook.name().to_owned(),
-            location: hook.location(),
-            timeout,
-        };
+        let started =
+            Event::HookStarted { name: hook.name().to_owned(), location: hook.location(), timeout };
         if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id, hook.name()) {
             lifecycle.emit(started);
             self.launch_task(hook, hook.name(), goes, move || Ok(start()));

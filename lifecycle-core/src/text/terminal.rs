@@ -154,7 +154,7 @@ mod tests {
             assert!(others.clone().all(|char| !char.is_control()), "{shown:?}");
             assert!(others.clone().all(|char| !"\u{2028}\u{2029}".contains(char)), "{shown:?}");
         }
-        assert_eq!(plain_lines("a\n  b"), "a\n  b");
+        assert_eq!(plain_lines("a\n  b\nc"), "a\n      b\n    c");
         assert_eq!(plain_lines("a\n INFO lifecycle: b"), "a\n     INFO lifecycle: b");
     }
 

@@ -35,8 +35,11 @@ pub(super) fn assignments(
             continue;
         }
         let Some((key, value)) = text.split_once('=').filter(|_| !section.is_empty()) else {
-            let what =
-                if section.is_empty() { "it stands before any [Section]: move it into one" } else { "it has no `=`" };
+            let what = if section.is_empty() {
+                "it stands before any [Section]: move it into one"
+            } else {
+                "it has no `=`"
+            };
             notes.push(format!("{place}: systemd passes over `{text}`, as {what}"));
             continue;
         };

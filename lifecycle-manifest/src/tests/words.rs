@@ -334,7 +334,9 @@ fn a_config_map_is_that_of_the_same_namespace() {
         .unwrap();
     assert_eq!(
         workload.notes,
-        ["k8s.yaml:10: envFrom is not in this file, LIFECYCLE_* in it are not known: write these in `env`"]
+        [
+            "k8s.yaml:10: envFrom is not in this file, LIFECYCLE_* in it are not known: write these in `env`"
+        ]
     );
 }
 
