@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     future::{Future, pending},
-    pin::pin,
     process::{ExitCode, Termination},
     sync::Arc,
     task::{Context, Poll, Wake},
@@ -223,9 +222,9 @@ async fn waker() {
     let waker = Arc::new(Panicking).into();
     let polled = requested.as_mut().poll(&mut Context::from_waker(&waker));
     assert_eq!(polled, Poll::Pending);
-    lifecycle::ready();
+    let draining = lifecycle::draining();
     lifecycle::shutdown("enough");
-    pin!(lifecycle::draining()).await;
+    draining.await;
 }
 
 fn keeps<T: Send + 'static>(value: T) -> ExitCode {
