@@ -20,7 +20,7 @@ use super::{
     threads::run_beside,
 };
 use crate::{
-    Event, Signal, SignalSender, State,
+    Event, State,
     foreign::contain,
     os,
     report::after,
@@ -279,12 +279,7 @@ pub(crate) fn terminal_line(event: &Event) -> Option<String> {
     let is_logged = dispatcher::has_been_set();
     match event {
         Event::Requested { reason, .. } if !is_logged => Some(format!("stopping: {reason}")),
-        // In two lines: one would be wider than a terminal.
-        Event::Signal { signal, sender, .. } => {
-            let (line, who) = (signal_line(event), who(*signal, sender.as_ref()));
-            let rest = line.strip_prefix(&who).unwrap_or_default().trim_start();
-            Some(format!("{who}\n{rest}"))
-        }
+        Event::Signal { .. } => Some(signal_line(event)),
         Event::Drain { .. } if !is_logged => Some(drain_line(event)),
         _ => None,
     }
@@ -292,13 +287,9 @@ pub(crate) fn terminal_line(event: &Event) -> Option<String> {
 
 fn signal_line(event: &Event) -> String {
     let Event::Signal { signal, sender, did, next } = event else { return String::new() };
-    let then = if next.is_empty() { String::new() } else { format!("; {next}") };
-    format!("{} {did}{then}", who(*signal, sender.as_ref()))
-}
-
-fn who(signal: Signal, sender: Option<&SignalSender>) -> String {
     let from = sender.map(|sender| format!(" from {sender}")).unwrap_or_default();
-    format!("{signal}{from}")
+    let then = if next.is_empty() { String::new() } else { format!("; {next}") };
+    format!("{signal}{from} {did}{then}")
 }
 
 fn drain_line(event: &Event) -> String {

@@ -371,7 +371,12 @@ fn normalised(line: &str) -> String {
             rest = unit;
         }
     }
-    text + rest
+    text.push_str(rest);
+    // Which threads there are is a matter of moments.
+    match text.split_once("threads still there: ") {
+        Some((before, _)) => format!("{before}threads still there: main"),
+        None => text,
+    }
 }
 
 /// Where a span begins and ends is for the tests of spans.
