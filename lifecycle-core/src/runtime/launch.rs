@@ -110,14 +110,19 @@ impl Driver {
                 let _in_span = span.enter();
                 admission.enter(|| contain(|| start.into_inner().map(|start| start())))
             };
-            let end = match timer.during(lifecycle.now(), start) {
-                Ok(Some(Ok(future))) => {
-                    let future = admission.scope(future);
-                    Caught { lifecycle, poll_timer: timer, span, future }.await
+            let started = match timer.during(lifecycle.now(), start) {
+                Ok(Some(Ok(future))) => Ok(admission.scope(future)),
+                Ok(Some(Err(why))) => Err(End::Skipped(why)),
+                Ok(None) => Err(End::Dropped { began: false }),
+                Err(said) => Err(End::Panicked(said)),
+            };
+            // The span is closed when the end is told: the next hook may be what exports it.
+            let end = match started {
+                Ok(future) => Caught { lifecycle, poll_timer: timer, span, future }.await,
+                Err(end) => {
+                    drop(span);
+                    end
                 }
-                Ok(Some(Err(why))) => End::Skipped(why),
-                Ok(None) => End::Dropped { began: false },
-                Err(said) => End::Panicked(said),
             };
             announce.end(end);
         });
@@ -143,6 +148,8 @@ impl Driver {
             let in_span = span.enter();
             let ended = admission.enter(|| contain(work));
             drop(in_span);
+            // As in a task, closed before the end is told.
+            drop(span);
             announce.end(match ended {
                 Ok(Ok(end)) => end_of(end),
                 Ok(Err(why)) => End::Skipped(why),
