@@ -15,7 +15,7 @@ use super::{
     host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
-    span::{ContainedSpan, PromisedSpan, SPAN_TIMEOUT},
+    span::{ContainedSpan, LAST_SPAN_TIMEOUT, PromisedSpan, SPAN_TIMEOUT},
     threads::run_beside,
     watchdog::PollTimer,
 };
@@ -38,7 +38,7 @@ impl Driver {
         let lifecycle = self.lifecycle;
         let id = hook.id();
         if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id, hook.name()) {
-            self.launch_task(hook, hook.name(), goes, move || Ok(start()));
+            self.launch_task(hook, hook.name(), timeout, goes, move || Ok(start()));
             return;
         }
         lifecycle.resources.began(id);
@@ -64,10 +64,10 @@ impl Driver {
                     Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
                     Err(why) => Err(why),
                 };
-                self.launch_task(hook, hook.name(), true, bind);
+                self.launch_task(hook, hook.name(), timeout, true, bind);
             }
             Some(Action::Registered(start)) => {
-                self.launch_task(hook, hook.name(), true, move || Ok(start()));
+                self.launch_task(hook, hook.name(), timeout, true, move || Ok(start()));
             }
             None => lifecycle.hook_ended(id, End::Unregistered),
         }
@@ -76,7 +76,9 @@ impl Driver {
     /// Starts the second step of a hook that timed out.
     pub(super) fn launch_fallback(&mut self, hook: &TeardownHook) {
         match self.lifecycle.registry.second_step(hook.id()) {
-            Some(start) => self.launch_task(hook, "on_timeout", true, move || Ok(start())),
+            Some(start) => {
+                self.launch_task(hook, "on_timeout", Duration::ZERO, true, move || Ok(start()));
+            }
             None => self.lifecycle.hook_ended(hook.id(), End::Completed),
         }
     }
@@ -86,6 +88,7 @@ impl Driver {
         &mut self,
         hook: &TeardownHook,
         name: &str,
+        timeout: Duration,
         goes: bool,
         start: impl FnOnce() -> Result<HookFuture, String> + Send + 'static,
     ) {
@@ -98,7 +101,7 @@ impl Driver {
             return;
         };
         let mut announce = Announce::new(lifecycle, id);
-        let span = self.promise_span(name);
+        let span = self.promise_span(name, timeout);
         let admission = lifecycle.gate.hook_admission();
         let poll_timer = Arc::new(PollTimer::default());
         let timer = Arc::clone(&poll_timer);
@@ -135,7 +138,7 @@ impl Driver {
         let context = self.context(hook, timeout);
         let admission = lifecycle.gate.hook_admission();
         let mut announce = Announce::new(lifecycle, id);
-        let span = self.promise_span(&name);
+        let span = self.promise_span(&name, timeout);
         let thread = lifecycle.spawn_thread(&thread_name(&name), move || {
             announce.began = true;
             let work = || {
@@ -163,14 +166,17 @@ impl Driver {
     }
 
     /// The span of a hook that is launched; the hook does not wait for it for ever. That of the stop
-    /// ends before the last one, which may be what exports spans.
-    fn promise_span(&mut self, name: &str) -> PromisedSpan {
+    /// ends before the last one, which may be what exports spans, and waits longer: without that
+    /// end every span of the stop would lack its root.
+    fn promise_span(&mut self, name: &str, timeout: Duration) -> PromisedSpan {
+        let mut wait = SPAN_TIMEOUT;
         if self.machine.teardown().is_some_and(|teardown| teardown.open() == 1) {
             self.lifecycle.log.run(|log| log.close_spans());
+            wait = wait.max(LAST_SPAN_TIMEOUT.min(timeout / 4));
         }
         let span = self.lifecycle.log.hook_span(name);
         if !span.is_settled() {
-            self.spans.push_back((self.lifecycle.now().after(SPAN_TIMEOUT), span.clone()));
+            self.spans.push_back((self.lifecycle.now().after(wait), span.clone()));
         }
         span
     }

@@ -13,6 +13,8 @@ use crate::foreign::contain;
 
 /// How long a hook waits for its span.
 pub(super) const SPAN_TIMEOUT: Duration = Duration::from_millis(20);
+/// The last one waits for the end of the stop's span with it, a quarter of its own time at most.
+pub(super) const LAST_SPAN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A span that comes, or does not.
 #[derive(Clone)]
@@ -60,10 +62,10 @@ impl PromisedSpan {
         Poll::Pending
     }
 
-    /// For a thread.
+    /// For a thread; likewise.
     pub(super) fn wait(&self) -> ContainedSpan {
         let open = |state: &mut State| !state.is_settled;
-        let waited = self.0.changed.wait_timeout_while(self.0.lock(), SPAN_TIMEOUT, open);
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), LAST_SPAN_TIMEOUT, open);
         ContainedSpan(waited.unwrap_or_else(PoisonError::into_inner).0.span.take())
     }
 }
