@@ -3,6 +3,6 @@
 mod actix;
 mod appender;
 mod color_eyre;
-mod docs;
 mod kafka;
 mod opentelemetry;
+mod page;

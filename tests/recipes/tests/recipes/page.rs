@@ -2,15 +2,27 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// The blocks of the page by the file that the line before names.
+fn page() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/recipes.md");
+    fs::read_to_string(path).unwrap()
+}
+
+/// The lines of the first block of text after the program.
+pub(crate) fn texts_after(program: &str) -> Vec<String> {
+    let page = page();
+    let (_, after) = page.split_once(&format!("tests/recipes/{program}")).unwrap();
+    let (_, text) = after.split_once("```text\n").unwrap();
+    text.lines().take_while(|line| *line != "```").map(str::to_owned).collect()
+}
+
+/// The blocks of the page by the file that is linked before it.
 fn blocks(page: &str) -> BTreeMap<&str, &str> {
     let mut blocks = BTreeMap::new();
     for (before, block) in page.match_indices("```rust,ignore\n").map(|(at, fence)| {
         let code = &page[at + fence.len()..];
         (&page[..at], &code[..code.find("```").unwrap()])
     }) {
-        let link = before.trim_end().lines().next_back().unwrap();
-        let name = link.rsplit_once("tests/recipes/").unwrap().1;
+        let (_, name) = before.rsplit_once("(../tests/recipes/").unwrap();
         blocks.insert(name.split_once(')').unwrap().0, block);
     }
     blocks
@@ -19,7 +31,7 @@ fn blocks(page: &str) -> BTreeMap<&str, &str> {
 #[test]
 fn the_page_shows_the_programs_that_run() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(here.join("../../docs/recipes.md")).unwrap();
+    let page = page();
     let blocks = blocks(&page);
     for (name, block) in &blocks {
         assert_eq!(*block, fs::read_to_string(here.join(name)).unwrap(), "{name}");
