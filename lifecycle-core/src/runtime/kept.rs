@@ -110,7 +110,9 @@ mod tests {
         let kept = Kept::default();
         let (release, released) = mpsc::channel::<()>();
         keep(&kept, "the first", || {});
-        keep(&kept, "the second", move || drop(released.recv()));
+        keep(&kept, "the second", move || {
+            let _ = released.recv();
+        });
         let wrong = kept.end(None, Duration::from_millis(50));
         assert_eq!(
             wrong,
