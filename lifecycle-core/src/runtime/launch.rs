@@ -15,7 +15,7 @@ use super::{
     host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
-    span::{ContainedSpan, LAST_SPAN_TIMEOUT, PromisedSpan, SPAN_TIMEOUT},
+    span::{ContainedSpan, PromisedSpan, SHORT_SPAN_TIMEOUT, SPAN_TIMEOUT},
     threads::run_beside,
     watchdog::PollTimer,
 };
@@ -166,17 +166,23 @@ impl Driver {
     }
 
     /// The span of a hook that is launched; the hook does not wait for it for ever. That of the stop
-    /// ends before the last one, which may be what exports spans, and waits longer: without that
-    /// end every span of the stop would lack its root.
+    /// ends before the last one, which may be what exports spans, and waits as if nobody had waited
+    /// in vain: without that end every span of the stop would lack its root.
     fn promise_span(&mut self, name: &str, timeout: Duration) -> PromisedSpan {
-        let mut wait = SPAN_TIMEOUT;
-        if self.machine.teardown().is_some_and(|teardown| teardown.open() == 1) {
+        let is_last = self.machine.teardown().is_some_and(|teardown| teardown.open() == 1);
+        if is_last {
             self.lifecycle.log.run(|log| log.close_spans());
-            wait = wait.max(LAST_SPAN_TIMEOUT.min(timeout / 4));
         }
+        let wait = if is_last || !self.span_was_late {
+            SPAN_TIMEOUT.min(timeout / 4).max(SHORT_SPAN_TIMEOUT)
+        } else {
+            SHORT_SPAN_TIMEOUT
+        };
         let span = self.lifecycle.log.hook_span(name);
         if !span.is_settled() {
-            self.spans.push_back((self.lifecycle.now().after(wait), span.clone()));
+            let due = self.lifecycle.now().after(wait);
+            let place = self.spans.partition_point(|(other, _)| *other <= due);
+            self.spans.insert(place, (due, span.clone()));
         }
         span
     }
@@ -187,6 +193,7 @@ impl Driver {
             if *due > now && !span.is_settled() {
                 return Some(*due);
             }
+            self.span_was_late |= !span.is_settled();
             span.give_up();
             self.spans.pop_front();
         }

@@ -11,10 +11,10 @@ use tracing::{Span, span::Entered};
 
 use crate::foreign::contain;
 
-/// How long a hook waits for its span.
-pub(super) const SPAN_TIMEOUT: Duration = Duration::from_millis(20);
-/// The last one waits for the end of the stop's span with it, a quarter of its own time at most.
-pub(super) const LAST_SPAN_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a hook waits for its span, a quarter of its own time at most.
+pub(super) const SPAN_TIMEOUT: Duration = Duration::from_millis(500);
+/// The same where the quarter is less than this, or an earlier hook has waited in vain.
+pub(super) const SHORT_SPAN_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A span that comes, or does not.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl PromisedSpan {
     /// For a thread; likewise.
     pub(super) fn wait(&self) -> ContainedSpan {
         let open = |state: &mut State| !state.is_settled;
-        let waited = self.0.changed.wait_timeout_while(self.0.lock(), LAST_SPAN_TIMEOUT, open);
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), SPAN_TIMEOUT, open);
         ContainedSpan(waited.unwrap_or_else(PoisonError::into_inner).0.span.take())
     }
 }
