@@ -38,8 +38,10 @@ pub(crate) struct Driver {
     pub(super) shutdown_id: String,
     /// The tasks of hooks that have started and not ended.
     pub(super) running: Running,
-    /// Those that hooks wait for, and until when.
+    /// Those that hooks wait for, and until when, the first due in front.
     pub(super) spans: VecDeque<(Moment, PromisedSpan)>,
+    /// A hook has waited for its span in vain.
+    pub(super) span_was_late: bool,
     pub(super) dropping: Arc<Dropping>,
     pub(super) watchdog: Watchdog,
     /// Those that somebody has taken from us, as was said.
@@ -75,6 +77,7 @@ impl Driver {
             shutdown_id: String::new(),
             running: Running::default(),
             spans: VecDeque::new(),
+            span_was_late: false,
             dropping: Arc::default(),
             watchdog: Watchdog::default(),
             lost_signals: Vec::new(),

@@ -72,3 +72,62 @@ impl Kept {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    struct Calls<F: FnMut()>(F);
+
+    impl<F: FnMut()> Drop for Calls<F> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+
+    fn keep(kept: &Kept, what: &str, dropped: impl FnMut() + Send + 'static) {
+        kept.add(what.to_owned(), Box::new(Calls(dropped)));
+    }
+
+    #[test]
+    fn what_is_kept_last_is_dropped_first_and_a_panic_keeps_nobody_from_it() {
+        let kept = Kept::default();
+        let (dropped, order) = mpsc::channel();
+        let then = dropped.clone();
+        keep(&kept, "the first", move || dropped.send("first").unwrap());
+        keep(&kept, "the second", || panic!("no"));
+        keep(&kept, "the third", move || then.send("third").unwrap());
+        let wrong = kept.end(None, Duration::from_secs(30));
+        assert_eq!(wrong, ["the destructor of the second panicked: no"]);
+        assert_eq!(order.iter().collect::<Vec<_>>(), ["third", "first"]);
+        assert!(kept.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_end_in_time_is_named_and_left() {
+        let kept = Kept::default();
+        let (release, released) = mpsc::channel::<()>();
+        keep(&kept, "the first", || {});
+        keep(&kept, "the second", move || {
+            let _ = released.recv();
+        });
+        let wrong = kept.end(None, Duration::from_millis(50));
+        assert_eq!(
+            wrong,
+            ["what was to outlive the log has not ended within 50.0ms, and lines of it may be \
+              lost: the first, the second"]
+        );
+        drop(release);
+    }
+
+    #[test]
+    fn the_thread_that_drops_is_not_that_of_the_caller() {
+        let kept = Kept::default();
+        let (dropped, on) = mpsc::channel();
+        keep(&kept, "it", move || dropped.send(thread::current().id()).unwrap());
+        assert!(kept.end(None, Duration::from_secs(30)).is_empty());
+        assert_ne!(on.recv().unwrap(), thread::current().id());
+    }
+}

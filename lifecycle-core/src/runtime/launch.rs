@@ -15,7 +15,7 @@ use super::{
     host::Replacement,
     lifecycle::Lifecycle,
     registry::{Action, HookFuture},
-    span::{ContainedSpan, PromisedSpan, SPAN_TIMEOUT},
+    span::{ContainedSpan, PromisedSpan, SHORT_SPAN_TIMEOUT, SPAN_TIMEOUT},
     threads::run_beside,
     watchdog::PollTimer,
 };
@@ -42,7 +42,7 @@ impl Driver {
             Event::HookStarted { name: hook.name().to_owned(), location: hook.location(), timeout };
         if let Some(Replacement { start, goes }) = lifecycle.host.replacement(id, hook.name()) {
             lifecycle.emit(started);
-            self.launch_task(hook, hook.name(), goes, move || Ok(start()));
+            self.launch_task(hook, hook.name(), timeout, goes, move || Ok(start()));
             return;
         }
         lifecycle.resources.began(id);
@@ -88,10 +88,10 @@ impl Driver {
                     Ok(Body::Sync(call)) => Ok(Box::pin(async move { call() }) as HookFuture),
                     Err(why) => Err(why),
                 };
-                self.launch_task(hook, hook.name(), true, bind);
+                self.launch_task(hook, hook.name(), timeout, true, bind);
             }
             Action::Registered(start) => {
-                self.launch_task(hook, hook.name(), true, move || Ok(start()));
+                self.launch_task(hook, hook.name(), timeout, true, move || Ok(start()));
             }
         }
     }
@@ -99,7 +99,9 @@ impl Driver {
     /// Starts the second step of a hook that timed out.
     pub(super) fn launch_fallback(&mut self, hook: &TeardownHook) {
         match self.lifecycle.registry.second_step(hook.id()) {
-            Some(start) => self.launch_task(hook, "on_timeout", true, move || Ok(start())),
+            Some(start) => {
+                self.launch_task(hook, "on_timeout", Duration::ZERO, true, move || Ok(start()));
+            }
             None => self.lifecycle.hook_ended(hook.id(), End::Completed),
         }
     }
@@ -109,6 +111,7 @@ impl Driver {
         &mut self,
         hook: &TeardownHook,
         name: &str,
+        timeout: Duration,
         goes: bool,
         start: impl FnOnce() -> Result<HookFuture, String> + Send + 'static,
     ) {
@@ -121,7 +124,7 @@ impl Driver {
             return;
         };
         let mut announce = Announce::new(lifecycle, id);
-        let span = self.promise_span(name);
+        let span = self.promise_span(name, timeout);
         let admission = lifecycle.gate.hook_admission();
         let poll_timer = Arc::new(PollTimer::default());
         let timer = Arc::clone(&poll_timer);
@@ -133,14 +136,19 @@ impl Driver {
                 let _in_span = span.enter();
                 admission.enter(|| contain(|| start.into_inner().map(|start| start())))
             };
-            let end = match timer.during(lifecycle.now(), start) {
-                Ok(Some(Ok(future))) => {
-                    let future = admission.scope(future);
-                    Caught { lifecycle, poll_timer: timer, span, future }.await
+            let started = match timer.during(lifecycle.now(), start) {
+                Ok(Some(Ok(future))) => Ok(admission.scope(future)),
+                Ok(Some(Err(why))) => Err(End::Skipped(why)),
+                Ok(None) => Err(End::Dropped { began: false }),
+                Err(said) => Err(End::Panicked(said)),
+            };
+            // The span is closed when the end is told: the next hook may be what exports it.
+            let end = match started {
+                Ok(future) => Caught { lifecycle, poll_timer: timer, span, future }.await,
+                Err(end) => {
+                    drop(span);
+                    end
                 }
-                Ok(Some(Err(why))) => End::Skipped(why),
-                Ok(None) => End::Dropped { began: false },
-                Err(said) => End::Panicked(said),
             };
             announce.end(end);
         });
@@ -159,7 +167,7 @@ impl Driver {
         let context = self.context(hook, timeout);
         let admission = lifecycle.gate.hook_admission();
         let mut announce = Announce::new(lifecycle, id);
-        let span = self.promise_span(&name);
+        let span = self.promise_span(&name, timeout);
         let thread = lifecycle.spawn_thread(&thread_name(&name), move || {
             announce.began = true;
             let work = || {
@@ -172,6 +180,8 @@ impl Driver {
             let in_span = span.enter();
             let ended = admission.enter(|| contain(work));
             drop(in_span);
+            // As in a task, closed before the end is told.
+            drop(span);
             announce.end(match ended {
                 Ok(Ok(end)) => end_of(end),
                 Ok(Err(why)) => End::Skipped(why),
@@ -185,14 +195,23 @@ impl Driver {
     }
 
     /// The span of a hook that is launched; the hook does not wait for it for ever. That of the stop
-    /// ends before the last one, which may be what exports spans.
-    fn promise_span(&mut self, name: &str) -> PromisedSpan {
-        if self.machine.teardown().is_some_and(|teardown| teardown.open() == 1) {
+    /// ends before the last one, which may be what exports spans, and waits as if nobody had waited
+    /// in vain: without that end every span of the stop would lack its root.
+    fn promise_span(&mut self, name: &str, timeout: Duration) -> PromisedSpan {
+        let is_last = self.machine.teardown().is_some_and(|teardown| teardown.open() == 1);
+        if is_last {
             self.lifecycle.log.run(|log| log.close_spans());
         }
+        let wait = if is_last || !self.span_was_late {
+            SPAN_TIMEOUT.min(timeout / 4).max(SHORT_SPAN_TIMEOUT)
+        } else {
+            SHORT_SPAN_TIMEOUT
+        };
         let span = self.lifecycle.log.hook_span(name);
         if !span.is_settled() {
-            self.spans.push_back((self.lifecycle.now().after(SPAN_TIMEOUT), span.clone()));
+            let due = self.lifecycle.now().after(wait);
+            let place = self.spans.partition_point(|(other, _)| *other <= due);
+            self.spans.insert(place, (due, span.clone()));
         }
         span
     }
@@ -203,6 +222,7 @@ impl Driver {
             if *due > now && !span.is_settled() {
                 return Some(*due);
             }
+            self.span_was_late |= !span.is_settled();
             span.give_up();
             self.spans.pop_front();
         }

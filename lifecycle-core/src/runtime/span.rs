@@ -11,8 +11,10 @@ use tracing::{Span, span::Entered};
 
 use crate::foreign::contain;
 
-/// How long a hook waits for its span.
-pub(super) const SPAN_TIMEOUT: Duration = Duration::from_millis(20);
+/// How long a hook waits for its span, a quarter of its own time at most.
+pub(super) const SPAN_TIMEOUT: Duration = Duration::from_millis(500);
+/// The same where the quarter is less than this, or an earlier hook has waited in vain.
+pub(super) const SHORT_SPAN_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A span that comes, or does not.
 #[derive(Clone)]
@@ -60,7 +62,7 @@ impl PromisedSpan {
         Poll::Pending
     }
 
-    /// For a thread.
+    /// For a thread; likewise.
     pub(super) fn wait(&self) -> ContainedSpan {
         let open = |state: &mut State| !state.is_settled;
         let waited = self.0.changed.wait_timeout_while(self.0.lock(), SPAN_TIMEOUT, open);
