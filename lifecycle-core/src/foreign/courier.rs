@@ -66,8 +66,25 @@ pub(crate) fn run(kind: &'static str, work: impl FnOnce() + Send + 'static) {
 /// Leaves threads alone that do not come back, and serves what waits behind them: by others or,
 /// where none can be had or none begins, by `elsewhere`. For a thread that keeps the deadline; says
 /// when it should look again.
-pub(crate) fn look(elsewhere: impl FnOnce(fn())) -> Option<Duration> {
+pub(crate) fn look(elsewhere: impl FnOnce(Serve)) -> Option<Duration> {
     COURIERS.look(elsewhere)
+}
+
+/// Serves what waits, wherever it is called; dropped instead, nobody does.
+pub(crate) struct Serve(());
+
+impl Serve {
+    pub(crate) fn serve(self) {
+        // It counts as idle, which it is no more.
+        std::mem::forget(self);
+        COURIERS.serve(Duration::ZERO);
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        COURIERS.lock().idle -= 1;
+    }
 }
 
 /// What has not come back, a line each.
@@ -122,6 +139,10 @@ struct Job {
 impl Couriers {
     fn take(&'static self, job: Job) {
         let mut inner = self.lock();
+        if inner.jobs.is_empty() {
+            // Whoever is idle has its time from now on.
+            inner.last_progress = Some(Instant::now());
+        }
         inner.jobs.push_back(job);
         if inner.idle > 0 {
             self.arrived.notify_one();
@@ -145,7 +166,7 @@ impl Couriers {
         started.is_ok()
     }
 
-    fn look(&'static self, elsewhere: impl FnOnce(fn())) -> Option<Duration> {
+    fn look(&'static self, elsewhere: impl FnOnce(Serve)) -> Option<Duration> {
         let mut inner = self.lock();
         if inner.jobs.is_empty() {
             inner.next_threads = 1;
@@ -166,7 +187,7 @@ impl Couriers {
             inner.idle += 1;
             inner.last_progress = Some(Instant::now());
             drop(inner);
-            elsewhere(|| COURIERS.serve(Duration::ZERO));
+            elsewhere(Serve(()));
         }
         Some(PATIENCE)
     }
@@ -252,6 +273,18 @@ mod tests {
             };
             assert_ne!(next, keeper);
             assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+            // One that waits is given its time, however long it has waited, and a place where nobody
+            // serves takes nothing away.
+            thread::sleep(START_TIMEOUT * 2);
+            let (say, said) = mpsc::channel();
+            run("test", move || say.send(()).unwrap());
+            look(|_| panic!("a thread waits"));
+            said.recv_timeout(Duration::from_secs(10)).unwrap();
+            COURIERS.lock().idle += 1;
+            let before = COURIERS.lock().idle;
+            drop(Serve(()));
+            assert_eq!(COURIERS.lock().idle, before - 1);
+
             let lines = culprits();
             assert!(lines.iter().any(|line| line.starts_with("a test of the")), "{lines:?}");
         })

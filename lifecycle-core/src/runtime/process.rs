@@ -122,7 +122,7 @@ fn drive(process: &'static Process, waker: &'static Waker) {
         let timeout = wake.map(|wake| wake.since(process.now()));
         let foreign = foreign::look(|serve| {
             if let Some(runtime) = lifecycle.runtime() {
-                runtime.spawn(async move { serve() });
+                runtime.spawn(async move { serve.serve() });
             }
         });
         let timeout = [timeout, foreign].into_iter().flatten().min();

@@ -263,7 +263,10 @@ impl Drop for Paused {
     }
 }
 
+/// A limit, as the README says: any page that has to be read again waits for ever there, those of the
+/// guard's own code among them.
 #[test]
+#[ignore = "the kernel may keep the guard's own pages from it: run it alone"]
 fn a_control_group_that_pauses_who_is_out_of_memory_does_not_hold_the_process() {
     let what = "a control group that pauses (memory.oom_control of cgroup v1)";
     let Some(group) = possible(what, Paused::make()) else { return };
