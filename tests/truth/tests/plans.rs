@@ -23,7 +23,8 @@ fn stopped(service: Service) -> Ending {
 #[track_caller]
 fn warns_before_the_stop(ending: &Ending, text: &str) {
     let log: Vec<_> = ending.lines(Stream::Stderr).collect();
-    let stop = log.iter().position(|line| line.contains("shutdown requested")).unwrap_or(log.len());
+    let stop =
+        log.iter().position(|line| line.contains("asks for a graceful stop")).unwrap_or(log.len());
     if !log[..stop].iter().any(|line| line.contains(text)) {
         ending.fail(&format!("should say {text:?} before the stop"));
     }

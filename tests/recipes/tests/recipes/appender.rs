@@ -53,7 +53,7 @@ fn without_numbers(line: &str) -> String {
 const TO_DRAIN: [&str; 6] = [
     "appender: order begun",
     "lifecycle: running",
-    "shutdown{N}: lifecycle: shutdown requested: SIGTERM from pid N uid 0",
+    "shutdown{N}: lifecycle: shutdown begins: SIGTERM from pid N uid 0",
     "shutdown{N}: lifecycle: SIGTERM from pid N uid 0 asks for a graceful stop; the next Ctrl-C \
      ends the drain now",
     "shutdown{N}: lifecycle: main has the drain's time to return: the stop was asked about at N",
