@@ -224,7 +224,7 @@ fn run_dropped(runtime: &Runtime) -> ExitCode {
     runtime.block_on(async {
         tokio::select! {
             _ = only::<note>().run(with_a_call_in_flight()) => {}
-            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            () = tokio::time::sleep(Duration::from_millis(300)) => {}
         }
         pause(100);
     });
@@ -236,7 +236,7 @@ fn run_dropped_at_once(runtime: &Runtime) -> ExitCode {
     runtime.block_on(async {
         tokio::select! {
             _ = only::<note>().run(with_a_call_in_flight()) => {}
-            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            () = tokio::time::sleep(Duration::from_millis(300)) => {}
         }
     });
     std::process::exit(0)
@@ -246,7 +246,7 @@ fn run_dropped_by_its_runtime(runtime: Runtime) -> ExitCode {
     let local = tokio::task::LocalSet::new();
     local.spawn_local(only::<note>().run(with_a_call_in_flight()));
     runtime
-        .block_on(local.run_until(async { tokio::time::sleep(Duration::from_millis(50)).await }));
+        .block_on(local.run_until(async { tokio::time::sleep(Duration::from_millis(300)).await }));
     drop(local);
     drop(runtime);
     ExitCode::SUCCESS
