@@ -8,6 +8,7 @@ use std::{
     sync::{
         Arc, LazyLock, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -35,6 +36,9 @@ use crate::{
     report::files::ReportFiles,
     values::HookId,
 };
+
+/// How long the thread's start is waited for: somebody may hold the loader's lock already, for ever.
+const START_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub(super) struct Process {
     /// The clock counts while the machine sleeps (`CLOCK_BOOTTIME` on Linux), as the platform's grace period
@@ -110,11 +114,12 @@ fn process() -> &'static Process {
 }
 
 /// The body of the thread.
-fn drive(process: &'static Process, waker: &'static Waker) {
+fn drive(process: &'static Process, waker: &'static Waker, ready: &mpsc::SyncSender<()>) {
     foreign::keep_out();
     os::run_first();
     // Tokio's thread-local is made now: later somebody may hold the loader's lock, which that needs.
     let _ = Handle::try_current();
+    let _ = ready.try_send(());
     let lifecycle = Lifecycle::process();
     let mut driver = Driver::new(lifecycle);
     loop {
@@ -149,7 +154,10 @@ impl Host for Process {
                 let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
                 os::guard::start()?;
                 os::guard::set_driver(waker);
-                os::spawn("lifecycle", move || drive(process(), waker))?;
+                let (ready, is_ready) = mpsc::sync_channel(1);
+                os::spawn("lifecycle", move || drive(process(), waker, &ready))?;
+                // Back from here it needs no lock of the loader, unless that was held all the while.
+                let _ = is_ready.recv_timeout(START_TIMEOUT);
                 known.installed.clear();
                 *self.waker.write().unwrap_or_else(PoisonError::into_inner) = Some(waker);
                 waker
