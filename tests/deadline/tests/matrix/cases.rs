@@ -97,7 +97,7 @@ macro_rules! stuck {
         held(
             70,
             &[
-                hook!($file, $name, "is stuck: it has been running for"),
+                hook!($file, $name, "is stuck: "),
                 hook!($file, $name, "stuck: it could not be stopped, after"),
             ],
             &[
