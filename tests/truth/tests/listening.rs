@@ -140,7 +140,8 @@ fn main_is_waited_for_as_long_as_the_program_says_once_nothing_is_in_flight() {
 fn after_a_second_the_log_says_who_is_waited_for_and_how_to_bound_it() {
     let mut child = up(service!(bin "truth-rows", "lingering"));
     child.signal(Signal::TERM);
-    let line = child.wait_for("nothing is in flight: waiting for main, which asked about the stop at");
+    let line =
+        child.wait_for("nothing is in flight: waiting for main, which asked about the stop at");
     assert!(line.contains("tests/truth/src/bin/rows/blocking.rs:"), "{line}");
     assert!(line.contains("main_timeout"), "{line}");
 }
