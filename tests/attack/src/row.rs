@@ -285,11 +285,12 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
                 while let Some((row, runtime)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     note(&tallies, row, runtime, 1, || {
                         let ending = row.run(programs, runtime);
-                        if is_late(&ending) {
+                        // Beside many others the attack itself may come too late.
+                        let holds = || row.check(&ending);
+                        if is_late(&ending) || catch_unwind(AssertUnwindSafe(holds)).is_err() {
                             lock(&late).push((*row, *runtime, ending));
                             return None;
                         }
-                        row.check(&ending);
                         Some(ending.since_first_signal())
                     });
                 }
@@ -298,7 +299,7 @@ fn run_all(programs: Programs<'_>, rows: &[Row], at_once: usize) {
     });
     for Late { row, runtime, ending, times } in counted(late) {
         note(&tallies, row, runtime, times, || {
-            // Late most of the time: it is not the machine. Else once more, and alone.
+            // Late or wrong most of the time: it is not the machine. Else once more, and alone.
             let mostly = times > 2 && times * 2 > row.times;
             let ending = if mostly { ending } else { in_time(|| row.run(programs, runtime)) };
             if is_late(&ending) {

@@ -34,11 +34,14 @@ pub(crate) const ATTACKS: &[Attack] = &[
     }),
     ("site-held", |runtime| {
         // A destructor of what a call was given, inside of whatever the call holds.
-        thread(|| {
+        let (held, is_held) = std::sync::mpsc::channel();
+        thread(move || {
             static CALLS: Site = Site::new("calls");
             let _guard = CALLS.admit();
+            let _ = held.send(());
             os::block();
         });
+        let _ = is_held.recv();
         serve::<note>(runtime, obedient())
     }),
     ("destructor-at-the-deadline", |runtime| {
