@@ -24,7 +24,7 @@ fn log_of(program: Service) -> Vec<String> {
     let text = fs::read_to_string(log).unwrap();
     text.lines()
         .map(|line| line.split_once("INFO ").expect("a line at info").1)
-        .filter(|line| !line.starts_with("lifecycle: platform"))
+        .filter(|line| !line.contains("; grace period "))
         .map(|line| without_numbers(&line.replace("appender_guard_in_main:", "appender:")))
         .collect()
 }
