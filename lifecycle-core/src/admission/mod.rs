@@ -12,19 +12,28 @@
 //! 4. What a thread's context gained during a poll or a closure it has lost when that ends, also by
 //!    a panic.
 
+mod call;
 mod cancellable;
 pub(crate) mod context;
 mod counters;
+mod details;
 mod ending;
 mod gate;
 mod guard;
 mod held;
 mod inherit;
+mod lane;
+mod pool;
 mod pull;
 mod refused;
 mod samples;
+mod task;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "tests/mod.rs"]
+mod tests_by_thread;
+mod thread;
 mod tracked;
 mod wait;
 
@@ -34,10 +43,11 @@ pub(crate) use self::ending::drop_as_lost;
 pub(crate) use self::gate::{Gate, GateObserver};
 pub use self::{
     cancellable::Cancellable,
+    context::{Entered, enter},
     guard::Guard,
     held::{Held, HeldFuture, HeldStream, hold},
     inherit::{Admission, Inherited, Scoped, inherit, inherit_fn, spawn, spawn_blocking},
     pull::Pull,
     refused::{Answer, FromRefused, PlainAnswer, Refused, answer_by, never_refused},
-    tracked::{Entered, Tracked, admit_on_first_poll, enter},
+    tracked::{Tracked, admit_on_first_poll},
 };

@@ -2,6 +2,10 @@
 //! thread, signals that ring it, a clock that suspends cannot stop, lines on stderr that cannot
 //! block, the end of the process. All `unsafe` code of the crate is in this folder.
 
+pub(crate) mod atomic;
+pub(crate) mod atomic_ref;
+pub(crate) mod barrier;
+pub(crate) mod coarse_clock;
 #[cfg(unix)]
 pub(crate) mod job_end;
 pub(crate) mod last_resort;
