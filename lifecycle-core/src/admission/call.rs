@@ -1,12 +1,12 @@
 //! An admitted call that is more than a frame on its thread.
 
-use std::{fmt, ops::Deref, ptr, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use super::{
     counters::Entry,
     details::Who,
     ending::Ending,
-    gate::Gate,
+    gate::{Gate, PROCESS},
     lane::{ARMED, CLOSED, Slot},
     refused::Refused,
     task::task,
@@ -116,7 +116,7 @@ impl Call {
         let slot = thread::lane_or_new().take();
         thread::release_if_ended();
         slot.details.describe(ending, inherited, task);
-        if !ptr::eq(&raw const **gate, &raw const **Gate::process()) {
+        if gate.number() != PROCESS {
             slot.details.set_gate(Arc::clone(gate) as _);
         }
         if let Some(entry) = entry {

@@ -11,6 +11,7 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     marker::PhantomData,
+    mem,
     sync::Arc,
     thread as threads,
 };
@@ -19,7 +20,7 @@ use super::{
     call::{Call, GateRef},
     details::Details,
     ending::Ending,
-    gate::Gate,
+    gate::{Gate, PROCESS},
     lane::{ARMED, CLOSED, ENDING, Frame, Lane, Slot, UNTIDY, What},
     refused::Refused,
     task::{known, task},
@@ -37,7 +38,7 @@ thread_local! {
 pub(super) fn admit(site: &'static Site) -> Result<Call, Refused> {
     let lane = attached_lane();
     let admitted = match caller(lane) {
-        Some((_, _, caller)) => Ok(gate_of(caller).inherit(site)),
+        Some((_, caller)) => Ok(gate_of(lane, caller).inherit(site)),
         None => {
             let gate = gate();
             gate.admit(site).inspect_err(|_| note_if_main(&gate))
@@ -159,7 +160,7 @@ fn is_main() -> bool {
 /// The call that the running code belongs to.
 pub(super) fn current() -> Option<Call> {
     let lane = thread::lane()?;
-    let (_, frame, caller) = caller(lane)?;
+    let (frame, caller) = caller(lane)?;
     let slot = match caller {
         Caller::Light(site) => promote(lane, frame, site),
         Caller::Full(slot) => slot,
@@ -170,7 +171,8 @@ pub(super) fn current() -> Option<Call> {
 
 /// The gate of the call that the running code belongs to.
 pub(super) fn gate_of_caller() -> Option<GateRef> {
-    thread::lane().and_then(caller).map(|(_, _, caller)| gate_of(caller))
+    let lane = thread::lane()?;
+    caller(lane).map(|(_, caller)| gate_of(lane, caller))
 }
 
 /// A site that no attribute declares is used.
@@ -189,20 +191,20 @@ enum Caller {
     Full(&'static Slot),
 }
 
-fn caller(lane: &'static Lane) -> Option<(usize, &'static Frame, Caller)> {
+fn caller(lane: &'static Lane) -> Option<(&'static Frame, Caller)> {
     let is_call = |what| !matches!(what, What::Free | What::Waiting);
-    let (index, frame) = lane.topmost(is_call)?;
+    let frame = lane.topmost(is_call)?;
     let caller = match frame.what() {
         What::Light(site) => Caller::Light(site),
         What::Full(slot) | What::Dropping(slot) => Caller::Full(slot),
         What::Free | What::Waiting => return None,
     };
-    same_task(known(frame.task()), known(task())).then_some((index, frame, caller))
+    same_task(known(frame.task()), known(task())).then_some((frame, caller))
 }
 
-fn gate_of(caller: Caller) -> GateRef {
+fn gate_of(lane: &Lane, caller: Caller) -> GateRef {
     match caller {
-        Caller::Light(_) => attached_gate(),
+        Caller::Light(_) => attached_gate(lane),
         Caller::Full(slot) => GateRef::of(slot),
     }
 }
@@ -212,16 +214,17 @@ fn gate_of(caller: Caller) -> GateRef {
 ///
 /// # Errors
 /// The call is fresh and the service is draining.
-#[inline]
+#[inline(always)] // The fast path is shorter than the calls it would take.
 pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
     // The way of nearly every call: the gate is open, and then it makes no difference what the
     // running code belongs to. A call that begins while its thread unwinds keeps that in mind.
     if let Some(lane) = thread::fast()
         && !threads::panicking()
-        && let Some(index) = lane.enter(site, task())
-        && (lane.settle() == 0 || stays(lane, index, false))
     {
-        return Ok(Entered { lane, index, _this_thread: PhantomData });
+        let frame = lane.enter(site, task());
+        if lane.settle_quickly() == 0 || stays(lane, frame, false) {
+            return Ok(Entered { lane, frame, _this_thread: PhantomData });
+        }
     }
     enter_slowly(site)
 }
@@ -230,7 +233,7 @@ pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
 #[must_use = "the call ends when the guard is dropped"]
 pub struct Entered {
     lane: &'static Lane,
-    index: usize,
+    frame: &'static Frame,
     _this_thread: PhantomData<*const ()>,
 }
 
@@ -241,19 +244,23 @@ impl fmt::Debug for Entered {
 }
 
 impl Drop for Entered {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let Self { lane, index, .. } = *self;
-        if !threads::panicking()
-            && let Some(frame) = lane.leave_light(index)
-        {
-            let mode = lane.settle();
-            if mode != 0 {
-                left(lane, frame, mode);
-            }
-            return;
+        let Self { lane, frame, .. } = *self;
+        // Both ways into one call, so that this is short enough for the compiler to put in place.
+        let is_left = !threads::panicking() && lane.leave_light(frame);
+        if !is_left || lane.settle_quickly() != 0 {
+            leave_slowly(lane, frame, is_left);
         }
-        drop(Pushed { frame: Some((lane, index)), decides: true, _this_thread: PhantomData });
+    }
+}
+
+#[cold]
+fn leave_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool) {
+    if is_left {
+        left(lane, frame, lane.settle());
+    } else {
+        pop(lane, frame, true);
     }
 }
 
@@ -261,31 +268,33 @@ impl Drop for Entered {
 fn enter_slowly(site: &'static Site) -> Result<Entered, Refused> {
     let lane = attached_lane();
     if !threads::panicking() && thread::fast().is_some() {
-        // The first call of the thread, or one that is deep down.
-        let index = lane.enter_deep(site, task());
-        if lane.settle() == 0 || stays(lane, index, false) {
-            return Ok(Entered { lane, index, _this_thread: PhantomData });
+        // The first call of the thread.
+        let frame = lane.enter(site, task());
+        if lane.settle() == 0 || stays(lane, frame, false) {
+            return Ok(Entered { lane, frame, _this_thread: PhantomData });
         }
     }
-    let (lane, index) = push_call(admit(site)?, false);
-    Ok(Entered { lane, index, _this_thread: PhantomData })
+    let (lane, frame) = push_call(admit(site)?, false);
+    Ok(Entered { lane, frame, _this_thread: PhantomData })
 }
 
 /// A call was noted, and there is more to do. Returns whether it is let in; if not, it is noted no
 /// more, and its frame is free, or waits again.
 #[cold]
-fn stays(lane: &'static Lane, index: usize, waits: bool) -> bool {
+fn stays(lane: &'static Lane, frame: &'static Frame, waits: bool) -> bool {
     let mode = lane.settle();
-    let frame = lane.frame(index);
-    let gate = attached_gate();
+    if mode == 0 {
+        return true;
+    }
+    let gate = attached_gate(lane);
     if mode & CLOSED != 0 {
         // For good: from here on nothing is noted that would have to be taken back.
         thread::set_fast(false);
         if !gate.counts_frame(frame) {
             if waits {
-                lane.wait_again(index);
+                frame.wait_again();
             } else {
-                lane.leave(index, frame);
+                lane.leave(frame);
             }
             return false;
         }
@@ -300,7 +309,7 @@ fn stays(lane: &'static Lane, index: usize, waits: bool) -> bool {
 #[cold]
 fn left(lane: &'static Lane, frame: &'static Frame, mode: usize) {
     if mode & CLOSED != 0 {
-        attached_gate().end_frame(frame, None);
+        attached_gate(lane).end_frame(frame, None);
     }
     if mode & UNTIDY != 0 {
         lane.tidy();
@@ -310,7 +319,7 @@ fn left(lane: &'static Lane, frame: &'static Frame, mode: usize) {
 
 /// Moves a call from its frame to a slot, which others may hold.
 fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &'static Slot {
-    let gate = attached_own_gate();
+    let gate = attached_own_gate(lane);
     let slot = lane.promote(frame, site, |details: &Details| {
         details.describe(Ending::Finished, false, frame.task());
         details.began_before(frame.seen());
@@ -319,7 +328,7 @@ fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &
         }
     });
     if lane.settle() & CLOSED != 0 {
-        attached_gate().move_entry(frame, slot);
+        attached_gate(lane).move_entry(frame, slot);
     }
     slot
 }
@@ -327,30 +336,32 @@ fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &
 /// Makes the code that runs until [`Pushed::pop`] belong to `call`. Where it `decides`, a panic that
 /// ends it is one of the call.
 pub(super) fn push(call: Call, decides: bool) -> Pushed {
-    Pushed { frame: Some(push_call(call, false)), decides, _this_thread: PhantomData }
+    let (lane, frame) = push_call(call, false);
+    Pushed { lane, frame, decides, _this_thread: PhantomData }
 }
 
 /// The same, for a call that is still to be admitted: see [`fill_frame`].
-#[inline]
+#[inline(always)]
 pub(super) fn push_waiting(decides: bool) -> Pushed {
     let lane = thread::fast().unwrap_or_else(attached_lane);
-    let frame = Some((lane, lane.wait(task())));
-    Pushed { frame, decides, _this_thread: PhantomData }
+    Pushed { lane, frame: lane.wait(task()), decides, _this_thread: PhantomData }
 }
 
-fn push_call(call: Call, drops: bool) -> (&'static Lane, usize) {
-    let lane = attached_lane();
+#[inline]
+fn push_call(call: Call, drops: bool) -> (&'static Lane, &'static Frame) {
+    let lane = thread::fast().unwrap_or_else(attached_lane);
     let slot = call.into_slot();
-    let index = lane.resume(slot, drops, task());
+    let frame = lane.resume(slot, drops, task());
     if slot.gate() != lane.gate() {
         change_foreign(lane, 1);
     }
-    (lane, index)
+    (lane, frame)
 }
 
 /// A frame of a call with a slot is gone.
-fn pop_call(lane: &'static Lane, index: usize, slot: &'static Slot) -> Call {
-    lane.leave(index, lane.frame(index));
+#[inline]
+fn pop_call(lane: &'static Lane, frame: &'static Frame, slot: &'static Slot) -> Call {
+    lane.leave(frame);
     if slot.gate() != lane.gate() {
         change_foreign(lane, -1);
     }
@@ -360,34 +371,38 @@ fn pop_call(lane: &'static Lane, index: usize, slot: &'static Slot) -> Call {
 
 #[inline]
 fn tidy(lane: &'static Lane) {
-    if lane.is(UNTIDY) {
-        lane.tidy();
+    if lane.is(UNTIDY | ENDING) {
+        tidy_up(lane);
     }
-    if lane.is(ENDING) {
-        thread::release_if_ended();
-    }
+}
+
+#[cold]
+fn tidy_up(lane: &'static Lane) {
+    lane.tidy();
+    thread::release_if_ended();
 }
 
 /// A pushed frame; popped when dropped, in whatever order.
 pub(super) struct Pushed {
-    frame: Option<(&'static Lane, usize)>,
+    lane: &'static Lane,
+    frame: &'static Frame,
     decides: bool,
     _this_thread: PhantomData<*const ()>,
 }
 
 impl Pushed {
     /// Gives back the call.
-    pub(super) fn pop(mut self) -> Option<Call> {
-        let (lane, index) = self.frame.take()?;
-        let frame = lane.frame(index);
+    pub(super) fn pop(self) -> Option<Call> {
+        let Self { lane, frame, .. } = self;
+        mem::forget(self);
         match frame.what() {
             What::Light(site) => {
                 let slot = promote(lane, frame, site);
-                Some(pop_call(lane, index, slot))
+                Some(pop_call(lane, frame, slot))
             }
-            What::Full(slot) | What::Dropping(slot) => Some(pop_call(lane, index, slot)),
+            What::Full(slot) | What::Dropping(slot) => Some(pop_call(lane, frame, slot)),
             What::Waiting | What::Free => {
-                lane.leave(index, frame);
+                lane.leave(frame);
                 tidy(lane);
                 None
             }
@@ -395,64 +410,65 @@ impl Pushed {
     }
 
     /// The call has finished, where there is one and the frame decides.
-    #[inline]
-    pub(super) fn finish(mut self) {
-        if !threads::panicking()
-            && let Some((lane, index)) = self.frame
-            && let Some(frame) = lane.leave_light(index)
-        {
-            self.frame = None;
-            let mode = lane.settle();
-            if mode != 0 {
-                left(lane, frame, mode);
+    #[inline(always)]
+    pub(super) fn finish(self) {
+        let Self { lane, frame, decides, .. } = self;
+        if threads::panicking() || !lane.leave_light(frame) {
+            if let Some(call) = self.pop()
+                && decides
+            {
+                call.end(Ending::Finished);
             }
             return;
         }
-        let decides = self.decides;
-        if let Some(call) = self.pop()
-            && decides
-        {
-            call.end(Ending::Finished);
+        mem::forget(self);
+        if lane.settle_quickly() != 0 {
+            left(lane, frame, lane.settle());
         }
     }
 }
 
 impl Drop for Pushed {
+    #[inline]
     fn drop(&mut self) {
-        let Some((lane, index)) = self.frame.take() else { return };
-        let frame = lane.frame(index);
-        match frame.what() {
-            What::Light(site) => {
-                lane.leave(index, frame);
-                let panicked = self.decides && threads::panicking();
-                if lane.settle() & CLOSED != 0 || panicked {
-                    attached_gate().end_frame(frame, panicked.then_some(site));
-                }
-                tidy(lane);
+        pop(self.lane, self.frame, self.decides);
+    }
+}
+
+/// A frame is left: by a panic, which is one of its call where the frame `decides`, or otherwise.
+#[cold]
+fn pop(lane: &'static Lane, frame: &'static Frame, decides: bool) {
+    match frame.what() {
+        What::Light(site) => {
+            lane.leave(frame);
+            let panicked = decides && threads::panicking();
+            if lane.settle() & CLOSED != 0 || panicked {
+                attached_gate(lane).end_frame(frame, panicked.then_some(site));
             }
-            What::Full(slot) | What::Dropping(slot) => {
-                let call = pop_call(lane, index, slot);
-                if self.decides && call.is_unwinding() {
-                    call.end(Ending::Panicked);
-                }
+            tidy(lane);
+        }
+        What::Full(slot) | What::Dropping(slot) => {
+            let call = pop_call(lane, frame, slot);
+            if decides && call.is_unwinding() {
+                call.end(Ending::Panicked);
             }
-            What::Waiting | What::Free => {
-                lane.leave(index, frame);
-                tidy(lane);
-            }
+        }
+        What::Waiting | What::Free => {
+            lane.leave(frame);
+            tidy(lane);
         }
     }
 }
 
 /// Lets a call of `site` in, or turns it away, and names it as the call of the top frame, which
 /// was pushed without one; an error where it was not.
-#[inline]
+#[inline(always)]
 pub(super) fn fill_frame(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
     if let Some(lane) = thread::fast()
         && !threads::panicking()
         && matches!(site.policy().drain, Drain::Finish)
-        && let Some(index) = lane.fill(site)
-        && (lane.settle() == 0 || stays(lane, index, true))
+        && let Some(frame) = lane.fill(site)
+        && (lane.settle_quickly() == 0 || stays(lane, frame, true))
     {
         return Ok(Ok(()));
     }
@@ -464,7 +480,7 @@ fn fill_slowly(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
     let call = admit(site)?;
     let lane = attached_lane();
     let slot = call.into_slot();
-    if !lane.fill_with(slot) {
+    if lane.fill_with(slot).is_none() {
         drop(Call::of(slot));
         return Ok(Err(NotWrapped));
     }
@@ -484,13 +500,12 @@ pub(super) fn push_for_drop(call: Call) {
 }
 
 /// Ends what [`push_for_drop`] began last on this thread: destructors nest.
+#[cold]
 pub(super) fn pop_for_drop() {
     let Some(lane) = thread::lane() else { return };
-    let Some((index, frame)) = lane.topmost(|what| matches!(what, What::Dropping(_))) else {
-        return;
-    };
+    let Some(frame) = lane.topmost(|what| matches!(what, What::Dropping(_))) else { return };
     if let What::Dropping(slot) = frame.what() {
-        drop(pop_call(lane, index, slot));
+        drop(pop_call(lane, frame, slot));
     }
 }
 
@@ -529,11 +544,14 @@ fn change_foreign(lane: &'static Lane, by: isize) {
 }
 
 /// The gate whose calls the lane notes.
-fn attached_gate() -> GateRef {
-    attached_own_gate().map_or(GateRef::Process, GateRef::Own)
+fn attached_gate(lane: &Lane) -> GateRef {
+    attached_own_gate(lane).map_or(GateRef::Process, GateRef::Own)
 }
 
-fn attached_own_gate() -> Option<Arc<Gate>> {
+fn attached_own_gate(lane: &Lane) -> Option<Arc<Gate>> {
+    if lane.gate() == PROCESS {
+        return None;
+    }
     GATES.try_with(|gates| gates.attached.borrow().clone()).ok().flatten()
 }
 

@@ -8,7 +8,7 @@ use std::{
     ptr,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -82,28 +82,39 @@ struct Inner {
     observer: Option<Arc<dyn GateObserver>>,
 }
 
+/// The number of the gate of the process.
+pub(super) const PROCESS: usize = 1;
+
 impl Gate {
     /// The gate of the process, used wherever no scenario has its own.
     pub(crate) fn process() -> &'static Arc<Self> {
-        static PROCESS: LazyLock<Arc<Gate>> =
-            LazyLock::new(|| Gate::by_thread(Barrier::of_process()));
-        &PROCESS
+        static GATE: LazyLock<Arc<Gate>> =
+            LazyLock::new(|| Gate::make(PROCESS, Some(Barrier::of_process())));
+        &GATE
     }
 
     /// An open gate that counts each call as it comes: for what runs on a clock of its own.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new() -> Arc<Self> {
-        Self::make(None)
+        Self::make(Self::next_number(), None)
     }
 
-    /// An open gate that is next to nothing to a call while it is open.
+    /// An open gate as that of the process.
+    #[cfg(test)]
     pub(super) fn by_thread(barrier: Barrier) -> Arc<Self> {
-        Self::make(Some(barrier))
+        Self::make(Self::next_number(), Some(barrier))
     }
 
-    fn make(barrier: Option<Barrier>) -> Arc<Self> {
-        static NEXT: AtomicUsize = AtomicUsize::new(1);
+    #[cfg(any(test, feature = "testing"))]
+    fn next_number() -> usize {
+        use std::sync::atomic::AtomicUsize;
+        static NEXT: AtomicUsize = AtomicUsize::new(PROCESS + 1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn make(number: usize, barrier: Option<Barrier>) -> Arc<Self> {
         Arc::new(Self {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            number,
             barrier,
             is_used: AtomicBool::new(false),
             inner: Mutex::default(),

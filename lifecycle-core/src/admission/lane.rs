@@ -11,7 +11,7 @@
 //! **What is counted**: each frame that holds a site, and each slot that is live, once. A call that
 //! is moved from its frame to a slot is counted once as well: see [`Lane::collect`].
 
-use std::{array, sync::OnceLock};
+use std::array;
 
 use super::details::Details;
 use crate::{
@@ -40,10 +40,9 @@ pub(super) const NO_ENTRY: u64 = u64::MAX;
 
 /// How many times the frames may be looked at again because calls were moved meanwhile.
 const LOOKS: usize = 10_000;
-/// How many frames are at hand, and how many slots come at once.
-const FRAMES: usize = 32;
+/// How many frames, and how many slots, come at once.
+const FRAMES: usize = 8;
 const SLOTS: usize = 32;
-const SEGMENTS: usize = 24;
 
 /// What a frame holds that is no site of the application's.
 static FULL: Site = Site::new("a call with a slot");
@@ -51,20 +50,17 @@ static DROPPING: Site = Site::new("a call with a slot, whose destructors run");
 static WAITING: Site = Site::new("a call that is not admitted yet");
 
 /// See the module.
-#[repr(align(128))]
+#[repr(C, align(128))] // What every call looks at lies together.
 pub(super) struct Lane {
     mode: AtomicUsize,
-    /// The highest frame that may be in use. It is moved down by who leaves a frame below, and not
-    /// by who leaves the top: a loop over one function then writes nothing here, so no call has to
-    /// wait for what the one before has stored.
-    top: AtomicUsize,
+    /// The highest frame that may be in use; there always is one. It is moved down by who leaves a
+    /// frame below, and not by who leaves the top: a loop over one function then writes nothing
+    /// here, so no call has to wait for what the one before has stored.
+    top: AtomicRef<Frame>,
     /// The number of the gate whose calls are noted here, or 0.
     gate: AtomicUsize,
     /// How many calls were moved from a frame to a slot.
     moves: AtomicUsize,
-    frames: [Frame; FRAMES],
-    /// Further frames: each segment is as long as all before it.
-    deeper: [OnceLock<Box<[Frame]>>; SEGMENTS],
     free: AtomicRef<Slot>,
     /// Slots that other threads gave back.
     returned: AtomicRef<Slot>,
@@ -72,6 +68,7 @@ pub(super) struct Lane {
 }
 
 /// What a thread is inside of.
+#[repr(align(64))]
 pub(super) struct Frame {
     /// Nothing where the frame is free.
     site: AtomicRef<Site>,
@@ -82,6 +79,9 @@ pub(super) struct Frame {
     slot: AtomicRef<Slot>,
     /// Where the call is in the gate's counters: written under the gate's lock.
     entry: AtomicU64,
+    /// The neighbours in the stack, which are there for good.
+    above: AtomicRef<Frame>,
+    below: AtomicRef<Frame>,
 }
 
 /// What a frame is.
@@ -128,18 +128,19 @@ struct Chunk {
 }
 
 impl Lane {
-    pub(super) fn new() -> Self {
-        Self {
+    /// A lane for ever.
+    pub(super) fn leak() -> &'static Self {
+        let lane = Self {
             mode: AtomicUsize::new(0),
-            top: AtomicUsize::new(0),
+            top: AtomicRef::none(),
             gate: AtomicUsize::new(0),
             moves: AtomicUsize::new(0),
-            frames: array::from_fn(|_| Frame::new()),
-            deeper: [const { OnceLock::new() }; SEGMENTS],
             free: AtomicRef::none(),
             returned: AtomicRef::none(),
             chunks: AtomicRef::none(),
-        }
+        };
+        lane.top.store(Some(Frame::leak(None)));
+        Box::leak(Box::new(lane))
     }
 
     /// What the gate, or the thread itself, has to say about what the thread has just written: 0
@@ -150,21 +151,21 @@ impl Lane {
     /// done before the store of the frame: then the call is let in and the gate does not see it; or
     /// before the store that frees the frame: then the gate waits for a call that has ended and
     /// tells nobody.
-    #[inline]
     pub(super) fn settle(&self) -> usize {
-        compiler_fence(Ordering::SeqCst);
-        let mode = self.mode.load(Ordering::Relaxed);
-        if mode == 0 { 0 } else { self.settle_by_fence(mode) }
-    }
-
-    #[cold]
-    fn settle_by_fence(&self, mode: usize) -> usize {
+        let mode = self.settle_quickly();
         if mode & FENCED == 0 {
             return mode;
         }
         // Meets the fence of who sets a bit: the later of the two sees what the other has written.
         fence(Ordering::SeqCst);
         self.mode.load(Ordering::Relaxed) & !FENCED
+    }
+
+    /// Where this is 0, nothing is left to do. Else [`settle`](Self::settle) knows.
+    #[inline]
+    pub(super) fn settle_quickly(&self) -> usize {
+        compiler_fence(Ordering::SeqCst);
+        self.mode.load(Ordering::Relaxed)
     }
 
     pub(super) fn is(&self, mode: usize) -> bool {
@@ -193,121 +194,123 @@ impl Lane {
         self.gate.store(gate, Ordering::Relaxed);
     }
 
-    /// Notes a call of `site`. Only where it is cheap.
+    /// Notes a call of `site`.
     #[inline]
-    pub(super) fn enter(&'static self, site: &'static Site, task: u64) -> Option<usize> {
-        let (index, frame) = self.place()?;
-        frame.enter(site, task);
-        Some(index)
-    }
-
-    /// As [`enter`](Self::enter), at any depth.
-    pub(super) fn enter_deep(&'static self, site: &'static Site, task: u64) -> usize {
-        let (index, frame) = self.place_deep();
-        frame.enter(site, task);
-        index
+    pub(super) fn enter(&self, site: &'static Site, task: u64) -> &'static Frame {
+        let frame = self.place();
+        frame.task.store(task, Ordering::Relaxed);
+        frame.seen.store(0, Ordering::Relaxed);
+        frame.site.store(Some(site));
+        frame
     }
 
     /// Notes that a call may come.
     #[inline]
-    pub(super) fn wait(&'static self, task: u64) -> usize {
-        let (index, frame) = self.place().unwrap_or_else(|| self.place_deep());
+    pub(super) fn wait(&self, task: u64) -> &'static Frame {
+        let frame = self.place();
         frame.task.store(task, Ordering::Relaxed);
         frame.site.store(Some(&WAITING));
-        index
+        frame
     }
 
-    /// The call that the top frame has waited for is one of `site`. Only where it is cheap, and
-    /// where there is such a frame.
+    /// The call that the top frame has waited for is one of `site`; `None` where it did not wait.
     #[inline]
-    pub(super) fn fill(&'static self, site: &'static Site) -> Option<usize> {
-        let index = self.top.load(Ordering::Relaxed);
-        let frame = self.frames.get(index).filter(|frame| frame.holds(&WAITING))?;
+    pub(super) fn fill(&self, site: &'static Site) -> Option<&'static Frame> {
+        let frame = self.top();
+        if !frame.holds(&WAITING) {
+            return None;
+        }
         frame.seen.store(0, Ordering::Relaxed);
         frame.site.store(Some(site));
-        Some(index)
+        Some(frame)
     }
 
-    /// The call that the top frame has waited for is `slot`. Returns whether it did wait.
-    pub(super) fn fill_with(&'static self, slot: &'static Slot) -> bool {
-        let frame = self.frame(self.top.load(Ordering::Relaxed));
-        let is_waiting = frame.holds(&WAITING);
-        if is_waiting {
-            frame.slot.store(Some(slot));
-            frame.site.store(Some(&FULL));
+    /// The same for a call with a slot.
+    pub(super) fn fill_with(&self, slot: &'static Slot) -> Option<&'static Frame> {
+        let frame = self.top();
+        if !frame.holds(&WAITING) {
+            return None;
         }
-        is_waiting
+        frame.slot.store(Some(slot));
+        frame.site.store(Some(&FULL));
+        Some(frame)
     }
 
     /// The thread runs a part of `slot`, or its destructors.
     #[inline]
-    pub(super) fn resume(&'static self, slot: &'static Slot, drops: bool, task: u64) -> usize {
-        let (index, frame) = self.place().unwrap_or_else(|| self.place_deep());
+    pub(super) fn resume(&self, slot: &'static Slot, drops: bool, task: u64) -> &'static Frame {
+        let frame = self.place();
         frame.task.store(task, Ordering::Relaxed);
         frame.slot.store(Some(slot));
         frame.site.store(Some(if drops { &DROPPING } else { &FULL }));
-        index
+        frame
     }
 
     /// Frees a frame.
     #[inline]
-    pub(super) fn leave(&'static self, index: usize, frame: &'static Frame) {
+    pub(super) fn leave(&self, frame: &'static Frame) {
         frame.site.store(None);
-        if self.top.load(Ordering::Relaxed) != index {
-            self.lower_top(index);
+        if !std::ptr::eq(self.top(), frame) {
+            self.lower_top(frame);
         }
     }
 
-    /// Frees a frame whose call, if there is one, is nothing else. Only where it is cheap.
+    /// Frees a frame whose call, if there is one, is nothing else.
     #[inline]
-    pub(super) fn leave_light(&'static self, index: usize) -> Option<&'static Frame> {
-        let frame = self.frames.get(index).filter(|frame| !frame.holds(&FULL))?;
-        self.leave(index, frame);
-        Some(frame)
-    }
-
-    /// The call that came into a frame which waited is turned away.
-    pub(super) fn wait_again(&'static self, index: usize) {
-        self.frame(index).site.store(Some(&WAITING));
-    }
-
-    #[inline]
-    fn lower_top(&'static self, to: usize) {
-        let mut top = self.top.load(Ordering::Relaxed);
-        while top > to && self.frame(top).is_free() {
-            top -= 1;
+    pub(super) fn leave_light(&self, frame: &'static Frame) -> bool {
+        let is_light = !frame.holds(&FULL);
+        if is_light {
+            self.leave(frame);
         }
-        self.top.store(top, Ordering::Relaxed);
-        if top != to {
+        is_light
+    }
+
+    #[inline(never)]
+    fn lower_top(&self, to: &'static Frame) {
+        let mut top = self.top();
+        while !std::ptr::eq(top, to) && top.is_free() {
+            let Some(below) = top.below.load() else { break };
+            top = below;
+        }
+        self.top.store(Some(top));
+        if !std::ptr::eq(top, to) {
             self.set(UNTIDY);
         }
     }
 
     /// Forgets the free frames at the top.
-    pub(super) fn tidy(&'static self) {
-        let mut top = self.top.load(Ordering::Relaxed);
-        while top > 0 && self.frame(top).is_free() && self.frame(top - 1).is_free() {
-            top -= 1;
+    pub(super) fn tidy(&self) {
+        let mut top = self.top();
+        while let Some(below) = top.below.load().filter(|below| below.is_free() && top.is_free()) {
+            top = below;
         }
-        self.top.store(top, Ordering::Relaxed);
-        if (0..top).all(|below| !self.frame(below).is_free()) {
+        self.top.store(Some(top));
+        if !self.frames().skip(1).any(Frame::is_free) {
             self.unset(UNTIDY);
         }
     }
 
     /// Whether no frame is in use.
-    pub(super) fn is_empty(&'static self) -> bool {
-        (0..=self.top.load(Ordering::Relaxed)).all(|index| self.frame(index).is_free())
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames().all(Frame::is_free)
     }
 
     /// The uppermost frame that `is` such.
-    pub(super) fn topmost(
-        &'static self,
-        is: impl Fn(What) -> bool,
-    ) -> Option<(usize, &'static Frame)> {
-        let top = self.top.load(Ordering::Relaxed);
-        let mut frames = (0..=top).rev().map(|index| (index, self.frame(index)));
-        frames.find(|(_, frame)| is(frame.what()))
+    pub(super) fn topmost(&self, is: impl Fn(What) -> bool) -> Option<&'static Frame> {
+        self.frames().find(|frame| is(frame.what()))
+    }
+
+    /// From the top down.
+    fn frames(&self) -> impl Iterator<Item = &'static Frame> + use<> {
+        std::iter::successors(Some(self.top()), |frame| frame.below.load())
+    }
+
+    #[inline]
+    fn top(&self) -> &'static Frame {
+        match self.top.load() {
+            Some(top) => top,
+            None => unreachable!("a lane is made with a frame"),
+        }
     }
 
     /// Moves a call from its frame to a slot. `describe` writes down what else is known.
@@ -338,7 +341,7 @@ impl Lane {
     /// let `seen` be the number of moves by then. A slot counts where its call was moved by one of
     /// those, or has begun there. A later one was either seen as a frame, or as a frame that points
     /// to its slot and counts for that reason.
-    pub(super) fn collect(&'static self, gate: usize, found: &mut impl FnMut(Found)) {
+    pub(super) fn collect(&self, gate: usize, found: &mut impl FnMut(Found)) {
         let mut moved = usize::MAX;
         let mut frames = Vec::new();
         if self.gate() == gate {
@@ -364,9 +367,8 @@ impl Lane {
         }
     }
 
-    fn look_at_frames(&'static self, gate: usize, moved: usize, found: &mut Vec<Found>) {
-        for index in 0..=self.top.load(Ordering::Relaxed) {
-            let Some(frame) = self.known_frame(index) else { continue };
+    fn look_at_frames(&self, gate: usize, moved: usize, found: &mut Vec<Found>) {
+        for frame in self.frames() {
             match frame.what() {
                 What::Light(site) => found.push(Found::Frame(frame, site)),
                 What::Full(slot)
@@ -379,45 +381,16 @@ impl Lane {
         }
     }
 
+    /// A free frame above all others.
     #[inline]
-    fn place(&'static self) -> Option<(usize, &'static Frame)> {
-        let top = self.top.load(Ordering::Relaxed);
-        let frame = self.frames.get(top)?;
-        if frame.is_free() {
-            return Some((top, frame));
+    fn place(&self) -> &'static Frame {
+        let top = self.top();
+        if top.is_free() {
+            return top;
         }
-        let frame = self.frames.get(top + 1)?;
-        self.top.store(top + 1, Ordering::Relaxed);
-        Some((top + 1, frame))
-    }
-
-    #[cold]
-    fn place_deep(&'static self) -> (usize, &'static Frame) {
-        let mut top = self.top.load(Ordering::Relaxed);
-        if !self.frame(top).is_free() {
-            top += 1;
-            self.top.store(top, Ordering::Relaxed);
-        }
-        (top, self.frame(top))
-    }
-
-    pub(super) fn frame(&'static self, index: usize) -> &'static Frame {
-        if let Some(frame) = self.frames.get(index) {
-            return frame;
-        }
-        let segment = (index / FRAMES).ilog2();
-        let len = FRAMES << segment;
-        let segment = &self.deeper[segment as usize];
-        &segment.get_or_init(|| (0..len).map(|_| Frame::new()).collect())[index - len]
-    }
-
-    /// As [`frame`](Self::frame), for other threads.
-    fn known_frame(&'static self, index: usize) -> Option<&'static Frame> {
-        if index < FRAMES {
-            return Some(&self.frames[index]);
-        }
-        let segment = (index / FRAMES).ilog2();
-        Some(&self.deeper[segment as usize].get()?[index - (FRAMES << segment)])
+        let above = top.above.load().unwrap_or_else(|| Frame::leak(Some(top)));
+        self.top.store(Some(above));
+        above
     }
 
     /// A slot that is free.
@@ -444,21 +417,27 @@ impl Lane {
 }
 
 impl Frame {
-    fn new() -> Self {
-        Self {
+    /// The lowest of some frames above `below`.
+    #[cold]
+    fn leak(below: Option<&'static Self>) -> &'static Self {
+        let frames: &'static [Self; FRAMES] = Box::leak(Box::new(array::from_fn(|_| Self {
             site: AtomicRef::none(),
             task: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             slot: AtomicRef::none(),
             entry: AtomicU64::new(NO_ENTRY),
+            above: AtomicRef::none(),
+            below: AtomicRef::none(),
+        })));
+        let mut last = below;
+        for frame in frames {
+            frame.below.store(last);
+            if let Some(last) = last {
+                last.above.store(Some(frame));
+            }
+            last = Some(frame);
         }
-    }
-
-    #[inline]
-    fn enter(&self, site: &'static Site, task: u64) {
-        self.task.store(task, Ordering::Relaxed);
-        self.seen.store(0, Ordering::Relaxed);
-        self.site.store(Some(site));
+        &frames[0]
     }
 
     pub(super) fn task(&self) -> u64 {
@@ -490,6 +469,11 @@ impl Frame {
         } else {
             What::Light(site)
         }
+    }
+
+    /// The call that came into a frame which waited is turned away.
+    pub(super) fn wait_again(&self) {
+        self.site.store(Some(&WAITING));
     }
 
     pub(super) fn set_entry(&self, entry: u64) {

@@ -27,6 +27,8 @@ mod pool;
 mod pull;
 mod refused;
 mod samples;
+#[cfg(test)]
+mod stress;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ struct Pool {
 pub(super) fn acquire() -> &'static Lane {
     let mut pool = lock();
     pool.free.pop().unwrap_or_else(|| {
-        let lane: &'static Lane = Box::leak(Box::new(Lane::new()));
+        let lane = Lane::leak();
         pool.all.push(lane);
         lane
     })
@@ -54,6 +54,12 @@ pub(super) fn collect(gate: usize, mut found: impl FnMut(Found)) {
     // Not under the lock: there may be a million of them.
     let all = lock().all.clone();
     all.into_iter().for_each(|lane| lane.collect(gate, &mut found));
+}
+
+/// How many lanes there are.
+#[cfg(test)]
+pub(super) fn len() -> usize {
+    lock().all.len()
 }
 
 fn lock() -> MutexGuard<'static, Pool> {

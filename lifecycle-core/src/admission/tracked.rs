@@ -25,14 +25,20 @@ use crate::Site;
 ///
 /// # Panics
 /// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
+#[inline(always)]
 pub fn admit_on_first_poll(site: &'static Site) -> Result<(), Refused> {
-    if let Err(NotWrapped) = context::fill_frame(site)? {
-        let (name, location) = (site.name(), site.location());
-        panic!(
-            "`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body"
-        );
+    match context::fill_frame(site)? {
+        Ok(()) => Ok(()),
+        Err(NotWrapped) => not_wrapped(site),
     }
-    Ok(())
+}
+
+#[cold]
+fn not_wrapped(site: &Site) -> ! {
+    let (name, location) = (site.name(), site.location());
+    panic!(
+        "`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body"
+    );
 }
 
 pin_project! {
@@ -155,6 +161,7 @@ struct EnterOnDrop {
 }
 
 impl Drop for EnterOnDrop {
+    #[inline]
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
             if self.decides {
@@ -170,6 +177,7 @@ struct LeaveOnDrop {
 }
 
 impl Drop for LeaveOnDrop {
+    #[inline]
     fn drop(&mut self) {
         if self.entered {
             context::pop_for_drop();

@@ -19,3 +19,17 @@ pub(crate) fn coarse_time() -> Duration {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     START.get_or_init(std::time::Instant::now).elapsed()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_on_and_is_late_by_a_tick_at_most() {
+        let (before, start) = (coarse_time(), std::time::Instant::now());
+        std::thread::sleep(Duration::from_millis(60));
+        let (coarse, exact) = (coarse_time() - before, start.elapsed());
+        let tick = Duration::from_millis(10);
+        assert!(coarse >= exact.saturating_sub(tick * 2) && coarse <= exact + tick * 2);
+    }
+}
