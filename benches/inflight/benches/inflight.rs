@@ -122,8 +122,7 @@ fn handler(group: &mut Group<'_>) {
         "hello"
     }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let routers =
-        [("nothing", get(plain)), ("lifecycle", get(tracked)), ("TaskTracker", get(token))];
+    let routers = [("nothing", get(plain)), ("lifecycle", get(tracked)), ("TaskTracker", get(token))];
     for (name, route) in routers {
         let router: Router = Router::new().route("/", route);
         let call = || {
@@ -208,7 +207,9 @@ fn table() {
         "axum handler, 1",
         "refused, 1",
     ];
-    println!("\n| nanoseconds a call (what is added) | nothing | lifecycle | TaskTracker | tokio-graceful | swansong | AtomicUsize | Arc |");
+    println!(
+        "\n| nanoseconds a call (what is added) | nothing | lifecycle | TaskTracker | tokio-graceful | swansong | AtomicUsize | Arc |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for group in GROUPS {
         let nothing = mean(group, "nothing");
