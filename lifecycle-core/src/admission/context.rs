@@ -556,7 +556,7 @@ fn attached_own_gate(lane: &Lane) -> Option<Arc<Gate>> {
 }
 
 /// "Unknown" inherits: outside a task there is no id, as in a `block_on` within a call.
-fn same_task<T: PartialEq>(then: Option<T>, now: Option<T>) -> bool {
+fn same_task<T: Copy + PartialEq>(then: Option<T>, now: Option<T>) -> bool {
     now.is_none() || then == now
 }
 

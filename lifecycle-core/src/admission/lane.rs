@@ -80,8 +80,8 @@ pub(super) struct Frame {
     /// Where the call is in the gate's counters: written under the gate's lock.
     entry: AtomicU64,
     /// The neighbours in the stack, which are there for good.
-    above: AtomicRef<Frame>,
-    below: AtomicRef<Frame>,
+    above: AtomicRef<Self>,
+    below: AtomicRef<Self>,
 }
 
 /// What a frame is.
@@ -108,7 +108,7 @@ pub(super) enum Found {
 pub(super) struct Slot {
     lane: &'static Lane,
     /// In a list of free slots.
-    next: AtomicRef<Slot>,
+    next: AtomicRef<Self>,
     /// Odd while the call is in flight; it never has the same value twice.
     state: AtomicUsize,
     /// Which of the lane's moves has brought the call here; 0 where it began here.

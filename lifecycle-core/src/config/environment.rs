@@ -1,4 +1,5 @@
-//! The environment: `LIFECYCLE_*` is read here and nowhere else.
+//! The environment: `LIFECYCLE_*` is read here and nowhere else, but for how calls are counted, which
+//! is asked before there is a configuration.
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use super::{
         MANIFEST, PLAN, REPORT, SHUTDOWN_DELAY,
     },
 };
-use crate::values::duration;
+use crate::{os::barrier::VARIABLE as BARRIER, values::duration};
 
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     GRACE_PERIOD,
     SHUTDOWN_DELAY,
     DRAIN_TIMEOUT,
@@ -21,6 +22,7 @@ const KNOWN: [&str; 9] = [
     PLAN,
     REPORT,
     MANIFEST,
+    BARRIER,
 ];
 
 /// The environment that matters here, taken once so that what follows is a pure function of it.

@@ -26,7 +26,7 @@ pub(crate) enum Barrier {
 
 /// What forces the fences: for tests, and where a sandbox kills for a system call that it does not
 /// know.
-const VARIABLE: &str = "LIFECYCLE_BARRIER";
+pub(crate) const VARIABLE: &str = "LIFECYCLE_BARRIER";
 
 /// How long a processor may keep a store to itself, with a lot to spare. It writes back within
 /// microseconds, and one that leaves a thread for another has done so before.
