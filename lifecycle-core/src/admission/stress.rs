@@ -472,6 +472,8 @@ fn meet(barrier: Barrier, rounds: usize) {
                         thread::yield_now();
                     }
                 }
+                // The mode is at hand, and the frame is not: the store takes its time.
+                lane.settle();
                 let frame = lane.enter(&OUTER, 0);
                 let mode = lane.settle();
                 let_in.store(mode == 0, SeqCst);
@@ -483,8 +485,10 @@ fn meet(barrier: Barrier, rounds: usize) {
         });
         let closings = (1..=rounds).map(|round| {
             lane.attach(1, fences);
+            lane.collect(1, &mut |_| panic!("nothing is noted"));
             begun.store(round, SeqCst);
-            (0..round % 64).for_each(|_| std::hint::spin_loop());
+            // A cycle or so each: all of the moments in which the two may cross.
+            (0..round % 1024).for_each(|step| drop(std::hint::black_box(step)));
             lane.set(CLOSED);
             barrier.all_threads();
             let mut seen = 0;
