@@ -488,7 +488,9 @@ fn meet(barrier: Barrier, rounds: usize) {
             lane.collect(1, &mut |_| panic!("nothing is noted"));
             begun.store(round, SeqCst);
             // A cycle or so each: all of the moments in which the two may cross.
-            (0..round % 1024).for_each(|step| drop(std::hint::black_box(step)));
+            (0..round % 1024).for_each(|step| {
+                std::hint::black_box(step);
+            });
             lane.set(CLOSED);
             barrier.all_threads();
             let mut seen = 0;
