@@ -61,9 +61,9 @@ impl<F: Future, A: FnOnce(Refused) -> F::Output> Future for Cancellable<F, A> {
         let Some(call) = future.call().filter(|call| !call.is_inherited()) else {
             return Poll::Pending;
         };
-        ready!(this.wait.poll_due(call.gate(), after, cx));
+        ready!(this.wait.poll_due(&call.gate(), after, cx));
         call.cancel();
-        context::note_if_main(call.gate());
+        context::note_if_main(&call.gate());
         // Drops the future, and all it was given, before the call ends.
         this.state.set(State::Over);
         let answer = this.answer.take().expect("a call is cancelled once");

@@ -1,38 +1,51 @@
 //! Which call the running code belongs to, per thread.
 //!
-//! A stack of frames, pushed and popped around each poll and each call. The top frame is the call
-//! that the running code belongs to, if it was pushed by the same tokio task: a runtime nested in a
-//! call may poll tasks that have nothing to do with it.
+//! A stack of frames, pushed and popped around each poll and each call, on the thread's
+//! [`Lane`]. The top frame is the call that the running code belongs to, if it was pushed by the
+//! same tokio task: a runtime nested in a call may poll tasks that have nothing to do with it.
+//!
+//! A call that is admitted while the gate is open is its frame and nothing else, until it is
+//! suspended or somebody asks for a handle; see `lane`.
 
 use std::{
     cell::{Cell, RefCell},
+    fmt,
     marker::PhantomData,
+    mem,
     sync::Arc,
+    thread as threads,
 };
-
-use tokio::task;
 
 use super::{
+    call::{Call, GateRef},
+    details::Details,
     ending::Ending,
-    gate::{Call, Gate},
+    gate::{Gate, PROCESS},
+    lane::{ARMED, CLOSED, ENDING, Frame, Lane, Slot, UNTIDY, What},
     refused::Refused,
+    task::{known, task},
+    thread,
 };
-use crate::{Site, SourceLocation};
+use crate::{Site, SourceLocation, declare::site::Drain};
 
 thread_local! {
     static THREAD: Thread = const { Thread::new() };
+    static GATES: Gates = const { Gates::new() };
 }
 
 /// Lets a call of `site` in: as part of the call that the running code belongs to, or else as a
 /// fresh one.
-pub(super) fn admit(site: &'static Site) -> Result<Arc<Call>, Refused> {
-    match current() {
-        Some(caller) => Ok(caller.gate().inherit(site)),
+pub(super) fn admit(site: &'static Site) -> Result<Call, Refused> {
+    let lane = attached_lane();
+    let admitted = match caller(lane) {
+        Some((_, caller)) => Ok(gate_of(lane, caller).inherit(site)),
         None => {
             let gate = gate();
             gate.admit(site).inspect_err(|_| note_if_main(&gate))
         }
-    }
+    };
+    thread::release_if_ended();
+    admitted
 }
 
 /// A fresh call of the running code was refused or cancelled.
@@ -79,31 +92,29 @@ impl Gate {
 
 /// Whether [`as_library`] runs.
 fn is_library() -> bool {
-    THREAD.try_with(|thread| thread.library.get()).unwrap_or(false)
+    THREAD.with(|thread| thread.library.get())
 }
 
 /// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
 /// listener, and nobody ready. For the library itself, for extensions, for what answers a probe; a
 /// future is to be polled in it.
 pub(crate) fn as_library<R>(work: impl FnOnce() -> R) -> R {
-    let before = THREAD.try_with(|thread| thread.library.replace(true)).unwrap_or(false);
-    let _restore = RestoreLibrary(before);
+    let _restore = RestoreLibrary(THREAD.with(|thread| thread.library.replace(true)));
     work()
 }
 
 /// Marks the code that `poll` runs as `main`'s own: for [`Gate::main_was_refused`] and
 /// [`Gate::listen`].
 pub(crate) fn poll_as_main<R>(poll: impl FnOnce() -> R) -> R {
-    let main = Main { task: task::try_id() };
-    let _restore =
-        RestoreMain(THREAD.try_with(|thread| thread.main.replace(Some(main))).ok().flatten());
+    let main = Main { task: task() };
+    let _restore = RestoreMain(THREAD.with(|thread| thread.main.replace(Some(main))));
     poll()
 }
 
 /// Makes `gate` the one for fresh calls on this thread, until the guard is dropped. Guards are
 /// dropped in the opposite order of their making.
 pub(crate) fn use_gate(gate: Arc<Gate>) -> UseGate {
-    let before = THREAD.try_with(|thread| thread.gate.replace(Some(gate))).ok().flatten();
+    let before = replace_gate(Some(gate));
     UseGate { before, _this_thread: PhantomData }
 }
 
@@ -117,93 +128,366 @@ pub(crate) struct UseGate {
 
 impl Drop for UseGate {
     fn drop(&mut self) {
-        let before = self.before.take();
-        let mine = THREAD.try_with(|thread| thread.gate.replace(before));
-        drop(mine);
+        drop(replace_gate(self.before.take()));
     }
 }
 
+fn replace_gate(gate: Option<Arc<Gate>>) -> Option<Arc<Gate>> {
+    let before = GATES.try_with(|gates| gates.own.replace(gate)).ok().flatten();
+    if let Some(lane) = thread::lane() {
+        attach(lane);
+    }
+    before
+}
+
 /// The gate for fresh calls on this thread.
-pub(crate) fn gate() -> Arc<Gate> {
-    own_gate().unwrap_or_else(|| Arc::clone(Gate::process()))
+pub(super) fn gate() -> GateRef {
+    own_gate().map_or(GateRef::Process, GateRef::Own)
 }
 
 /// The gate of the scenario on this thread, if there is one.
 pub(crate) fn own_gate() -> Option<Arc<Gate>> {
-    THREAD.try_with(|thread| thread.gate.borrow().clone()).ok().flatten()
+    GATES.try_with(|gates| gates.own.borrow().clone()).ok().flatten()
 }
 
 /// Whether `main`'s own code runs.
 fn is_main() -> bool {
-    let main = THREAD.try_with(|thread| thread.main.get()).ok().flatten();
-    main.is_some_and(|main| same_task(main.task, task::try_id()))
+    THREAD
+        .with(|thread| thread.main.get())
+        .is_some_and(|main| same_task(known(main.task), known(task())))
 }
 
 /// The call that the running code belongs to.
-pub(super) fn current() -> Option<Arc<Call>> {
-    of_current(Arc::clone)
+pub(super) fn current() -> Option<Call> {
+    let lane = thread::lane()?;
+    let (frame, caller) = caller(lane)?;
+    let slot = match caller {
+        Caller::Light(site) => promote(lane, frame, site),
+        Caller::Full(slot) => slot,
+    };
+    slot.add_handle();
+    Some(Call::of(slot))
+}
+
+/// The gate of the call that the running code belongs to.
+pub(super) fn gate_of_caller() -> Option<GateRef> {
+    let lane = thread::lane()?;
+    caller(lane).map(|(_, caller)| gate_of(lane, caller))
+}
+
+/// A site that no attribute declares is used.
+pub(super) fn note_used() {
+    gate_of_caller().unwrap_or_else(gate).note_used();
 }
 
 fn is_in_call() -> bool {
-    of_current(|_| ()).is_some()
+    thread::lane().and_then(caller).is_some()
 }
 
-fn of_current<R>(look: impl FnOnce(&Arc<Call>) -> R) -> Option<R> {
-    THREAD
-        .try_with(|thread| {
-            let frames = thread.frames.borrow();
-            let (frame, call) =
-                frames.iter().rev().find_map(|frame| Some((frame, frame.call.as_ref()?)))?;
-            same_task(frame.task, task::try_id()).then(|| look(call))
-        })
-        .ok()
-        .flatten()
+/// What the running code belongs to.
+#[derive(Clone, Copy)]
+enum Caller {
+    Light(&'static Site),
+    Full(&'static Slot),
 }
 
-/// Makes the code that runs until [`Pushed::pop`] belong to `call`; with `None`, to the call that
-/// [`fill_frame`] will name. Where it `decides`, a panic that ends it is one of the call.
-pub(super) fn push(call: Option<Arc<Call>>, decides: bool) -> Pushed {
-    let mut call = call;
-    let frame = THREAD.try_with(|thread| thread.push(call.take(), FrameKind::Running)).ok();
-    Pushed { frame, call, decides, _this_thread: PhantomData }
+fn caller(lane: &'static Lane) -> Option<(&'static Frame, Caller)> {
+    let is_call = |what| !matches!(what, What::Free | What::Waiting);
+    let frame = lane.topmost(is_call)?;
+    let caller = match frame.what() {
+        What::Light(site) => Caller::Light(site),
+        What::Full(slot) | What::Dropping(slot) => Caller::Full(slot),
+        What::Free | What::Waiting => return None,
+    };
+    same_task(known(frame.task()), known(task())).then_some((frame, caller))
+}
+
+fn gate_of(lane: &Lane, caller: Caller) -> GateRef {
+    match caller {
+        Caller::Light(_) => attached_gate(lane),
+        Caller::Full(slot) => GateRef::of(slot),
+    }
+}
+
+/// Lets a call of `site` in, or turns it away. What this thread runs while the guard lives is part
+/// of the call. The first statement of a tracked `fn`.
+///
+/// # Errors
+/// The call is fresh and the service is draining.
+#[inline(always)] // The fast path is shorter than the calls it would take.
+pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
+    // The way of nearly every call: the gate is open, and then it makes no difference what the
+    // running code belongs to. A call that begins while its thread unwinds keeps that in mind.
+    if let Some(lane) = thread::fast()
+        && !threads::panicking()
+    {
+        let frame = lane.enter(site, task());
+        if lane.settle_quickly() == 0 || stays(lane, frame, false) {
+            return Ok(Entered { lane, frame, _this_thread: PhantomData });
+        }
+    }
+    enter_slowly(site)
+}
+
+/// The guard of [`enter`]. Guards may be dropped in any order, but on their thread.
+#[must_use = "the call ends when the guard is dropped"]
+pub struct Entered {
+    lane: &'static Lane,
+    frame: &'static Frame,
+    _this_thread: PhantomData<*const ()>,
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entered").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Entered {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let Self { lane, frame, .. } = *self;
+        // Both ways into one call, so that this is short enough for the compiler to put in place.
+        let is_left = !threads::panicking() && lane.leave_light(frame);
+        if !is_left || lane.settle_quickly() != 0 {
+            leave_slowly(lane, frame, is_left);
+        }
+    }
+}
+
+#[cold]
+fn leave_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool) {
+    if is_left {
+        left(lane, frame, lane.settle());
+    } else {
+        pop(lane, frame, true);
+    }
+}
+
+#[cold]
+fn enter_slowly(site: &'static Site) -> Result<Entered, Refused> {
+    let lane = attached_lane();
+    if !threads::panicking() && thread::fast().is_some() {
+        // The first call of the thread.
+        let frame = lane.enter(site, task());
+        if lane.settle() == 0 || stays(lane, frame, false) {
+            return Ok(Entered { lane, frame, _this_thread: PhantomData });
+        }
+    }
+    let (lane, frame) = push_call(admit(site)?, false);
+    Ok(Entered { lane, frame, _this_thread: PhantomData })
+}
+
+/// A call was noted, and there is more to do. Returns whether it is let in; if not, it is noted no
+/// more, and its frame is free, or waits again.
+#[cold]
+fn stays(lane: &'static Lane, frame: &'static Frame, waits: bool) -> bool {
+    let mode = lane.settle();
+    if mode == 0 {
+        return true;
+    }
+    let gate = attached_gate(lane);
+    if mode & CLOSED != 0 {
+        // For good: from here on nothing is noted that would have to be taken back.
+        thread::set_fast(false);
+        if !gate.counts_frame(frame) {
+            if waits {
+                frame.wait_again();
+            } else {
+                lane.leave(frame);
+            }
+            return false;
+        }
+    }
+    if mode & ARMED != 0 {
+        gate.hear_first_call();
+    }
+    true
+}
+
+/// A call that was nothing but `frame` was left, and there is more to do.
+#[cold]
+fn left(lane: &'static Lane, frame: &'static Frame, mode: usize) {
+    if mode & CLOSED != 0 {
+        attached_gate(lane).end_frame(frame, None);
+    }
+    if mode & UNTIDY != 0 {
+        lane.tidy();
+    }
+    thread::release_if_ended();
+}
+
+/// Moves a call from its frame to a slot, which others may hold.
+fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &'static Slot {
+    let gate = attached_own_gate(lane);
+    let slot = lane.promote(frame, site, |details: &Details| {
+        details.describe(Ending::Finished, false, frame.task());
+        details.began_before(frame.seen());
+        if let Some(gate) = gate {
+            details.set_gate(gate);
+        }
+    });
+    if lane.settle() & CLOSED != 0 {
+        attached_gate(lane).move_entry(frame, slot);
+    }
+    slot
+}
+
+/// Makes the code that runs until [`Pushed::pop`] belong to `call`. Where it `decides`, a panic that
+/// ends it is one of the call.
+pub(super) fn push(call: Call, decides: bool) -> Pushed {
+    let (lane, frame) = push_call(call, false);
+    Pushed { lane, frame, decides, _this_thread: PhantomData }
+}
+
+/// The same, for a call that is still to be admitted: see [`fill_frame`].
+#[inline(always)]
+pub(super) fn push_waiting(decides: bool) -> Pushed {
+    let lane = thread::fast().unwrap_or_else(attached_lane);
+    Pushed { lane, frame: lane.wait(task()), decides, _this_thread: PhantomData }
+}
+
+#[inline]
+fn push_call(call: Call, drops: bool) -> (&'static Lane, &'static Frame) {
+    let lane = thread::fast().unwrap_or_else(attached_lane);
+    let slot = call.into_slot();
+    let frame = lane.resume(slot, drops, task());
+    if slot.gate() != lane.gate() {
+        change_foreign(lane, 1);
+    }
+    (lane, frame)
+}
+
+/// A frame of a call with a slot is gone.
+#[inline]
+fn pop_call(lane: &'static Lane, frame: &'static Frame, slot: &'static Slot) -> Call {
+    lane.leave(frame);
+    if slot.gate() != lane.gate() {
+        change_foreign(lane, -1);
+    }
+    tidy(lane);
+    Call::of(slot)
+}
+
+#[inline]
+fn tidy(lane: &'static Lane) {
+    if lane.is(UNTIDY | ENDING) {
+        tidy_up(lane);
+    }
+}
+
+#[cold]
+fn tidy_up(lane: &'static Lane) {
+    lane.tidy();
+    thread::release_if_ended();
 }
 
 /// A pushed frame; popped when dropped, in whatever order.
-#[derive(Debug)]
 pub(super) struct Pushed {
-    frame: Option<u64>,
-    /// Where the thread is past having thread-locals, the call waits here.
-    call: Option<Arc<Call>>,
+    lane: &'static Lane,
+    frame: &'static Frame,
     decides: bool,
     _this_thread: PhantomData<*const ()>,
 }
 
 impl Pushed {
     /// Gives back the call.
-    pub(super) fn pop(mut self) -> Option<Arc<Call>> {
-        self.take()
+    pub(super) fn pop(self) -> Option<Call> {
+        let Self { lane, frame, .. } = self;
+        mem::forget(self);
+        match frame.what() {
+            What::Light(site) => {
+                let slot = promote(lane, frame, site);
+                Some(pop_call(lane, frame, slot))
+            }
+            What::Full(slot) | What::Dropping(slot) => Some(pop_call(lane, frame, slot)),
+            What::Waiting | What::Free => {
+                lane.leave(frame);
+                tidy(lane);
+                None
+            }
+        }
     }
 
-    fn take(&mut self) -> Option<Arc<Call>> {
-        let Some(id) = self.frame.take() else { return self.call.take() };
-        let frame = THREAD.try_with(|thread| thread.remove(|frame| frame.id == id)).ok().flatten();
-        frame.and_then(|frame| frame.call)
-    }
-}
-
-impl Drop for Pushed {
-    fn drop(&mut self) {
-        let Some(call) = self.take() else { return };
-        if self.decides && call.is_unwinding() {
-            call.end(Ending::Panicked);
+    /// The call has finished, where there is one and the frame decides.
+    #[inline(always)]
+    pub(super) fn finish(self) {
+        let Self { lane, frame, decides, .. } = self;
+        if threads::panicking() || !lane.leave_light(frame) {
+            if let Some(call) = self.pop()
+                && decides
+            {
+                call.end(Ending::Finished);
+            }
+            return;
+        }
+        mem::forget(self);
+        if lane.settle_quickly() != 0 {
+            left(lane, frame, lane.settle());
         }
     }
 }
 
-/// Names the call of the top frame, which was pushed without one; an error where it was not. On a
-/// thread that is past having thread-locals the call ends here: nothing could hold it.
-pub(super) fn fill_frame(call: Arc<Call>) -> Result<(), NotWrapped> {
-    THREAD.try_with(|thread| thread.fill_frame(call)).unwrap_or(Ok(()))
+impl Drop for Pushed {
+    #[inline]
+    fn drop(&mut self) {
+        pop(self.lane, self.frame, self.decides);
+    }
+}
+
+/// A frame is left: by a panic, which is one of its call where the frame `decides`, or otherwise.
+#[cold]
+fn pop(lane: &'static Lane, frame: &'static Frame, decides: bool) {
+    match frame.what() {
+        What::Light(site) => {
+            lane.leave(frame);
+            let panicked = decides && threads::panicking();
+            if lane.settle() & CLOSED != 0 || panicked {
+                attached_gate(lane).end_frame(frame, panicked.then_some(site));
+            }
+            tidy(lane);
+        }
+        What::Full(slot) | What::Dropping(slot) => {
+            let call = pop_call(lane, frame, slot);
+            if decides && call.is_unwinding() {
+                call.end(Ending::Panicked);
+            }
+        }
+        What::Waiting | What::Free => {
+            lane.leave(frame);
+            tidy(lane);
+        }
+    }
+}
+
+/// Lets a call of `site` in, or turns it away, and names it as the call of the top frame, which
+/// was pushed without one; an error where it was not.
+#[inline(always)]
+pub(super) fn fill_frame(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
+    if let Some(lane) = thread::fast()
+        && !threads::panicking()
+        && matches!(site.policy().drain, Drain::Finish)
+        && let Some(frame) = lane.fill(site)
+        && (lane.settle_quickly() == 0 || stays(lane, frame, true))
+    {
+        return Ok(Ok(()));
+    }
+    fill_slowly(site)
+}
+
+#[cold]
+fn fill_slowly(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
+    let call = admit(site)?;
+    let lane = attached_lane();
+    let slot = call.into_slot();
+    if lane.fill_with(slot).is_none() {
+        drop(Call::of(slot));
+        return Ok(Err(NotWrapped));
+    }
+    if slot.gate() != lane.gate() {
+        change_foreign(lane, 1);
+    }
+    Ok(Ok(()))
 }
 
 /// No frame waits for its call.
@@ -211,93 +495,110 @@ pub(super) fn fill_frame(call: Arc<Call>) -> Result<(), NotWrapped> {
 pub(super) struct NotWrapped;
 
 /// A destructor of `call` begins; [`pop_for_drop`] ends it.
-pub(super) fn push_for_drop(call: Arc<Call>) {
-    let mut call = Some(call);
-    let _ = THREAD.try_with(|thread| thread.push(call.take(), FrameKind::Dropping));
+pub(super) fn push_for_drop(call: Call) {
+    push_call(call, true);
 }
 
 /// Ends what [`push_for_drop`] began last on this thread: destructors nest.
+#[cold]
 pub(super) fn pop_for_drop() {
-    let frame = THREAD.try_with(|thread| thread.remove(|frame| frame.kind == FrameKind::Dropping));
-    drop(frame);
+    let Some(lane) = thread::lane() else { return };
+    let Some(frame) = lane.topmost(|what| matches!(what, What::Dropping(_))) else { return };
+    if let What::Dropping(slot) = frame.what() {
+        drop(pop_call(lane, frame, slot));
+    }
+}
+
+/// The lane of this thread, which notes the calls of some gate.
+#[cold]
+fn attached_lane() -> &'static Lane {
+    let lane = thread::lane_or_new();
+    if lane.gate() == 0 {
+        attach(lane);
+    }
+    lane
+}
+
+/// Has the lane note the calls of the thread's own gate where that is one for that, and else those
+/// of the process; while there is a call on it, it stays as it is.
+fn attach(lane: &'static Lane) {
+    let own = own_gate();
+    let noted = own.clone().filter(|gate| gate.is_by_thread());
+    let number = noted.as_ref().unwrap_or_else(|| Gate::process()).number();
+    if lane.gate() != number && lane.is_empty() {
+        noted.as_ref().unwrap_or_else(|| Gate::process()).attach(lane);
+        let before = GATES.try_with(|gates| gates.attached.replace(noted));
+        drop(before);
+    }
+    change_foreign(lane, 0);
+}
+
+/// Frames of calls that the lane does not note, as they are of another gate, come or go.
+fn change_foreign(lane: &'static Lane, by: isize) {
+    let foreign = THREAD.with(|thread| {
+        let foreign = thread.foreign.get().wrapping_add_signed(by);
+        thread.foreign.set(foreign);
+        foreign
+    });
+    thread::set_fast(foreign == 0 && gate().number() == lane.gate());
+}
+
+/// The gate whose calls the lane notes.
+fn attached_gate(lane: &Lane) -> GateRef {
+    attached_own_gate(lane).map_or(GateRef::Process, GateRef::Own)
+}
+
+fn attached_own_gate(lane: &Lane) -> Option<Arc<Gate>> {
+    if lane.gate() == PROCESS {
+        return None;
+    }
+    GATES.try_with(|gates| gates.attached.borrow().clone()).ok().flatten()
 }
 
 /// "Unknown" inherits: outside a task there is no id, as in a `block_on` within a call.
-fn same_task(then: Option<task::Id>, now: Option<task::Id>) -> bool {
+fn same_task<T: Copy + PartialEq>(then: Option<T>, now: Option<T>) -> bool {
     now.is_none() || then == now
 }
 
+/// What of a thread is there to its very end.
 struct Thread {
-    frames: RefCell<Vec<Frame>>,
-    next: Cell<u64>,
-    gate: RefCell<Option<Arc<Gate>>>,
     main: Cell<Option<Main>>,
     /// The code that runs is the library's.
     library: Cell<bool>,
-}
-
-struct Frame {
-    id: u64,
-    kind: FrameKind,
-    call: Option<Arc<Call>>,
-    task: Option<task::Id>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FrameKind {
-    Running,
-    Dropping,
+    /// How many frames are of another gate than the lane is.
+    foreign: Cell<usize>,
 }
 
 impl Thread {
     const fn new() -> Self {
-        Self {
-            frames: RefCell::new(Vec::new()),
-            next: Cell::new(0),
-            gate: RefCell::new(None),
-            main: Cell::new(None),
-            library: Cell::new(false),
-        }
+        Self { main: Cell::new(None), library: Cell::new(false), foreign: Cell::new(0) }
     }
+}
 
-    fn push(&self, call: Option<Arc<Call>>, kind: FrameKind) -> u64 {
-        let id = self.next.get();
-        self.next.set(id + 1);
-        let task = task::try_id();
-        self.frames.borrow_mut().push(Frame { id, kind, call, task });
-        id
-    }
+/// The gates of a thread that are not that of the process.
+struct Gates {
+    own: RefCell<Option<Arc<Gate>>>,
+    /// That whose calls the lane notes.
+    attached: RefCell<Option<Arc<Gate>>>,
+}
 
-    fn fill_frame(&self, call: Arc<Call>) -> Result<(), NotWrapped> {
-        match self.frames.borrow_mut().last_mut() {
-            Some(Frame { call: unknown @ None, .. }) => {
-                *unknown = Some(call);
-                Ok(())
-            }
-            _ => Err(NotWrapped),
-        }
-    }
-
-    /// The frame is handed out: its call may end with it, which must not happen under the borrow.
-    fn remove(&self, which: impl Fn(&Frame) -> bool) -> Option<Frame> {
-        let mut frames = self.frames.borrow_mut();
-        let at = frames.iter().rposition(which)?;
-        Some(frames.remove(at))
+impl Gates {
+    const fn new() -> Self {
+        Self { own: RefCell::new(None), attached: RefCell::new(None) }
     }
 }
 
 /// `main` is being polled.
 #[derive(Clone, Copy)]
 struct Main {
-    task: Option<task::Id>,
+    task: u64,
 }
 
 struct RestoreMain(Option<Main>);
 
 impl Drop for RestoreMain {
     fn drop(&mut self) {
-        // An error is the end of the thread's locals, and of what there was to restore.
-        let _ = THREAD.try_with(|thread| thread.main.set(self.0));
+        THREAD.with(|thread| thread.main.set(self.0));
     }
 }
 
@@ -305,19 +606,20 @@ struct RestoreLibrary(bool);
 
 impl Drop for RestoreLibrary {
     fn drop(&mut self) {
-        let _ = THREAD.try_with(|thread| thread.library.set(self.0));
+        THREAD.with(|thread| thread.library.set(self.0));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{same_task, task};
+    use super::same_task;
+    use tokio::task;
 
     #[tokio::test]
     async fn only_another_known_task_is_another_task() {
         let one: Option<task::Id> = Some(tokio::spawn(async {}).id());
         let two: Option<task::Id> = Some(tokio::spawn(async {}).id());
-        assert!(same_task(None, None) && same_task(one, one) && same_task(one, None));
+        assert!(same_task::<task::Id>(None, None) && same_task(one, one) && same_task(one, None));
         assert!(!same_task(one, two) && !same_task(None, one));
     }
 }

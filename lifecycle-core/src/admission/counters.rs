@@ -9,8 +9,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{ending::Ending, samples::Samples};
-use crate::{Site, SiteReport, SiteStatus, declare::site::Drain};
+use super::{details::Who, ending::Ending, samples::Samples};
+use crate::{Site, SiteReport, declare::site::Drain};
 
 /// What is in flight, by site, and what has come of it since draining began.
 #[derive(Debug, Default)]
@@ -75,8 +75,19 @@ struct SiteCounters {
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     since: Instant,
+    who: Who,
     kind: Kind,
     fate: Fate,
+}
+
+/// What is in flight at a site.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) site: &'static Site,
+    pub(super) in_flight: usize,
+    pub(super) oldest: Duration,
+    /// Who the oldest is.
+    pub(super) who: Who,
 }
 
 /// What the drain does about a call.
@@ -124,6 +135,29 @@ impl Kind {
     }
 }
 
+impl Tally {
+    /// Of the same site.
+    pub(super) fn add(&mut self, more: &Self) {
+        self.in_flight += more.in_flight;
+        if more.oldest > self.oldest {
+            (self.oldest, self.who) = (more.oldest, more.who);
+        }
+    }
+}
+
+impl Entry {
+    const HALF: u32 = u32::BITS;
+
+    /// As a number that fits an atomic.
+    pub(super) const fn to_bits(self) -> u64 {
+        (self.counters as u64) << Self::HALF | self.slot as u64
+    }
+
+    pub(super) const fn from_bits(bits: u64) -> Self {
+        Self { counters: (bits >> Self::HALF) as usize, slot: (bits as u32) as usize }
+    }
+}
+
 impl Counters {
     /// Since when fresh calls are refused.
     pub(super) const fn closed_at(&self) -> Option<Instant> {
@@ -143,14 +177,29 @@ impl Counters {
         if self.is_over() { self.to_cancel } else { 0 }
     }
 
-    /// Counts a call.
-    pub(super) fn enter(&mut self, site: &'static Site, inherited: bool, now: Instant) -> Entry {
-        self.begin(site, Kind::of(site, inherited), now)
+    /// Counts a call that began at `since`.
+    pub(super) fn enter(
+        &mut self,
+        site: &'static Site,
+        inherited: bool,
+        since: Instant,
+        who: Who,
+    ) -> Entry {
+        self.begin(site, Kind::of(site, inherited), since, who)
     }
 
     /// Counts a receive that may settle.
-    pub(super) fn enter_receiving(&mut self, site: &'static Site, now: Instant) -> Entry {
-        self.begin(site, Kind::Receiving { counted: true }, now)
+    pub(super) fn enter_receiving(&mut self, site: &'static Site, now: Instant, who: Who) -> Entry {
+        self.begin(site, Kind::Receiving { counted: true }, now, who)
+    }
+
+    /// A call panicked that was not counted, as draining has not begun.
+    pub(super) fn panicked(&mut self, site: &'static Site) {
+        if self.phase == Phase::Requested {
+            let report = &mut self.counters(site).1.report;
+            report.admitted += 1;
+            report.panicked += 1;
+        }
     }
 
     /// The source of a receive has brought nothing yet: only a drain waits for it from here.
@@ -291,12 +340,9 @@ impl Counters {
         self.samples.points()
     }
 
-    /// The sites with calls in flight, by name.
-    pub(super) fn snapshot(&self, now: Instant) -> Vec<SiteStatus> {
-        let mut all: Vec<_> =
-            self.sites.iter().filter_map(|counters| counters.status(now)).collect();
-        all.sort_unstable_by_key(|status| (status.name, status.location));
-        all
+    /// The sites with calls in flight.
+    pub(super) fn tallies(&self, now: Instant) -> Vec<Tally> {
+        self.sites.iter().filter_map(|counters| counters.tally(now)).collect()
     }
 
     /// The sites that the drain had to do with, by name.
@@ -312,13 +358,13 @@ impl Counters {
         all
     }
 
-    fn begin(&mut self, site: &'static Site, kind: Kind, now: Instant) -> Entry {
+    fn begin(&mut self, site: &'static Site, kind: Kind, since: Instant, who: Who) -> Entry {
         let phase = self.phase;
         let fate = if phase == Phase::Over { Fate::Uncounted } else { Fate::Unknown };
-        let slot = Slot { since: now, kind, fate };
+        let slot = Slot { since, who, kind, fate };
         self.in_flight += 1;
         self.to_cancel += usize::from(kind != Kind::Owed);
-        self.note(now);
+        self.note(since);
         let (number, counters) = self.counters(site);
         counters.report.admitted += usize::from(phase == Phase::Draining);
         let at = match counters.free.pop() {
@@ -421,18 +467,16 @@ impl Slot {
 }
 
 impl SiteCounters {
-    fn status(&self, now: Instant) -> Option<SiteStatus> {
-        let mut in_flight = 0;
-        let mut oldest = Duration::ZERO;
+    fn tally(&self, now: Instant) -> Option<Tally> {
+        let mut all: Option<Tally> = None;
         for slot in self.slots.iter().flatten().filter(|slot| slot.kind.is_counted()) {
-            in_flight += 1;
-            oldest = oldest.max(now.saturating_duration_since(slot.since));
+            let oldest = now.saturating_duration_since(slot.since);
+            let one = Tally { site: self.site, in_flight: 1, oldest, who: slot.who };
+            match &mut all {
+                Some(all) => all.add(&one),
+                None => all = Some(one),
+            }
         }
-        (in_flight > 0).then(|| SiteStatus {
-            name: self.site.name(),
-            location: self.site.location(),
-            in_flight,
-            oldest,
-        })
+        all
     }
 }

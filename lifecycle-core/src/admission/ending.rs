@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, Ordering},
     thread,
 };
 
@@ -42,21 +42,39 @@ pub(crate) fn drop_as_lost<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Whether what ends here is lost: see [`drop_as_lost`].
+pub(super) fn is_lost() -> bool {
+    LOST.try_with(Cell::get).unwrap_or(false)
+}
+
 /// The ending of one call, as far as it is known. The last word stands, but for a cancellation.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// Whoever holds the call writes it, the destructor of the call reads it. The count of the
-    /// `Arc` orders that after every holder, so no relaxed write can be missed; which of two
-    /// holders that write at once has the last word does not matter.
+    /// Whoever holds the call writes it, who lets go last reads it. The count of the handles orders
+    /// that after every holder, so no relaxed write can be missed; which of two holders that write
+    /// at once has the last word does not matter.
     ending: AtomicU8,
     /// Whether the call began while its thread unwound: then its end while unwinding says nothing.
-    began_unwinding: bool,
+    began_unwinding: AtomicBool,
 }
 
 impl Verdict {
+    pub(super) fn new() -> Self {
+        Self {
+            ending: AtomicU8::new(Ending::Finished as u8),
+            began_unwinding: AtomicBool::new(false),
+        }
+    }
+
     /// Of a call that begins here.
-    pub(super) fn new(ending: Ending) -> Self {
-        Self { ending: AtomicU8::new(ending as u8), began_unwinding: thread::panicking() }
+    pub(super) fn reset(&self, ending: Ending) {
+        self.ending.store(ending as u8, Ordering::Relaxed);
+        self.began_unwinding.store(thread::panicking(), Ordering::Relaxed);
+    }
+
+    /// It began before, while nothing unwound.
+    pub(super) fn began_calmly(&self) {
+        self.began_unwinding.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn say(&self, ending: Ending) {
@@ -74,14 +92,13 @@ impl Verdict {
 
     /// Whether a panic is going through the call.
     pub(super) fn is_unwinding(&self) -> bool {
-        thread::panicking() && !self.began_unwinding
+        thread::panicking() && !self.began_unwinding.load(Ordering::Relaxed)
     }
 
     /// The last holder lets go.
-    pub(super) fn last(&mut self) -> Ending {
-        let said = *self.ending.get_mut();
+    pub(super) fn last(&self) -> Ending {
+        let said = self.ending.load(Ordering::Relaxed);
         let is = |ending: Ending| said == ending as u8;
-        let is_lost = || LOST.try_with(Cell::get).unwrap_or(false);
         if is(Ending::Cancelled) {
             Ending::Cancelled
         } else if is(Ending::Withdrawn) {

@@ -2,8 +2,10 @@
 
 use std::{
     any::Any,
+    collections::HashMap,
     fmt,
     panic::RefUnwindSafe,
+    ptr,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -17,16 +19,27 @@ use tokio::{
 };
 
 use super::{
-    counters::{Counters, Entry, Left},
-    ending::{Ending, Verdict},
+    counters::{Counters, Entry, Left, Tally},
+    details::{Who, age, coarse_nanos},
+    ending::{self, Ending},
+    lane::{ARMED, CLOSED, FENCED, Found, Frame, Lane, Slot},
+    pool,
     refused::Refused,
 };
-use crate::{Site, SiteReport, SiteStatus, SourceLocation, foreign::Shielded};
+use crate::{
+    Site, SiteReport, SiteStatus, SourceLocation, foreign::Shielded, os::barrier::Barrier,
+};
 
 /// Lets calls in until it is closed, once and for ever, and knows what is in flight. One per
 /// lifecycle.
 pub(crate) struct Gate {
+    /// No other gate has it.
+    number: usize,
+    /// Where calls are noted by the threads that make them, and counted from the drain on only.
+    barrier: Option<Barrier>,
     inner: Mutex<Inner>,
+    /// A site that no attribute declares had a call.
+    is_used: AtomicBool,
     /// Wakes who waits for the drain's begin.
     closing: Arc<Notify>,
     /// Wakes what is to be cancelled, or to settle, when the drain is over.
@@ -66,19 +79,46 @@ pub(crate) trait GateObserver: Send + Sync {
 struct Inner {
     counters: Counters,
     watches_first_call: bool,
+    /// The next thread that notes a call will say so.
+    is_armed: bool,
     observer: Option<Arc<dyn GateObserver>>,
 }
+
+/// The number of the gate of the process.
+pub(super) const PROCESS: usize = 1;
 
 impl Gate {
     /// The gate of the process, used wherever no scenario has its own.
     pub(crate) fn process() -> &'static Arc<Self> {
-        static PROCESS: LazyLock<Arc<Gate>> = LazyLock::new(Gate::new);
-        &PROCESS
+        static GATE: LazyLock<Arc<Gate>> =
+            LazyLock::new(|| Gate::make(PROCESS, Some(Barrier::of_process())));
+        &GATE
     }
 
-    /// An open gate.
+    /// An open gate that counts each call as it comes: for what runs on a clock of its own.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn new() -> Arc<Self> {
+        Self::make(Self::next_number(), None)
+    }
+
+    /// An open gate as that of the process.
+    #[cfg(test)]
+    pub(super) fn by_thread(barrier: Barrier) -> Arc<Self> {
+        Self::make(Self::next_number(), Some(barrier))
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn next_number() -> usize {
+        use std::sync::atomic::AtomicUsize;
+        static NEXT: AtomicUsize = AtomicUsize::new(PROCESS + 1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn make(number: usize, barrier: Option<Barrier>) -> Arc<Self> {
         Arc::new(Self {
+            number,
+            barrier,
+            is_used: AtomicBool::new(false),
             inner: Mutex::default(),
             closing: Arc::default(),
             drain_ends: Arc::default(),
@@ -124,9 +164,11 @@ impl Gate {
     /// call changes nothing.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
-        if !inner.counters.close(Instant::now()) {
+        if inner.counters.closed_at().is_some() {
             return;
         }
+        self.take_over(&mut inner);
+        inner.counters.close(Instant::now());
         let observer = if inner.is_idle() { inner.observer.clone() } else { None };
         drop(inner);
         self.closing.notify_waiters();
@@ -175,14 +217,36 @@ impl Gate {
         self.lock().counters.give_up_cancelling(Instant::now());
     }
 
-    /// How many calls were admitted and have not ended.
+    /// How many calls were admitted and have not ended. Exact once draining has begun; before that,
+    /// calls that begin or end meanwhile count or do not.
     pub(crate) fn in_flight(&self) -> usize {
-        self.lock().counters.in_flight()
+        let mut inner = self.lock();
+        let counted = inner.counters.in_flight() + self.noted(&inner);
+        if counted > 0 || !inner.watches_first_call || inner.is_armed {
+            return counted;
+        }
+        let Some(barrier) = self.barrier.filter(|_| inner.counters.closed_at().is_none()) else {
+            return counted;
+        };
+        // Whoever asks may go to sleep over a 0. Either a call is seen now, or its thread sees that
+        // it is to say so.
+        inner.is_armed = true;
+        pool::change_mode(self.number, ARMED, 0);
+        barrier.all_threads();
+        self.noted(&inner)
     }
 
-    /// Whether any site ever had a call.
+    /// Whether any site ever had a call that no attribute declares.
     pub(crate) fn is_used(&self) -> bool {
-        self.lock().counters.is_used()
+        self.is_used.load(Ordering::Relaxed) || self.lock().counters.is_used()
+    }
+
+    /// See [`is_used`](Self::is_used).
+    pub(super) fn note_used(&self) {
+        // Relaxed: who reads it knows of the call by other ways.
+        if !self.is_used.load(Ordering::Relaxed) {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The site of this name, among those that were ever used.
@@ -193,7 +257,26 @@ impl Gate {
 
     /// The sites with calls in flight.
     pub(crate) fn snapshot(&self) -> Vec<SiteStatus> {
-        self.lock().counters.snapshot(Instant::now())
+        let inner = self.lock();
+        let mut tallies = inner.counters.tallies(Instant::now());
+        if self.is_noting(&inner) {
+            let places =
+                tallies.iter().enumerate().map(|(at, tally)| (ptr::from_ref(tally.site), at));
+            let mut index: HashMap<_, _> = places.collect();
+            let now = coarse_nanos();
+            pool::collect(self.number, |found| {
+                let Some(one) = tally(&found, now) else { return };
+                let at = *index.entry(ptr::from_ref(one.site)).or_insert(tallies.len());
+                match tallies.get_mut(at) {
+                    Some(all) => all.add(&one),
+                    None => tallies.push(one),
+                }
+            });
+        }
+        drop(inner);
+        let mut all: Vec<_> = tallies.iter().map(status).collect();
+        all.sort_unstable_by_key(|status| (status.name, status.location));
+        all
     }
 
     /// The sites that the drain had to do with.
@@ -235,51 +318,6 @@ impl Gate {
     /// Whether a fresh call that `main` itself made was refused or cancelled.
     pub(crate) fn main_was_refused(&self) -> bool {
         self.main_was_refused.load(Ordering::Relaxed)
-    }
-
-    /// Lets a fresh call in, or turns it away.
-    pub(super) fn admit(self: &Arc<Self>, site: &'static Site) -> Result<Arc<Call>, Refused> {
-        let mut inner = self.lock();
-        if inner.counters.closed_at().is_some() && !site.policy().admit_always {
-            inner.counters.refuse(site);
-            drop(inner);
-            self.note_stop_seen();
-            return Err(Refused::new(site, false));
-        }
-        let entry = inner.counters.enter(site, false, Instant::now());
-        Self::entered(inner);
-        Ok(Call::new(Arc::clone(self), Some((site, entry)), false, Ending::Finished))
-    }
-
-    /// Lets a call in that belongs to admitted work.
-    pub(super) fn inherit(self: &Arc<Self>, site: &'static Site) -> Arc<Call> {
-        let entry = self.lock().counters.enter(site, true, Instant::now());
-        Call::new(Arc::clone(self), Some((site, entry)), true, Ending::Finished)
-    }
-
-    /// Counts a call for what a source may yield; `None` once draining, whatever the policy and
-    /// whoever asks. It is withdrawn unless somebody says otherwise.
-    pub(super) fn begin_pull(
-        self: &Arc<Self>,
-        site: &'static Site,
-        inherited: bool,
-        settles: bool,
-    ) -> Option<Arc<Call>> {
-        let mut inner = self.lock();
-        if inner.counters.closed_at().is_some() {
-            drop(inner);
-            self.note_stop_seen();
-            return None;
-        }
-        let now = Instant::now();
-        let entry = if settles {
-            inner.counters.enter_receiving(site, now)
-        } else {
-            inner.counters.enter(site, inherited, now)
-        };
-        Self::entered(inner);
-        let counted = Some((site, entry));
-        Some(Call::new(Arc::clone(self), counted, inherited, Ending::Withdrawn))
     }
 
     /// Completes when draining begins. Create it first, look at [`closed_at`](Self::closed_at)
@@ -344,19 +382,209 @@ impl Gate {
         listeners.places(which)
     }
 
+    /// A fresh call of `site` is let in and counted, or turned away.
+    pub(super) fn admit_counted(&self, site: &'static Site, who: Who) -> Result<Entry, Refused> {
+        let mut inner = self.lock();
+        if inner.counters.closed_at().is_some() && !site.policy().admit_always {
+            inner.counters.refuse(site);
+            drop(inner);
+            self.note_stop_seen();
+            return Err(Refused::new(site, false));
+        }
+        let entry = inner.counters.enter(site, false, Instant::now(), who);
+        self.entered(inner);
+        Ok(entry)
+    }
+
+    /// A call that belongs to admitted work is counted.
+    pub(super) fn inherit_counted(&self, site: &'static Site, who: Who) -> Entry {
+        self.lock().counters.enter(site, true, Instant::now(), who)
+    }
+
+    /// A call is counted for what a source may yield; `None` once draining, whatever the policy and
+    /// whoever asks.
+    pub(super) fn pull_counted(
+        &self,
+        site: &'static Site,
+        inherited: bool,
+        settles: bool,
+        who: Who,
+    ) -> Option<Entry> {
+        let mut inner = self.lock();
+        if inner.counters.closed_at().is_some() {
+            drop(inner);
+            self.note_stop_seen();
+            return None;
+        }
+        let now = Instant::now();
+        let entry = if settles {
+            inner.counters.enter_receiving(site, now, who)
+        } else {
+            inner.counters.enter(site, inherited, now, who)
+        };
+        self.entered(inner);
+        Some(entry)
+    }
+
+    /// The number of this gate.
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Whether threads note calls by themselves while the gate is open.
+    pub(super) const fn is_by_thread(&self) -> bool {
+        self.barrier.is_some()
+    }
+
+    /// From here on the calls that are noted on `lane`, which is empty, are of this gate.
+    pub(super) fn attach(&self, lane: &Lane) {
+        let inner = self.lock();
+        let is_closed = inner.counters.closed_at().is_some();
+        let needs_fences = self.barrier.is_some_and(Barrier::needs_fences);
+        let bit = |mode, is_set| if is_set { mode } else { 0 };
+        let mode = bit(CLOSED, is_closed) | bit(ARMED, inner.is_armed) | bit(FENCED, needs_fences);
+        pool::attach(lane, self.number, mode);
+    }
+
+    /// A thread has noted a call, and was to say so.
+    pub(super) fn hear_first_call(&self) {
+        let inner = self.lock();
+        if inner.is_armed {
+            self.tell_first_call(inner);
+        }
+    }
+
+    /// A thread noted a call and then saw that the gate is closed: whether the closing has seen it,
+    /// and counts it.
+    pub(super) fn counts_frame(&self, frame: &Frame) -> bool {
+        let _inner = self.lock();
+        frame.entry().is_some()
+    }
+
+    /// The same of a call with a slot; one that is not counted never was.
+    pub(super) fn counts_slot(&self, slot: &Slot) -> bool {
+        let _inner = self.lock();
+        let is_counted = slot.entry().is_some();
+        if !is_counted {
+            slot.retract();
+        }
+        is_counted
+    }
+
+    /// A call was moved from `frame` to `slot`, and then the gate was seen to be closed.
+    pub(super) fn move_entry(&self, frame: &Frame, slot: &Slot) {
+        let _inner = self.lock();
+        if let Some(entry) = frame.take_entry() {
+            slot.set_entry(entry);
+        }
+    }
+
+    /// A call that was nothing but `frame`, which was left, has ended; by a panic, where its site is
+    /// said.
+    pub(super) fn end_frame(&self, frame: &Frame, panicked: Option<&'static Site>) {
+        let ending = match panicked {
+            Some(_) => Ending::Panicked,
+            None if ending::is_lost() => Ending::Lost,
+            None => Ending::Finished,
+        };
+        self.count(|counters| end(counters, frame.take_entry(), ending, panicked));
+    }
+
+    /// A call with a slot ends.
+    pub(super) fn end_slot(&self, slot: &Slot, site: &'static Site, ending: Ending) {
+        self.count(|counters| {
+            if slot.is_live() {
+                slot.end();
+            }
+            end(counters, slot.entry(), ending, Some(site))
+        });
+    }
+
+    /// `drain = cancel` is about to drop a call.
+    pub(super) fn cancel(&self, entry: Entry) {
+        self.lock().counters.cancel(entry);
+    }
+
+    /// See [`Counters::park`].
+    pub(super) fn park(&self, entry: Entry) {
+        self.lock().counters.park(entry);
+    }
+
+    /// See [`Counters::resume`].
+    pub(super) fn resume(&self, entry: Entry) -> bool {
+        self.lock().counters.resume(entry, Instant::now())
+    }
+
+    /// See [`Counters::receive`].
+    pub(super) fn receive(&self, entry: Entry, inherited: bool) {
+        self.count(|counters| counters.receive(entry, inherited, Instant::now()));
+    }
+
+    /// Draining begins: what the threads have noted is counted from here on, by everybody.
+    fn take_over(&self, inner: &mut Inner) {
+        let Some(barrier) = self.barrier else { return };
+        inner.is_armed = false;
+        pool::change_mode(self.number, CLOSED, ARMED);
+        barrier.all_threads();
+        let (now, coarse_now) = (Instant::now(), coarse_nanos());
+        let counters = &mut inner.counters;
+        let when = |since| now.checked_sub(age(since, coarse_now)).unwrap_or(now);
+        pool::collect(self.number, |found| match found {
+            Found::Frame(frame, site) => {
+                let since = when(frame.see(coarse_now));
+                let entry = counters.enter(site, false, since, Who::of(frame.task()));
+                frame.set_entry(entry.to_bits());
+            }
+            Found::Slot(slot) => {
+                let (None, Some(site)) = (slot.entry(), slot.site()) else { return };
+                let details = &slot.details;
+                let (since, who) = (when(details.since()), details.who());
+                let entry = counters.enter(site, details.is_inherited(), since, who);
+                slot.set_entry(entry.to_bits());
+            }
+        });
+    }
+
+    /// Whether threads note calls that the counters do not have.
+    fn is_noting(&self, inner: &Inner) -> bool {
+        self.barrier.is_some() && inner.counters.closed_at().is_none()
+    }
+
+    /// How many calls threads have noted that the counters do not have.
+    fn noted(&self, inner: &Inner) -> usize {
+        let mut noted = 0;
+        if self.is_noting(inner) {
+            pool::collect(self.number, |found| {
+                noted += usize::from(match found {
+                    Found::Frame(..) => true,
+                    Found::Slot(slot) => slot.entry().is_none(),
+                });
+            });
+        }
+        noted
+    }
+
     /// A call was let in.
-    fn entered(inner: MutexGuard<'_, Inner>) {
-        let is_first = inner.watches_first_call && inner.counters.in_flight() == 1;
-        let observer = if is_first { inner.observer.clone() } else { None };
+    fn entered(&self, inner: MutexGuard<'_, Inner>) {
+        let is_first = match self.barrier {
+            None => inner.watches_first_call && inner.counters.in_flight() == 1,
+            Some(_) => inner.is_armed,
+        };
+        if is_first {
+            self.tell_first_call(inner);
+        }
+    }
+
+    fn tell_first_call(&self, mut inner: MutexGuard<'_, Inner>) {
+        if inner.is_armed {
+            inner.is_armed = false;
+            pool::change_mode(self.number, 0, ARMED);
+        }
+        let observer = inner.observer.clone();
         drop(inner);
         if let Some(observer) = observer {
             observer.first_call();
         }
-    }
-
-    /// Un-counts a call; only its destructor does.
-    fn leave(&self, entry: Entry, ending: Ending) {
-        self.count(|counters| counters.leave(entry, ending));
     }
 
     fn count(&self, change: impl FnOnce(&mut Counters) -> Left) {
@@ -392,105 +620,50 @@ impl fmt::Debug for Gate {
     }
 }
 
+/// A call has ended that may be in the counters.
+fn end(
+    counters: &mut Counters,
+    entry: Option<u64>,
+    ending: Ending,
+    site: Option<&'static Site>,
+) -> Left {
+    if let Some(entry) = entry {
+        return counters.leave(Entry::from_bits(entry), ending);
+    }
+    if let (Ending::Panicked, Some(site)) = (ending, site) {
+        counters.panicked(site);
+    }
+    Left::default()
+}
+
+/// One call that a thread has noted, if it is still there.
+fn tally(found: &Found, now: u64) -> Option<Tally> {
+    let (site, since, who) = match found {
+        Found::Frame(frame, site) => (*site, frame.see(now), Who::of(frame.task())),
+        Found::Slot(slot) => {
+            let details = &slot.details;
+            let (site, entry, since, who) =
+                slot.read(|slot| (slot.site(), slot.entry(), details.since(), details.who()))?;
+            (site.filter(|_| entry.is_none())?, since, who)
+        }
+    };
+    Some(Tally { site, in_flight: 1, oldest: age(since, now), who })
+}
+
+fn status(tally: &Tally) -> SiteStatus {
+    SiteStatus {
+        name: tally.site.name(),
+        location: tally.site.location(),
+        in_flight: tally.in_flight,
+        oldest: tally.oldest,
+        task: tally.who.task,
+        span: tally.who.span,
+    }
+}
+
 impl Inner {
     fn is_idle(&self) -> bool {
         self.counters.closed_at().is_some() && self.counters.in_flight() == 0
-    }
-}
-
-/// One admitted call. It is in flight until the last `Arc` is gone.
-#[derive(Debug)]
-pub(super) struct Call {
-    gate: Arc<Gate>,
-    /// `None` for a hook: its own calls inherit, itself it counts nowhere.
-    counted: Option<(&'static Site, Entry)>,
-    inherited: bool,
-    verdict: Verdict,
-}
-
-impl Call {
-    pub(super) fn uncounted(gate: Arc<Gate>) -> Arc<Self> {
-        Self::new(gate, None, true, Ending::Finished)
-    }
-
-    /// Work of this call that will outlive it: in flight by itself, at the same site.
-    pub(super) fn branch(self: &Arc<Self>) -> Arc<Self> {
-        match self.counted {
-            Some((site, _)) => self.gate.inherit(site),
-            None => Arc::clone(self),
-        }
-    }
-
-    pub(super) const fn gate(&self) -> &Arc<Gate> {
-        &self.gate
-    }
-
-    pub(super) fn site_name(&self) -> Option<&'static str> {
-        self.counted.map(|(site, _)| site.name())
-    }
-
-    /// Whether it was let in as part of another call.
-    pub(super) const fn is_inherited(&self) -> bool {
-        self.inherited
-    }
-
-    /// How it ends, as far as one of its holders knows: the last word stands. Where nobody says
-    /// anything, it finishes, unless its last holder is dropped by a panic.
-    pub(super) fn end(&self, ending: Ending) {
-        self.verdict.say(ending);
-    }
-
-    /// Whether a panic is going through it.
-    pub(super) fn is_unwinding(&self) -> bool {
-        self.verdict.is_unwinding()
-    }
-
-    /// `drain = cancel` is about to drop it.
-    pub(super) fn cancel(&self) {
-        if let Some((_, entry)) = self.counted
-            && self.verdict.cancel()
-        {
-            self.gate.lock().counters.cancel(entry);
-        }
-    }
-
-    /// Of a receive that may settle: the source has brought nothing yet.
-    pub(super) fn park(&self) {
-        if let Some((_, entry)) = self.counted {
-            self.gate.lock().counters.park(entry);
-        }
-    }
-
-    /// Of a receive that may settle: its source is to be polled again. Of no use once the drain is
-    /// over.
-    pub(super) fn resume(&self) -> bool {
-        self.counted
-            .is_some_and(|(_, entry)| self.gate.lock().counters.resume(entry, Instant::now()))
-    }
-
-    /// Of a receive that may settle: the source has brought something.
-    pub(super) fn receive(&self) {
-        if let Some((_, entry)) = self.counted {
-            let inherited = self.inherited;
-            self.gate.count(|counters| counters.receive(entry, inherited, Instant::now()));
-        }
-    }
-
-    fn new(
-        gate: Arc<Gate>,
-        counted: Option<(&'static Site, Entry)>,
-        inherited: bool,
-        ending: Ending,
-    ) -> Arc<Self> {
-        Arc::new(Self { gate, counted, inherited, verdict: Verdict::new(ending) })
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some((_, entry)) = self.counted {
-            self.gate.leave(entry, self.verdict.last());
-        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Calls of a [`Site`] that is named by hand.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future};
 
 use super::{
+    call::Call,
     cancellable::Cancellable,
     context,
-    gate::Call,
     inherit::{Admission, Scoped},
     refused::Refused,
     tracked::{Tracked, admit_on_first_poll},
@@ -37,6 +37,7 @@ impl Site {
         future: F,
     ) -> impl Future<Output = Result<F::Output, Refused>> + use<F> {
         let call = async move {
+            context::note_used();
             admit_on_first_poll(self)?;
             Ok(future.await)
         };
@@ -75,7 +76,7 @@ impl Guard {
         self.admission.whole_enter(work)
     }
 
-    pub(super) const fn new(call: Arc<Call>) -> Self {
+    pub(super) const fn new(call: Call) -> Self {
         Self { admission: Admission::new(call) }
     }
 }

@@ -2,7 +2,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -10,8 +9,8 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::{
+    call::Call,
     context,
-    gate::Call,
     refused::Refused,
     tracked::{Progress, Tracked},
 };
@@ -30,7 +29,7 @@ pub fn hold(site: &'static Site) -> Result<Held, Refused> {
 #[derive(Debug)]
 #[must_use = "the call ends when this is dropped"]
 pub struct Held {
-    call: Arc<Call>,
+    call: Call,
 }
 
 impl Held {
@@ -47,7 +46,7 @@ impl Held {
     }
 
     fn make<T>(self, make: impl FnOnce() -> T) -> Tracked<T> {
-        let frame = context::push(Some(self.call), true);
+        let frame = context::push(self.call, true);
         let made = make();
         Tracked::whole(frame.pop(), made)
     }

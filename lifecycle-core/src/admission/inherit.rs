@@ -11,12 +11,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
-use super::{
-    context,
-    ending::Ending,
-    gate::{Call, Gate},
-    tracked::Tracked,
-};
+use super::{call::Call, context, ending::Ending, gate::Gate, tracked::Tracked};
 
 /// The right of an admitted call to have its work finished, to be carried where the work goes: to
 /// an actor, a pool, a thread.
@@ -45,7 +40,7 @@ use super::{
 #[derive(Clone)]
 #[must_use = "it carries a call only while it lives"]
 pub struct Admission {
-    call: Arc<Call>,
+    call: Call,
 }
 
 impl Admission {
@@ -60,7 +55,7 @@ impl Admission {
     /// # Cancel safety
     /// That of `future`.
     pub fn scope<F>(&self, future: F) -> Scoped<F> {
-        Scoped { future: Tracked::part(Some(Arc::clone(&self.call)), future) }
+        Scoped { future: Tracked::part(Some(self.call.clone()), future) }
     }
 
     /// Runs `work` as part of the call, on this thread.
@@ -68,18 +63,18 @@ impl Admission {
     /// # Panics
     /// When `work` does.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
-        let _frame = context::push(Some(Arc::clone(&self.call)), false);
+        let _frame = context::push(self.call.clone(), false);
         work()
     }
 
     /// As [`scope`](Self::scope), where the call ends as `future` does.
     pub(super) fn whole_scope<F>(&self, future: F) -> Scoped<F> {
-        Scoped { future: Tracked::whole(Some(Arc::clone(&self.call)), future) }
+        Scoped { future: Tracked::whole(Some(self.call.clone()), future) }
     }
 
     /// As [`enter`](Self::enter), where the call ends as `work` does.
     pub(super) fn whole_enter<R>(&self, work: impl FnOnce() -> R) -> R {
-        let _frame = context::push(Some(Arc::clone(&self.call)), true);
+        let _frame = context::push(self.call.clone(), true);
         let result = work();
         self.call.end(Ending::Finished);
         result
@@ -92,7 +87,7 @@ impl Admission {
         }
     }
 
-    pub(super) const fn new(call: Arc<Call>) -> Self {
+    pub(super) const fn new(call: Call) -> Self {
         Self { call }
     }
 }
@@ -101,7 +96,7 @@ impl Gate {
     /// An admission that counts nowhere, under which hooks run: the calls they make are admitted in
     /// every state.
     pub(crate) fn hook_admission(self: &Arc<Self>) -> Admission {
-        Admission::new(Call::uncounted(Arc::clone(self)))
+        Admission::new(Call::uncounted(self))
     }
 }
 
@@ -172,7 +167,7 @@ pub fn inherit_fn<R, W: FnOnce() -> R>(work: W) -> impl FnOnce() -> R {
     let origin = Origin::here();
     move || {
         let _gate = origin.gate.map(context::use_gate);
-        let _frame = origin.call.map(|call| context::push(Some(call), false));
+        let _frame = origin.call.map(|call| context::push(call, false));
         work()
     }
 }
@@ -212,7 +207,7 @@ where
         let _gate = gate.map(context::use_gate);
         let _frame = call.map(|call| {
             call.end(Ending::Finished);
-            context::push(Some(call), true)
+            context::push(call, true)
         });
         work()
     })
@@ -222,7 +217,7 @@ where
 struct Origin {
     /// Of a scenario; the process's own needs no carrying.
     gate: Option<Arc<Gate>>,
-    call: Option<Arc<Call>>,
+    call: Option<Call>,
 }
 
 impl Origin {

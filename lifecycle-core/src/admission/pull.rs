@@ -12,9 +12,10 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::{
+    call::Call,
     context::{self, Interest},
     ending::Ending,
-    gate::{Call, Gate},
+    gate::Gate,
     guard::Guard,
     wait::Wait,
 };
@@ -50,9 +51,9 @@ impl Site {
     /// That of `source`: what was received is returned at once.
     #[track_caller]
     pub fn pull<F: Future>(&'static self, source: F) -> Pull<F> {
-        let caller = context::current();
+        let caller = context::gate_of_caller();
         let inherited = caller.is_some();
-        let gate = caller.map_or_else(context::gate, |call| Arc::clone(call.gate()));
+        let gate = caller.unwrap_or_else(context::gate).into_arc();
         gate.listen(SourceLocation::caller(), Interest::Draining);
         Pull {
             site: self,
@@ -77,7 +78,7 @@ pin_project! {
         #[pin]
         source: Option<F>,
         // The call of a receive that may settle and has begun; dropped after the source.
-        under_way: Option<Arc<Call>>,
+        under_way: Option<Call>,
         #[pin]
         wait: Wait,
     }
@@ -118,7 +119,7 @@ impl<F: Future> Future for Pull<F> {
                 }
             },
         };
-        let frame = context::push(Some(Arc::clone(&call)), false);
+        let frame = context::push(call.clone(), false);
         let polled = source.poll(cx);
         drop(frame);
         if let Poll::Ready(received) = polled {

@@ -1,39 +1,21 @@
-//! What `#[tracked]` puts around a body: [`enter`] for a `fn`, [`Tracked`] for a coroutine.
+//! What `#[tracked]` puts around a coroutine; [`enter`](super::enter) is for a `fn`.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
 
 use super::{
-    context::{self, NotWrapped, Pushed},
+    call::Call,
+    context::{self, NotWrapped},
     ending::Ending,
-    gate::Call,
     refused::Refused,
 };
 use crate::Site;
-
-/// Lets a call of `site` in, or turns it away. What this thread runs while the guard lives is part
-/// of the call. The first statement of a tracked `fn`.
-///
-/// # Errors
-/// The call is fresh and the service is draining.
-pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
-    let call = context::admit(site)?;
-    Ok(Entered { _frame: context::push(Some(call), true) })
-}
-
-/// The guard of [`enter`]. Guards may be dropped in any order, but on their thread.
-#[derive(Debug)]
-#[must_use = "the call ends when the guard is dropped"]
-pub struct Entered {
-    _frame: Pushed,
-}
 
 /// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller
 /// for the first time. The first statement of a tracked coroutine.
@@ -43,15 +25,20 @@ pub struct Entered {
 ///
 /// # Panics
 /// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
+#[inline(always)]
 pub fn admit_on_first_poll(site: &'static Site) -> Result<(), Refused> {
-    let call = context::admit(site)?;
-    if let Err(NotWrapped) = context::fill_frame(call) {
-        let (name, location) = (site.name(), site.location());
-        panic!(
-            "`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body"
-        );
+    match context::fill_frame(site)? {
+        Ok(()) => Ok(()),
+        Err(NotWrapped) => not_wrapped(site),
     }
-    Ok(())
+}
+
+#[cold]
+fn not_wrapped(site: &Site) -> ! {
+    let (name, location) = (site.name(), site.location());
+    panic!(
+        "`{name}` ({location}) was polled outside the wrapper that `#[tracked]` puts around its body"
+    );
 }
 
 pin_project! {
@@ -78,16 +65,16 @@ impl<F> Tracked<F> {
     }
 
     /// Of the work that a call is: the call ends as `future` does.
-    pub(super) const fn whole(call: Option<Arc<Call>>, future: F) -> Self {
+    pub(super) const fn whole(call: Option<Call>, future: F) -> Self {
         Self::of(call, true, future)
     }
 
     /// Of work that a call was carried to; with `None` the future is on its own.
-    pub(super) const fn part(call: Option<Arc<Call>>, future: F) -> Self {
+    pub(super) const fn part(call: Option<Call>, future: F) -> Self {
         Self::of(call, false, future)
     }
 
-    const fn of(call: Option<Arc<Call>>, decides: bool, future: F) -> Self {
+    const fn of(call: Option<Call>, decides: bool, future: F) -> Self {
         let entered = call.is_some();
         let first = EnterOnDrop { call, asks: false, decides };
         Self { first, future, last: LeaveOnDrop { entered } }
@@ -97,7 +84,7 @@ impl<F> Tracked<F> {
         &self.future
     }
 
-    pub(super) const fn call(&self) -> Option<&Arc<Call>> {
+    pub(super) const fn call(&self) -> Option<&Call> {
         self.first.call.as_ref()
     }
 
@@ -115,20 +102,26 @@ impl<F> Tracked<F> {
         *asks = false;
         // Until the step has ended, and for good when it panics, the call is the frame's.
         this.last.entered = false;
-        let frame = context::push(call.take(), *decides);
+        let frame = match call.take() {
+            Some(call) => context::push(call, *decides),
+            None => context::push_waiting(*decides),
+        };
         let result = step(this.future);
-        let held = frame.pop();
         let progress = came_to(&result);
-        if progress != Progress::Pending
+        if progress == Progress::Over {
+            *decides = false;
+            frame.finish();
+            return result;
+        }
+        let held = frame.pop();
+        if progress == Progress::Completed
             && std::mem::take(decides)
             && let Some(call) = &held
         {
             call.end(Ending::Finished);
         }
-        if progress != Progress::Over {
-            this.last.entered = held.is_some();
-            *call = held;
-        }
+        this.last.entered = held.is_some();
+        *call = held;
         result
     }
 }
@@ -160,7 +153,7 @@ pub(super) enum Progress {
 }
 
 struct EnterOnDrop {
-    call: Option<Arc<Call>>,
+    call: Option<Call>,
     /// Whether the future will [`admit_on_first_poll`] when it is polled.
     asks: bool,
     /// Whether the call ends as the future does, which has not completed yet.
@@ -168,6 +161,7 @@ struct EnterOnDrop {
 }
 
 impl Drop for EnterOnDrop {
+    #[inline]
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
             if self.decides {
@@ -183,6 +177,7 @@ struct LeaveOnDrop {
 }
 
 impl Drop for LeaveOnDrop {
+    #[inline]
     fn drop(&mut self) {
         if self.entered {
             context::pop_for_drop();

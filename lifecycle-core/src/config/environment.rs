@@ -1,4 +1,5 @@
-//! The environment: `LIFECYCLE_*` is read here and nowhere else.
+//! The environment: `LIFECYCLE_*` is read here and nowhere else, but for how calls are counted, which
+//! is asked before there is a configuration.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,9 +11,9 @@ use super::{
         SHUTDOWN_DELAY, TERMINAL, WATCHDOG_USEC,
     },
 };
-use crate::{text::redact::redact, values::duration};
+use crate::{os::barrier::VARIABLE as BARRIER, text::redact::redact, values::duration};
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     GRACE_PERIOD,
     SHUTDOWN_DELAY,
     DRAIN_TIMEOUT,
@@ -25,6 +26,7 @@ const KNOWN: [&str; 12] = [
     MANIFEST,
     MANIFEST_PRE_STOP,
     MANIFEST_MAX_KILL_TIMEOUT,
+    BARRIER,
 ];
 
 /// The environment that matters here, taken once so that what follows is a pure function of it.

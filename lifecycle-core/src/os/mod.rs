@@ -5,7 +5,11 @@
 mod armed;
 #[cfg(test)]
 mod armed_tests;
+pub(crate) mod atomic;
+pub(crate) mod atomic_ref;
+pub(crate) mod barrier;
 mod bounded;
+pub(crate) mod coarse_clock;
 #[cfg(unix)]
 pub(crate) mod job_end;
 pub(crate) mod last_resort;
@@ -14,11 +18,6 @@ mod surroundings;
 mod unix;
 #[cfg(windows)]
 mod windows;
-
-/// What `armed` is made of; its test puts other atomics here.
-mod atomic {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
-}
 
 pub(crate) use self::bounded::{Unbounded, bounded};
 pub use self::last_resort::{LastResort, LastResortError, LastResortFn};

@@ -77,6 +77,8 @@ impl Status {
             location: entry.0.location(),
             in_flight: 0,
             oldest: Duration::ZERO,
+            task: None,
+            span: None,
         });
         known.extend(idle);
         // Stable: what is in flight stands first among equals.

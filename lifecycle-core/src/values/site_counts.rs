@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU64, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ pub struct SiteStatus {
     pub(crate) location: SourceLocation,
     pub(crate) in_flight: usize,
     pub(crate) oldest: Duration,
+    pub(crate) task: Option<NonZeroU64>,
+    pub(crate) span: Option<&'static str>,
 }
 
 impl SiteStatus {
@@ -34,9 +36,26 @@ impl SiteStatus {
     }
 
     /// How long ago the oldest of them was admitted.
+    ///
+    /// Once it was suspended, or somebody holds it (a guard, an admission, a stream), this is late
+    /// by a tick of the kernel at most (10 ms). A call that has never yielded is as old as the first
+    /// look at it: by a status, by an observer, or when draining begins. So it is at least so old.
     #[must_use]
     pub const fn oldest(&self) -> Duration {
         self.oldest
+    }
+
+    /// The tokio task in which the oldest of them began, as `tokio::task::Id` prints it.
+    #[must_use]
+    pub const fn task(&self) -> Option<NonZeroU64> {
+        self.task
+    }
+
+    /// The name of the `tracing` span in which the oldest of them was when it was first suspended,
+    /// where a subscriber collects spans.
+    #[must_use]
+    pub const fn span(&self) -> Option<&'static str> {
+        self.span
     }
 }
 
@@ -46,7 +65,13 @@ impl fmt::Display for SiteStatus {
             f,
             "{} ({}): {} in flight, the oldest for {:.1?}",
             self.name, self.location, self.in_flight, self.oldest
-        )
+        )?;
+        match (self.task, self.span) {
+            (Some(task), Some(span)) => write!(f, " in task {task}, span {span}"),
+            (Some(task), None) => write!(f, " in task {task}"),
+            (None, Some(span)) => write!(f, " in span {span}"),
+            (None, None) => Ok(()),
+        }
     }
 }
 

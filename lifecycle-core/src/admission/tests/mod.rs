@@ -1,4 +1,5 @@
-//! Each test has a gate of its own, on its own thread.
+//! Each test has a gate of its own, on its own thread. They are run twice: `tests` has gates that
+//! count each call as it comes, as scenarios do, and `tests_by_thread` such as the process has.
 
 mod cancel;
 mod counts;
@@ -17,7 +18,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use tokio::{sync::oneshot, task::yield_now};
 
 use super::{Gate, GateObserver, Tracked, admit_on_first_poll, context};
-use crate::{Refused, Site};
+use crate::{Refused, Site, os::barrier::Barrier};
 
 static OUTER: Site = Site::new("outer");
 static INNER: Site = Site::new("inner");
@@ -26,9 +27,17 @@ type Answer = Result<u32, Refused>;
 
 /// A gate for this thread.
 fn own_gate() -> (Arc<Gate>, context::UseGate) {
-    let gate = Gate::new();
+    let gate = new_gate();
     let in_use = context::use_gate(Arc::clone(&gate));
     (gate, in_use)
+}
+
+fn new_gate() -> Arc<Gate> {
+    if module_path!().contains("by_thread") {
+        Gate::by_thread(Barrier::of_process())
+    } else {
+        Gate::new()
+    }
 }
 
 /// What the attribute makes of an `async fn`.

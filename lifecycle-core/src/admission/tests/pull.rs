@@ -123,7 +123,7 @@ fn lost(
 ) -> usize {
     let mut lost = 0;
     for round in 0..drains {
-        let gate = Gate::new();
+        let gate = new_gate();
         let (send, mut queue) = mpsc::channel(64);
         let (taken, handled, stop) =
             (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));

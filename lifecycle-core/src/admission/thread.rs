@@ -1,0 +1,88 @@
+//! The lane of the running thread.
+//!
+//! [`LOCAL`] has no destructor, so it is there to the very end of the thread. What tells that the
+//! end has begun is [`AtEnd`]. From then on the thread has a lane only while it has a call in it.
+
+use std::cell::Cell;
+
+use super::{
+    lane::{ENDING, Lane},
+    pool,
+};
+
+thread_local! {
+    static LOCAL: Local = const { Local::new() };
+    static AT_END: AtEnd = const { AtEnd };
+}
+
+struct Local {
+    lane: Cell<Option<&'static Lane>>,
+    /// The same, while a call that begins here is of the lane's gate, whoever makes it.
+    fast: Cell<Option<&'static Lane>>,
+    ended: Cell<bool>,
+}
+
+impl Local {
+    const fn new() -> Self {
+        Self { lane: Cell::new(None), fast: Cell::new(None), ended: Cell::new(false) }
+    }
+}
+
+/// The lane, where a call that begins here is noted on it without a further look.
+#[inline]
+pub(super) fn fast() -> Option<&'static Lane> {
+    LOCAL.with(|local| local.fast.get())
+}
+
+pub(super) fn set_fast(is_fast: bool) {
+    LOCAL.with(|local| local.fast.set(local.lane.get().filter(|_| is_fast)));
+}
+
+/// The lane, if the thread has one.
+#[inline]
+pub(super) fn lane() -> Option<&'static Lane> {
+    LOCAL.with(|local| local.lane.get())
+}
+
+/// The lane; where the thread has none, one that is not attached yet.
+pub(super) fn lane_or_new() -> &'static Lane {
+    lane().unwrap_or_else(|| {
+        let lane = pool::acquire();
+        LOCAL.with(|local| {
+            local.lane.set(Some(lane));
+            // An error is the end of the thread, which nobody tells any more.
+            local.ended.set(local.ended.get() || AT_END.try_with(|_| ()).is_err());
+            if local.ended.get() {
+                lane.set(ENDING);
+            }
+        });
+        lane
+    })
+}
+
+/// To be said where a frame was left, or a slot taken: a thread that ends keeps no empty lane.
+pub(super) fn release_if_ended() {
+    LOCAL.with(|local| {
+        if local.ended.get()
+            && let Some(lane) = local.lane.get().filter(|lane| lane.is_empty())
+        {
+            local.fast.set(None);
+            local.lane.set(None);
+            pool::release(lane);
+        }
+    });
+}
+
+struct AtEnd;
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        LOCAL.with(|local| {
+            local.ended.set(true);
+            if let Some(lane) = local.lane.get() {
+                lane.set(ENDING);
+            }
+        });
+        release_if_ended();
+    }
+}
