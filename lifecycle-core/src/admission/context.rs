@@ -192,12 +192,11 @@ enum Caller {
 }
 
 fn caller(lane: &'static Lane) -> Option<(&'static Frame, Caller)> {
-    let is_call = |what| !matches!(what, What::Free | What::Waiting);
-    let frame = lane.topmost(is_call)?;
+    let frame = lane.topmost(|what| !matches!(what, What::Free))?;
     let caller = match frame.what() {
         What::Light(site) => Caller::Light(site),
         What::Full(slot) | What::Dropping(slot) => Caller::Full(slot),
-        What::Free | What::Waiting => return None,
+        What::Free => return None,
     };
     same_task(known(frame.task()), known(task())).then_some((frame, caller))
 }
@@ -216,17 +215,29 @@ fn gate_of(lane: &Lane, caller: Caller) -> GateRef {
 /// The call is fresh and the service is draining.
 #[inline(always)] // The fast path is shorter than the calls it would take.
 pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
-    // The way of nearly every call: the gate is open, and then it makes no difference what the
-    // running code belongs to. A call that begins while its thread unwinds keeps that in mind.
-    if let Some(lane) = thread::fast()
-        && !threads::panicking()
-    {
-        let frame = lane.enter(site, task());
-        if lane.settle_quickly() == 0 || stays(lane, frame, false) {
-            return Ok(Entered { lane, frame, _this_thread: PhantomData });
-        }
+    match note(site) {
+        Some((lane, frame)) => Ok(Entered { lane, frame, _this_thread: PhantomData }),
+        None => enter_slowly(site),
     }
-    enter_slowly(site)
+}
+
+/// The way of nearly every call: the gate is open, and then it makes no difference what the running
+/// code belongs to. A call that begins while its thread unwinds keeps that in mind, so that it is
+/// more than a frame.
+#[inline(always)]
+fn note(site: &'static Site) -> Option<(&'static Lane, &'static Frame)> {
+    let lane = thread::fast()?;
+    if threads::panicking() {
+        return None;
+    }
+    let frame = lane.enter(site, task());
+    (lane.settle_quickly() == 0 || stays(lane, frame)).then_some((lane, frame))
+}
+
+/// The same, where it may be the first call of the thread.
+fn note_first(site: &'static Site) -> Option<(&'static Lane, &'static Frame)> {
+    attached_lane();
+    note(site)
 }
 
 /// The guard of [`enter`]. Guards may be dropped in any order, but on their thread.
@@ -266,22 +277,17 @@ fn leave_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool) {
 
 #[cold]
 fn enter_slowly(site: &'static Site) -> Result<Entered, Refused> {
-    let lane = attached_lane();
-    if !threads::panicking() && thread::fast().is_some() {
-        // The first call of the thread.
-        let frame = lane.enter(site, task());
-        if lane.settle() == 0 || stays(lane, frame, false) {
-            return Ok(Entered { lane, frame, _this_thread: PhantomData });
-        }
-    }
-    let (lane, frame) = push_call(admit(site)?, false);
+    let (lane, frame) = match note_first(site) {
+        Some(noted) => noted,
+        None => push_call(admit(site)?, false),
+    };
     Ok(Entered { lane, frame, _this_thread: PhantomData })
 }
 
 /// A call was noted, and there is more to do. Returns whether it is let in; if not, it is noted no
-/// more, and its frame is free, or waits again.
+/// more.
 #[cold]
-fn stays(lane: &'static Lane, frame: &'static Frame, waits: bool) -> bool {
+fn stays(lane: &'static Lane, frame: &'static Frame) -> bool {
     let mode = lane.settle();
     if mode == 0 {
         return true;
@@ -291,11 +297,7 @@ fn stays(lane: &'static Lane, frame: &'static Frame, waits: bool) -> bool {
         // For good: from here on nothing is noted that would have to be taken back.
         thread::set_fast(false);
         if !gate.counts_frame(frame) {
-            if waits {
-                frame.wait_again();
-            } else {
-                lane.leave(frame);
-            }
+            lane.leave(frame);
             return false;
         }
     }
@@ -340,11 +342,25 @@ pub(super) fn push(call: Call, decides: bool) -> Pushed {
     Pushed { lane, frame, decides, _this_thread: PhantomData }
 }
 
-/// The same, for a call that is still to be admitted: see [`fill_frame`].
+/// Lets a call of `site` in, or turns it away; see [`push`].
 #[inline(always)]
-pub(super) fn push_waiting(decides: bool) -> Pushed {
-    let lane = thread::fast().unwrap_or_else(attached_lane);
-    Pushed { lane, frame: lane.wait(task()), decides, _this_thread: PhantomData }
+pub(super) fn push_new(site: &'static Site, decides: bool) -> Result<Pushed, Refused> {
+    if matches!(site.policy().drain, Drain::Finish)
+        && let Some((lane, frame)) = note(site)
+    {
+        return Ok(Pushed { lane, frame, decides, _this_thread: PhantomData });
+    }
+    push_new_slowly(site, decides)
+}
+
+#[cold]
+fn push_new_slowly(site: &'static Site, decides: bool) -> Result<Pushed, Refused> {
+    if matches!(site.policy().drain, Drain::Finish)
+        && let Some((lane, frame)) = note_first(site)
+    {
+        return Ok(Pushed { lane, frame, decides, _this_thread: PhantomData });
+    }
+    admit(site).map(|call| push(call, decides))
 }
 
 #[inline]
@@ -392,39 +408,37 @@ pub(super) struct Pushed {
 
 impl Pushed {
     /// Gives back the call.
-    pub(super) fn pop(self) -> Option<Call> {
+    pub(super) fn pop(self) -> Call {
         let Self { lane, frame, .. } = self;
         mem::forget(self);
-        match frame.what() {
-            What::Light(site) => {
-                let slot = promote(lane, frame, site);
-                Some(pop_call(lane, frame, slot))
-            }
-            What::Full(slot) | What::Dropping(slot) => Some(pop_call(lane, frame, slot)),
-            What::Waiting | What::Free => {
-                lane.leave(frame);
-                tidy(lane);
-                None
-            }
-        }
+        let slot = match frame.what() {
+            What::Light(site) => promote(lane, frame, site),
+            What::Full(slot) | What::Dropping(slot) => slot,
+            What::Free => unreachable!("a frame is in use until it is popped"),
+        };
+        pop_call(lane, frame, slot)
     }
 
-    /// The call has finished, where there is one and the frame decides.
+    /// The call has finished, where the frame decides.
     #[inline(always)]
     pub(super) fn finish(self) {
-        let Self { lane, frame, decides, .. } = self;
-        if threads::panicking() || !lane.leave_light(frame) {
-            if let Some(call) = self.pop()
-                && decides
-            {
-                call.end(Ending::Finished);
-            }
-            return;
+        let this = mem::ManuallyDrop::new(self);
+        let (lane, frame) = (this.lane, this.frame);
+        let is_left = !threads::panicking() && lane.leave_light(frame);
+        if !is_left || lane.settle_quickly() != 0 {
+            finish_slowly(lane, frame, is_left, this.decides);
         }
-        mem::forget(self);
-        if lane.settle_quickly() != 0 {
-            left(lane, frame, lane.settle());
-        }
+    }
+}
+
+fn finish_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool, decides: bool) {
+    if is_left {
+        left(lane, frame, lane.settle());
+        return;
+    }
+    let call = Pushed { lane, frame, decides, _this_thread: PhantomData }.pop();
+    if decides {
+        call.end(Ending::Finished);
     }
 }
 
@@ -453,46 +467,12 @@ fn pop(lane: &'static Lane, frame: &'static Frame, decides: bool) {
                 call.end(Ending::Panicked);
             }
         }
-        What::Waiting | What::Free => {
+        What::Free => {
             lane.leave(frame);
             tidy(lane);
         }
     }
 }
-
-/// Lets a call of `site` in, or turns it away, and names it as the call of the top frame, which
-/// was pushed without one; an error where it was not.
-#[inline(always)]
-pub(super) fn fill_frame(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
-    if let Some(lane) = thread::fast()
-        && !threads::panicking()
-        && matches!(site.policy().drain, Drain::Finish)
-        && let Some(frame) = lane.fill(site)
-        && (lane.settle_quickly() == 0 || stays(lane, frame, true))
-    {
-        return Ok(Ok(()));
-    }
-    fill_slowly(site)
-}
-
-#[cold]
-fn fill_slowly(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
-    let call = admit(site)?;
-    let lane = attached_lane();
-    let slot = call.into_slot();
-    if lane.fill_with(slot).is_none() {
-        drop(Call::of(slot));
-        return Ok(Err(NotWrapped));
-    }
-    if slot.gate() != lane.gate() {
-        change_foreign(lane, 1);
-    }
-    Ok(Ok(()))
-}
-
-/// No frame waits for its call.
-#[derive(Debug)]
-pub(super) struct NotWrapped;
 
 /// A destructor of `call` begins; [`pop_for_drop`] ends it.
 pub(super) fn push_for_drop(call: Call) {

@@ -20,11 +20,26 @@ struct Local {
     /// The same, while a call that begins here is of the lane's gate, whoever makes it.
     fast: Cell<Option<&'static Lane>>,
     ended: Cell<bool>,
+    first_poll: Cell<FirstPoll>,
+}
+
+/// What a coroutine is to be told when it is polled for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstPoll {
+    /// Nobody polls one for the first time.
+    None,
+    Admitted,
+    Refused,
 }
 
 impl Local {
     const fn new() -> Self {
-        Self { lane: Cell::new(None), fast: Cell::new(None), ended: Cell::new(false) }
+        Self {
+            lane: Cell::new(None),
+            fast: Cell::new(None),
+            ended: Cell::new(false),
+            first_poll: Cell::new(FirstPoll::None),
+        }
     }
 }
 
@@ -71,6 +86,18 @@ pub(super) fn release_if_ended() {
             pool::release(lane);
         }
     });
+}
+
+/// The coroutine that is polled next, for the first time, is to be told this.
+#[inline]
+pub(super) fn tell_first_poll(answer: FirstPoll) {
+    LOCAL.with(|local| local.first_poll.set(answer));
+}
+
+/// What the running coroutine is told: once.
+#[inline]
+pub(super) fn first_poll() -> FirstPoll {
+    LOCAL.with(|local| local.first_poll.replace(FirstPoll::None))
 }
 
 struct AtEnd;
