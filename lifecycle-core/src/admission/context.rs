@@ -337,30 +337,22 @@ fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &
 
 /// Makes the code that runs until [`Pushed::pop`] belong to `call`. Where it `decides`, a panic that
 /// ends it is one of the call.
+#[inline(always)]
 pub(super) fn push(call: Call, decides: bool) -> Pushed {
-    let (lane, frame) = push_call(call, false);
-    Pushed { lane, frame, decides, _this_thread: PhantomData }
+    Pushed::of(push_call(call, false), decides)
 }
 
-/// Lets a call of `site` in, or turns it away; see [`push`].
+/// Lets a call of `site` in, or turns it away; see [`push`]. The frame decides.
 #[inline(always)]
-pub(super) fn push_new(site: &'static Site, decides: bool) -> Result<Pushed, Refused> {
-    if matches!(site.policy().drain, Drain::Finish)
-        && let Some((lane, frame)) = note(site)
-    {
-        return Ok(Pushed { lane, frame, decides, _this_thread: PhantomData });
-    }
-    push_new_slowly(site, decides)
+pub(super) fn push_new(site: &'static Site) -> Option<Pushed> {
+    let noted = if matches!(site.policy().drain, Drain::Finish) { note(site) } else { None };
+    Some(Pushed::of(noted.or_else(|| push_new_slowly(site))?, true))
 }
 
 #[cold]
-fn push_new_slowly(site: &'static Site, decides: bool) -> Result<Pushed, Refused> {
-    if matches!(site.policy().drain, Drain::Finish)
-        && let Some((lane, frame)) = note_first(site)
-    {
-        return Ok(Pushed { lane, frame, decides, _this_thread: PhantomData });
-    }
-    admit(site).map(|call| push(call, decides))
+fn push_new_slowly(site: &'static Site) -> Option<(&'static Lane, &'static Frame)> {
+    let noted = if matches!(site.policy().drain, Drain::Finish) { note_first(site) } else { None };
+    noted.or_else(|| admit(site).ok().map(|call| push_call(call, false)))
 }
 
 #[inline]
@@ -407,6 +399,11 @@ pub(super) struct Pushed {
 }
 
 impl Pushed {
+    #[inline(always)]
+    const fn of((lane, frame): (&'static Lane, &'static Frame), decides: bool) -> Self {
+        Self { lane, frame, decides, _this_thread: PhantomData }
+    }
+
     /// Gives back the call.
     pub(super) fn pop(self) -> Call {
         let Self { lane, frame, .. } = self;
@@ -436,7 +433,7 @@ fn finish_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool, deci
         left(lane, frame, lane.settle());
         return;
     }
-    let call = Pushed { lane, frame, decides, _this_thread: PhantomData }.pop();
+    let call = Pushed::of((lane, frame), decides).pop();
     if decides {
         call.end(Ending::Finished);
     }

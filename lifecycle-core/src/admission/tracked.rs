@@ -110,16 +110,14 @@ impl<F> Tracked<F> {
                 this.last.entered = false;
                 context::push(call, *decides)
             }
-            Work::New(site) => match context::push_new(site, *decides) {
-                Ok(frame) => {
-                    thread::tell_first_poll(FirstPoll::Admitted);
-                    frame
-                }
-                Err(_) => {
+            Work::New(site) => {
+                let Some(frame) = context::push_new(site) else {
                     thread::tell_first_poll(FirstPoll::Refused);
                     return step(this.future);
-                }
-            },
+                };
+                thread::tell_first_poll(FirstPoll::Admitted);
+                frame
+            }
             Work::Nothing => return step(this.future),
         };
         let result = step(this.future);
