@@ -235,11 +235,12 @@ fn log_line(event: &Event) {
             for site in sites {
                 let oldest = coarse(site.oldest_abandoned().unwrap_or_default());
                 let (count, name, location) = (site.abandoned(), site.name(), site.location());
+                let whereabouts = site.oldest_abandoned_whereabouts();
                 say(
                     Level::WARN,
                     &format!(
                         "abandoned: {count} call(s) of {name} ({location}), the oldest {oldest} \
-                         old; they keep running beside the hooks"
+                         old{whereabouts}; they keep running beside the hooks"
                     ),
                 );
             }

@@ -12,6 +12,7 @@ mod observer;
 mod pull;
 mod settle;
 mod spawn;
+mod whereabouts;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
