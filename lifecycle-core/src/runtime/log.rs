@@ -300,7 +300,8 @@ fn drain_line(event: &Event) -> String {
     let parts: Vec<_> = sites
         .iter()
         .map(|site| {
-            format!("{} {} (oldest {})", site.in_flight(), site.name(), coarse(site.oldest()))
+            let (count, name, oldest) = (site.in_flight(), site.name(), coarse(site.oldest()));
+            format!("{count} {name} (oldest {oldest}{})", site.whereabouts())
         })
         .collect();
     if !parts.is_empty() {

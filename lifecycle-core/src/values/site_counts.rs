@@ -57,6 +57,11 @@ impl SiteStatus {
     pub const fn span(&self) -> Option<&'static str> {
         self.span
     }
+
+    /// Both, to be put after its age.
+    pub(crate) fn whereabouts(&self) -> String {
+        whereabouts(self.task, self.span)
+    }
 }
 
 impl fmt::Display for SiteStatus {
@@ -66,7 +71,7 @@ impl fmt::Display for SiteStatus {
             "{} ({}): {} in flight, the oldest for {:.1?}",
             self.name, self.location, self.in_flight, self.oldest
         )?;
-        f.write_str(&whereabouts(self.task, self.span))
+        f.write_str(&self.whereabouts())
     }
 }
 
