@@ -133,6 +133,7 @@ impl Drop for UseGate {
 }
 
 fn replace_gate(gate: Option<Arc<Gate>>) -> Option<Arc<Gate>> {
+    THREAD.with(|thread| thread.has_gates.set(true));
     let before = GATES.try_with(|gates| gates.own.replace(gate)).ok().flatten();
     if let Some(lane) = thread::lane() {
         attach(lane);
@@ -147,7 +148,14 @@ pub(super) fn gate() -> GateRef {
 
 /// The gate of the scenario on this thread, if there is one.
 pub(crate) fn own_gate() -> Option<Arc<Gate>> {
-    GATES.try_with(|gates| gates.own.borrow().clone()).ok().flatten()
+    let of = |gates: &Gates| gates.own.borrow().clone();
+    has_gates().then(|| GATES.try_with(of).ok().flatten()).flatten()
+}
+
+/// Whether the thread may have gates of its own. To look for them where there never was one would
+/// make a thread-local with a destructor, for which the loader's lock is taken.
+fn has_gates() -> bool {
+    THREAD.with(|thread| thread.has_gates.get())
 }
 
 /// Whether `main`'s own code runs.
@@ -504,8 +512,10 @@ fn attach(lane: &'static Lane) {
     let number = noted.as_ref().unwrap_or_else(|| Gate::process()).number();
     if lane.gate() != number && lane.is_empty() {
         noted.as_ref().unwrap_or_else(|| Gate::process()).attach(lane);
-        let before = GATES.try_with(|gates| gates.attached.replace(noted));
-        drop(before);
+        if has_gates() {
+            let before = GATES.try_with(|gates| gates.attached.replace(noted));
+            drop(before);
+        }
     }
     change_foreign(lane, 0);
 }
@@ -544,11 +554,18 @@ struct Thread {
     library: Cell<bool>,
     /// How many frames are of another gate than the lane is.
     foreign: Cell<usize>,
+    /// See [`has_gates`].
+    has_gates: Cell<bool>,
 }
 
 impl Thread {
     const fn new() -> Self {
-        Self { main: Cell::new(None), library: Cell::new(false), foreign: Cell::new(0) }
+        Self {
+            main: Cell::new(None),
+            library: Cell::new(false),
+            foreign: Cell::new(0),
+            has_gates: Cell::new(false),
+        }
     }
 }
 

@@ -112,8 +112,13 @@ impl Log {
         }
         let mut queue = self.lock();
         queue.jobs.push_back(Box::new(job));
-        self.shared.arrived.notify_one();
         if queue.is_served {
+            // With more than one, the thread is awake. Without the lock, on which it would wait.
+            let wakes = queue.jobs.len() == 1;
+            drop(queue);
+            if wakes {
+                self.shared.arrived.notify_one();
+            }
             return;
         }
         queue.is_served = true;
