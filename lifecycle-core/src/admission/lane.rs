@@ -11,7 +11,7 @@
 //! **What is counted**: each frame that holds a site, and each slot that is live, once. A call that
 //! is moved from its frame to a slot is counted once as well: see [`Lane::collect`].
 
-use std::array;
+use std::{array, ptr};
 
 use super::details::Details;
 use crate::{
@@ -215,7 +215,7 @@ impl Lane {
     #[inline]
     pub(super) fn leave(&self, frame: &'static Frame) {
         frame.site.store(None);
-        if !std::ptr::eq(self.top(), frame) {
+        if !ptr::eq(self.top(), frame) {
             self.lower_top(frame);
         }
     }
@@ -233,12 +233,12 @@ impl Lane {
     #[inline(never)]
     fn lower_top(&self, to: &'static Frame) {
         let mut top = self.top();
-        while !std::ptr::eq(top, to) && top.is_free() {
+        while !ptr::eq(top, to) && top.is_free() {
             let Some(below) = top.below.load() else { break };
             top = below;
         }
         self.top.store(Some(top));
-        if !std::ptr::eq(top, to) {
+        if !ptr::eq(top, to) {
             self.set(UNTIDY);
         }
     }
@@ -337,7 +337,9 @@ impl Lane {
             match frame.what() {
                 What::Light(site) => found.push(Found::Frame(frame, site)),
                 What::Full(slot)
-                    if slot.is_of(gate) && slot.moved.load(Ordering::Relaxed) > moved =>
+                    if ptr::eq(slot.lane, self)
+                        && slot.is_of(gate)
+                        && slot.moved.load(Ordering::Relaxed) > moved =>
                 {
                     found.push(Found::Slot(slot));
                 }
@@ -425,9 +427,9 @@ impl Frame {
     pub(super) fn what(&self) -> What {
         let Some(site) = self.site.load() else { return What::Free };
         let slot = |what: fn(&'static Slot) -> What| self.slot.load().map_or(What::Free, what);
-        if std::ptr::eq(site, &raw const FULL) {
+        if ptr::eq(site, &raw const FULL) {
             slot(What::Full)
-        } else if std::ptr::eq(site, &raw const DROPPING) {
+        } else if ptr::eq(site, &raw const DROPPING) {
             slot(What::Dropping)
         } else {
             What::Light(site)
@@ -456,7 +458,7 @@ impl Frame {
 
     #[inline]
     fn holds(&self, what: &'static Site) -> bool {
-        self.site.load().is_some_and(|site| std::ptr::eq(site, what))
+        self.site.load().is_some_and(|site| ptr::eq(site, what))
     }
 }
 
@@ -498,7 +500,7 @@ impl Slot {
     pub(super) fn give_back(&'static self, own: Option<&'static Lane>) {
         self.entry.store(NO_ENTRY, Ordering::Relaxed);
         let lane = self.lane;
-        if own.is_some_and(|own| std::ptr::eq(own, lane)) {
+        if own.is_some_and(|own| ptr::eq(own, lane)) {
             self.next.store(lane.free.load());
             lane.free.store(Some(self));
             return;
