@@ -325,9 +325,8 @@ impl Lane {
         frames.into_iter().for_each(&mut *found);
         let mut chunk = self.chunks.load();
         while let Some(Chunk { slots, next }) = chunk {
-            let is_counted =
-                |slot: &&Slot| slot.is_of(gate) && slot.moved.load(Ordering::Relaxed) <= moved;
-            slots.iter().filter(is_counted).for_each(|slot| found(Found::Slot(slot)));
+            let counted = slots.iter().filter(|slot| slot.is_of(gate, |number| number <= moved));
+            counted.for_each(|slot| found(Found::Slot(slot)));
             chunk = *next;
         }
     }
@@ -337,9 +336,7 @@ impl Lane {
             match frame.what() {
                 What::Light(site) => found.push(Found::Frame(frame, site)),
                 What::Full(slot)
-                    if ptr::eq(slot.lane, self)
-                        && slot.is_of(gate)
-                        && slot.moved.load(Ordering::Relaxed) > moved =>
+                    if ptr::eq(slot.lane, self) && slot.is_of(gate, |number| number > moved) =>
                 {
                     found.push(Found::Slot(slot));
                 }
@@ -567,7 +564,12 @@ impl Slot {
         self.state.load(Ordering::Acquire) % 2 == 1
     }
 
-    fn is_of(&self, gate: usize) -> bool {
-        self.is_live() && self.gate() == gate && self.site.load().is_some()
+    /// Whether it is one call of `gate`, brought here by such a move, all the while.
+    fn is_of(&self, gate: usize, is_such: impl Fn(usize) -> bool) -> bool {
+        let look = |slot: &Self| {
+            let counts = slot.gate() == gate && slot.site.load().is_some();
+            counts && is_such(slot.moved.load(Ordering::Relaxed))
+        };
+        self.read(look) == Some(true)
     }
 }
