@@ -104,12 +104,13 @@ impl Lifecycle {
 fn serve(lifecycle: &'static Lifecycle, mailbox: &Arc<Mailbox>, observer: impl Observer) {
     let _gate = context::use_gate(Arc::clone(&lifecycle.gate));
     let told = contain(|| context::as_library(|| tell_all(lifecycle, mailbox, observer)));
-    lifecycle.observers.remove(mailbox);
     if let Err(said) = told {
         let line = format!("an observer panicked and is told nothing more: {said}");
         lifecycle.eprint(&line);
         lifecycle.warn(&line);
     }
+    // Last, as the end of the process waits for observers.
+    lifecycle.observers.remove(mailbox);
     mailbox.close();
 }
 

@@ -68,8 +68,11 @@ impl Driver {
                 log.contained(|| log.in_spans(|| log_report(&report)));
                 log.close_spans();
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
-                lifecycle.drop_kept();
-                lifecycle.publish_report(report);
+                // After what was said of them meanwhile.
+                log.run(move |_| {
+                    lifecycle.drop_kept();
+                    lifecycle.publish_report(report);
+                });
             });
         };
         let Some(report_files) = report_files else { return hand_over(report) };
