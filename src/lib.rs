@@ -27,6 +27,12 @@ pub use lifecycle_core::{
     install, provide, ready, requested, resource, run, shutdown, spawn, spawn_blocking, state,
     status, stopped, time_left, until_draining, until_requested,
 };
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use lifecycle_http as http;
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use lifecycle_http::check;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;

@@ -75,6 +75,12 @@ impl Guard {
         self.admission.whole_enter(work)
     }
 
+    /// Ends the call as one that was cancelled and has not finished.
+    #[doc(hidden)]
+    pub fn cut(self) {
+        self.admission.cancel();
+    }
+
     pub(super) const fn new(call: Arc<Call>) -> Self {
         Self { admission: Admission::new(call) }
     }
