@@ -75,9 +75,9 @@ impl Guard {
         self.admission.whole_enter(work)
     }
 
-    /// Ends the call as one that was cancelled and has not finished.
+    /// The call was cancelled: it counts as that when it ends, and not as finished.
     #[doc(hidden)]
-    pub fn cut(self) {
+    pub fn cut(&self) {
         self.admission.cancel();
     }
 

@@ -93,6 +93,9 @@ where
                     if call.poll_end(cx).is_ready() {
                         // A stream has no end that could be missed; of anything else this is a part.
                         let is_part = !call.is_stream;
+                        if is_part {
+                            call.cut();
+                        }
                         self.end();
                         return Poll::Ready(is_part.then(|| Err(CANCELLED.into())));
                     }
@@ -162,6 +165,11 @@ impl Call {
             // Part of an admitted call, so it is never refused.
             Err(_) => self,
         }
+    }
+
+    /// The drain ends it: it is cancelled and has not finished.
+    pub(super) fn cut(&self) {
+        self.guard.cut();
     }
 
     /// Ready when the drain's patience with it is over.

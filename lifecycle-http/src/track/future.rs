@@ -78,10 +78,9 @@ where
                     }
                     return Poll::Ready(Ok(response.map(|body| TrackedBody::tracked(body, call))));
                 }
-                let is_cancelled = call.as_mut().is_some_and(|call| call.poll_end(cx).is_ready());
-                if !is_cancelled {
-                    return Poll::Pending;
-                }
+                let Some(call) = call else { return Poll::Pending };
+                ready!(call.poll_end(cx));
+                call.cut();
                 let response = dialect.cancelled();
                 // What the handler held goes before the answer says that it was cancelled.
                 state.set(State::Answer { response: None });
