@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
-use http::{Method, request::Parts};
+use http::{Method, header::CONTENT_TYPE, request::Parts};
 use lifecycle_core::{
     __private::{Drain, Policy},
     Site, SourceLocation,
@@ -85,11 +85,19 @@ impl SiteCache {
 
 /// The pattern of the route where it is known, else the path, without its query.
 fn path_of(parts: &Parts) -> (&str, bool) {
+    // A router of gRPC has one pattern for all methods of a service.
     #[cfg(feature = "axum")]
-    if let Some(matched) = parts.extensions.get::<axum::extract::MatchedPath>() {
+    if !is_grpc(parts)
+        && let Some(matched) = parts.extensions.get::<axum::extract::MatchedPath>()
+    {
         return (matched.as_str(), true);
     }
     (parts.uri.path(), false)
+}
+
+pub(crate) fn is_grpc(parts: &Parts) -> bool {
+    let kind = parts.headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// A method that a client made up is no name.

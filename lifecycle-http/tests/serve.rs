@@ -239,7 +239,9 @@ async fn a_server_that_is_dropped_leaves_no_connection() {
     let mut busy = Client::connect(addr).await;
     busy.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let mut upgraded = Client::connect(addr).await;
-    upgraded.send("GET /raw HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: raw\r\n\r\n").await;
+    upgraded
+        .send("GET /raw HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: raw\r\n\r\n")
+        .await;
     assert_eq!(upgraded.answer().await.status, 101);
     server.abort();
     assert_eq!(busy.rest().await, "");
@@ -251,7 +253,9 @@ async fn a_server_that_is_dropped_leaves_no_connection() {
 async fn an_upgraded_connection_of_the_application_is_cut_at_the_end_and_named() {
     let (report, rest) = stop(NO_DELAY, async |addr| {
         let mut client = Client::connect(addr).await;
-        client.send("GET /raw HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: raw\r\n\r\n").await;
+        client
+            .send("GET /raw HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: raw\r\n\r\n")
+            .await;
         assert_eq!(client.answer().await.status, 101);
         lifecycle_core::shutdown("test");
         client.rest().await
@@ -470,7 +474,8 @@ impl Client {
             } else if text.ends_with(b"\r\n\r\n") {
                 let head = String::from_utf8_lossy(&text).to_lowercase();
                 let length = head.split("content-length: ").nth(1);
-                let length = length.and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+                let length =
+                    length.and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
                 missing = Some(length.unwrap_or(0));
             }
         }

@@ -98,10 +98,8 @@ async fn a_refused_request_is_told_where_to_go_in_its_own_protocol() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_and_what_is_left_alone_can_be_said() {
-    let layer = track()
-        .name("public")
-        .except(|parts| parts.uri.path() == "/free")
-        .refused(|parts| {
+    let layer =
+        track().name("public").except(|parts| parts.uri.path() == "/free").refused(|parts| {
             let mut response = Response::new(format!("not now: {}", parts.uri.path()));
             *response.status_mut() = StatusCode::IM_A_TEAPOT;
             response
@@ -227,7 +225,8 @@ fn streaming() -> (Arc<Notify>, Router) {
     let body = move || {
         let wait = Arc::clone(&wait);
         async move {
-            let first = futures_util::stream::once(async { Ok::<_, Infallible>(Bytes::from("first;")) });
+            let first =
+                futures_util::stream::once(async { Ok::<_, Infallible>(Bytes::from("first;")) });
             let rest = futures_util::stream::once(async move {
                 wait.notified().await;
                 let inner = INNER.track(async { "inner call admitted" }).await;

@@ -8,6 +8,8 @@ use http::{
 };
 use lifecycle_core::{FromRefused, Refused};
 
+use crate::site::is_grpc;
+
 /// How a client is to be answered.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Dialect {
@@ -18,8 +20,7 @@ pub(super) enum Dialect {
 
 impl Dialect {
     pub(super) fn of(parts: &Parts) -> Self {
-        let kind = parts.headers.get(CONTENT_TYPE);
-        if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        if is_grpc(parts) {
             Self::Grpc
         } else if parts.version < Version::HTTP_2 {
             Self::Http1
