@@ -34,6 +34,8 @@ pub(super) struct Connection {
     waits_for_body: AtomicBool,
     waits_to_write: AtomicBool,
     upgraded: AtomicBool,
+    /// A stream of HTTP/2 was given to the application; nothing tells when it ends.
+    tunnelled: AtomicBool,
     socket_gone: AtomicBool,
     /// Wakes the connection's task when its socket is gone.
     pub(super) gone: Notify,
@@ -53,6 +55,7 @@ impl Connection {
             waits_for_body: AtomicBool::new(false),
             waits_to_write: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
+            tunnelled: AtomicBool::new(false),
             socket_gone: AtomicBool::new(false),
             gone: Notify::new(),
             welcome: Mutex::new(welcome),
@@ -86,6 +89,10 @@ impl Connection {
         self.upgraded.store(true, Relaxed);
     }
 
+    pub(super) fn has_a_tunnel(&self) {
+        self.tunnelled.store(true, Relaxed);
+    }
+
     pub(super) fn is_upgraded(&self) -> bool {
         self.upgraded.load(Relaxed)
     }
@@ -109,7 +116,10 @@ impl Connection {
 
     /// Whether the other end is owed something.
     pub(super) fn is_busy(&self) -> bool {
-        self.active.load(Relaxed) > 0 || self.waits_to_write.load(Relaxed) || self.is_upgraded()
+        self.active.load(Relaxed) > 0
+            || self.waits_to_write.load(Relaxed)
+            || self.tunnelled.load(Relaxed)
+            || self.is_upgraded()
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -120,6 +130,8 @@ impl Connection {
             Kind::SlowReader
         } else if self.active.load(Relaxed) > 0 {
             if self.waits_for_body.load(Relaxed) { Kind::HalfBody } else { Kind::Answering }
+        } else if self.tunnelled.load(Relaxed) {
+            Kind::Upgraded
         } else if read == 0 {
             Kind::Silent
         } else if self.speaks_http2() {

@@ -90,8 +90,12 @@ where
         let status = response.status();
         let upgrades = status == StatusCode::SWITCHING_PROTOCOLS
             || (*this.asks_for_tunnel && status.is_success());
-        if is_http1 && upgrades {
-            this.connection.is_upgrading();
+        if upgrades {
+            if is_http1 {
+                this.connection.is_upgrading();
+            } else {
+                this.connection.has_a_tunnel();
+            }
         } else if is_http1 && this.connection.server.is_stopping() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
