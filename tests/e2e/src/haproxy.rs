@@ -34,7 +34,7 @@ impl HaProxy {
         let mut config = format!(
             "global\n  maxconn 4000\n\
              defaults\n  mode http\n  retries 0\n  timeout connect 1s\n  timeout client 30s\n  \
-             timeout server 30s\n  option http-keep-alive\n\
+             timeout server 30s\n  timeout check 2s\n  option http-keep-alive\n\
              frontend in\n  bind {http1}\n  bind {http2} proto h2\n  default_backend apps\n\
              backend apps\n  balance roundrobin\n  option httpchk GET /readyz\n  \
              default-server check inter 100ms fastinter 50ms fall 1 rise 1\n"

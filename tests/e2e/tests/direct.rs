@@ -71,41 +71,46 @@ async fn the_peers_under_the_same_restarts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_delay_what_reached_the_kernel_is_answered() {
     let mut answers = 0;
-    for _ in 0..20 {
+    while answers < 2_000 {
         let app = App::start(APP, &Listening::Own(0), &[NO_DELAY]);
-        let mut idle = connections(app.addr, 50).await;
-        for connection in &mut idle {
+        let mut all = connections(app.addr, 50).await;
+        for connection in &mut all {
             connection.send("GET", "/", "").await.unwrap();
             assert_eq!(connection.answer().await.unwrap().status, 200);
         }
-        let mut fresh = connections(app.addr, 50).await;
+        all.extend(connections(app.addr, 50).await);
+        let began = Instant::now();
         app.terminate();
-        for connection in idle.iter_mut().chain(&mut fresh) {
-            connection.send("GET", "/", "").await.unwrap();
+        for connection in &mut all {
+            // It says below whether it was too late.
+            let _ = connection.send("GET", "/", "").await;
         }
-        for connection in idle.iter_mut().chain(&mut fresh) {
+        let in_time = began.elapsed() < Duration::from_millis(200);
+        for connection in &mut all {
             let answer = connection.answer().await;
-            assert!(
-                matches!(&answer, Ok(answer) if [200, 503].contains(&answer.status)),
-                "{answer:?}"
-            );
-            answers += 1;
+            let is_one = matches!(&answer, Ok(answer) if [200, 503].contains(&answer.status));
+            assert!(is_one || !in_time, "{answer:?}");
         }
         assert_eq!(stop(app).await, Some(0));
+        // On a busy machine the test itself may come too late: then it has shown nothing.
+        answers += if in_time { 100 } else { 0 };
     }
-    assert_eq!(answers, 2_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_in_the_backlog_when_accepting_ends_is_served() {
     let mut answers = 0;
-    for _ in 0..20 {
+    while answers < 500 {
         let app = App::start(APP, &Listening::Own(0), &[NO_DELAY]);
         app.terminate();
         tokio::time::sleep(Duration::from_millis(235)).await;
-        let mut late = connections(app.addr, 25).await;
+        let mut late = Vec::new();
+        for _ in 0..25 {
+            // Refused: accepting has ended.
+            late.extend(Connection::open(app.addr).await.ok());
+        }
         for connection in &mut late {
-            connection.send("GET", "/", "").await.unwrap();
+            let _ = connection.send("GET", "/", "").await;
         }
         for connection in &mut late {
             let answer = connection.answer().await;
@@ -114,12 +119,11 @@ async fn a_connection_in_the_backlog_when_accepting_ends_is_served() {
         }
         assert_eq!(stop(app).await, Some(0));
     }
-    assert_eq!(answers, 500);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_it_delays_it_serves_and_says_that_it_is_not_ready() {
-    let app = App::start(APP, &Listening::Own(0), &[("LIFECYCLE_SHUTDOWN_DELAY", "1500ms")]);
+    let app = App::start(APP, &Listening::Own(0), &[("LIFECYCLE_SHUTDOWN_DELAY", "3s")]);
     let (addr, health) = (app.addr, app.health);
     assert_eq!(get(addr, "/readyz").await, Ok(200));
     app.terminate();
@@ -128,22 +132,29 @@ async fn while_it_delays_it_serves_and_says_that_it_is_not_ready() {
         assert!(began.elapsed() < Duration::from_millis(100), "it is still ready");
     }
     let not_ready = began.elapsed();
-    let (mut served, mut live) = (0, 0);
-    while began.elapsed() < Duration::from_millis(1300) {
+    let probes = (0..10).map(|_| {
+        tokio::spawn(async move {
+            let mut live = 0;
+            while let Ok(status) = get(health, "/livez").await {
+                assert_eq!(status, 200, "live to the end");
+                live += 1;
+            }
+            live
+        })
+    });
+    let probes: Vec<_> = probes.collect();
+    let mut served = 0;
+    while began.elapsed() < Duration::from_millis(2_800) {
         assert_eq!(get(addr, "/").await, Ok(200));
         served += 1;
-        assert_eq!(get(health, "/livez").await, Ok(200));
-        live += 1;
-        tokio::time::sleep(Duration::from_micros(200)).await;
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+    let mut live = 0;
+    for probe in probes {
+        live += probe.await.unwrap();
     }
     println!("not ready after {not_ready:?}; {served} requests served, {live} probes answered");
     assert!(not_ready < Duration::from_millis(10), "{not_ready:?}");
-    let mut last = Ok(200);
-    while let Ok(status) = get(health, "/livez").await {
-        last = Ok(status);
-        live += 1;
-    }
-    assert_eq!(last, Ok(200), "live to the end");
     assert!(live >= 1_000, "{live}");
     assert_eq!(stop(app).await, Some(0));
 }
@@ -152,14 +163,14 @@ async fn while_it_delays_it_serves_and_says_that_it_is_not_ready() {
 async fn a_server_out_of_descriptors_lives_on_and_stops_in_time() {
     let app = App::start_under("ulimit -n 64", APP, &Listening::Own(0), &[NO_DELAY]);
     let before = app.ticks();
-    let flood = connections(app.addr, 200).await;
+    let flood = connections(app.addr, 120).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let spent = app.ticks() - before;
     assert!(spent < 50, "it spins: {spent} ticks");
     drop(flood);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(get(app.addr, "/").await, Ok(200));
-    let _flood = connections(app.addr, 200).await;
+    let _flood = connections(app.addr, 120).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let began = Instant::now();
     assert_eq!(stop(app).await, Some(0));

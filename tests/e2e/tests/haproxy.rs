@@ -64,7 +64,7 @@ async fn roll(directory: &Path, vars: &[(&str, &str)], wanted: u64) -> Option<Ru
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         apps[n] = Some(App::start(APP, &Listening::Own(addrs[n].port()), &vars));
         // Until its health has been seen.
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
         restarts += 1;
     }
     let seen = load.end().await;
