@@ -265,5 +265,11 @@ async fn http2(shared: Arc<Shared>, addr: SocketAddr) {
 }
 
 fn failure_of(error: &h2::Error) -> Failure {
-    if error.is_io() { Failure::EofBefore } else { Failure::Reset }
+    if error.is_go_away() {
+        Failure::Unprocessed
+    } else if error.is_io() {
+        Failure::EofBefore
+    } else {
+        Failure::Reset
+    }
 }
