@@ -8,8 +8,8 @@ pub enum Drain {
     Finish,
     /// Drops it the moment draining begins, as `cancel_after` with no time at all.
     Cancel,
-    /// Drops it when draining has gone on for so long. Before the head of the answer it is answered with 503;
-    /// after it the body fails, so that no client takes a part for the whole.
+    /// Drops it when draining has gone on for so long. Before the head of the answer it is answered
+    /// with 503; after it the body fails, so that no client takes a part for the whole.
     CancelAfter(Duration),
 }
 

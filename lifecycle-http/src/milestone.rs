@@ -1,14 +1,20 @@
-//! Milestones for whoever serves and is not main: waiting here does not say that main knows of the drain.
+//! Milestones for whoever serves and is not main: waiting here does not say that main knows of the
+//! drain.
 
 use std::{pin::Pin, time::Duration};
 
-use lifecycle_core::State;
+use lifecycle_core::{Milestone, State, ext::as_library};
 
 pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
+/// Completes when a stop was asked for.
+pub(crate) fn requested() -> Milestone {
+    as_library(lifecycle_core::requested)
+}
+
 /// Completes when draining has gone on for so long.
 pub(crate) fn draining_for(granted: Duration) -> Wait {
-    let requested = lifecycle_core::requested();
+    let requested = requested();
     Box::pin(async move {
         requested.await;
         reached(State::Draining).await;
@@ -18,11 +24,11 @@ pub(crate) fn draining_for(granted: Duration) -> Wait {
     })
 }
 
-/// Completes when the state has come this far. Asked for only once a stop was requested: whoever listens to
-/// events stays on their list until the next one.
+/// Completes when the state has come this far. Asked for only once a stop was requested: whoever
+/// listens to events stays on their list until the next one.
 pub(crate) async fn reached(state: State) {
-    let mut events = lifecycle_core::events();
-    while lifecycle_core::state() < state {
+    let mut events = as_library(lifecycle_core::events);
+    while as_library(lifecycle_core::state) < state {
         if events.recv().await.is_none() {
             return;
         }

@@ -1,8 +1,9 @@
 //! The sites that requests and connections are counted under.
 //!
-//! A straggler is to be named by its route, and what the report names is sites: so each method and route is
-//! a site, kept for ever. Patterns of routes are as many as the program has. A path that no pattern stands
-//! for is the client's text, so of those a thousand are kept, and the rest share one site of their layer.
+//! A straggler is to be named by its route, and what the report names is sites: so each method and
+//! route is a site, kept for ever. Patterns of routes are as many as the program has. A path that
+//! no pattern stands for is the client's text, so of those a thousand are kept, and the rest share
+//! one site of their layer.
 
 use std::{
     collections::HashMap,
@@ -54,8 +55,8 @@ impl Sites {
     }
 }
 
-/// The sites that one service asked for first: axum makes a service for each route, so that it nearly always
-/// asks for the same.
+/// The sites that one service asked for first: axum makes a service for each route, so that it
+/// nearly always asks for the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SiteCache(Arc<[OnceLock<CachedSite>; 8]>);
 

@@ -39,8 +39,9 @@ impl WebSocketExt for WebSocketUpgrade {
 
 /// An upgrade whose socket counts under the site `streams`, part of the call that it is made in.
 ///
-/// When draining begins, the client gets a close with code 1001 and [`Socket::recv`] ends once it has answered. A
-/// second after the close was due the handler is dropped and the connection with it; that is a clean end.
+/// When draining begins, the client gets a close with code 1001 and [`Socket::recv`] ends once it
+/// has answered. A second after the close was due the handler is dropped and the connection with
+/// it; that is a clean end.
 #[derive(Debug)]
 #[must_use = "it does nothing until on_upgrade"]
 pub struct Upgrade {
@@ -49,15 +50,15 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// Spreads the closes of all sockets over so long, each at a random moment, so that their clients do not all
-    /// come back at once. It takes its time out of the drain.
+    /// Spreads the closes of all sockets over so long, each at a random moment, so that their
+    /// clients do not all come back at once. It takes its time out of the drain.
     pub const fn spread(mut self, spread: Duration) -> Self {
         self.spread = spread;
         self
     }
 
-    /// Answers with the upgrade, and runs `handler` once it is done. Refused, as a service that drains does, it
-    /// answers 503.
+    /// Answers with the upgrade, and runs `handler` once it is done. Refused, as a service that
+    /// drains does, it answers 503.
     pub fn on_upgrade<H, Fut>(self, handler: H) -> Response
     where
         H: FnOnce(Socket) -> Fut + Send + 'static,
@@ -98,8 +99,8 @@ enum SocketState {
 }
 
 impl Socket {
-    /// The next message; `None` when the connection has ended, or the service drains and the client has been told.
-    /// Cancel safe.
+    /// The next message; `None` when the connection has ended, or the service drains and the client
+    /// has been told. Cancel safe.
     pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }

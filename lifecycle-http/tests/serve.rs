@@ -1,4 +1,5 @@
-//! Real sockets on loopback: what each kind of client sees of a stop, and what the report says of it.
+//! Real sockets on loopback: what each kind of client sees of a stop, and what the report says of
+//! it.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -185,7 +186,8 @@ async fn streams_opened_within_a_round_trip_of_the_goaway_are_answered() {
         assert_eq!(http2_get(&mut client, "/").await, 200);
         lifecycle_core::shutdown("test");
         lifecycle_core::draining().await;
-        // The server was told before this task, and the client's connection has not been polled since.
+        // The server was told before this task, and the client's connection has not been polled
+        // since.
         let streams = (0..50).map(|_| {
             let mut client = client.clone();
             async move { http2_get(&mut client, "/slow").await }

@@ -72,7 +72,6 @@ impl Gate {
 /// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
 /// listener, and nobody ready. For the library itself, for extensions, for what answers a probe; a
 /// future is to be polled in it.
-#[cfg_attr(not(test), expect(dead_code, reason = "the runtime is to call it"))]
 pub(crate) fn as_library<R>(work: impl FnOnce() -> R) -> R {
     let before = THREAD.try_with(|thread| thread.library.replace(true)).unwrap_or(false);
     let _restore = RestoreLibrary(before);

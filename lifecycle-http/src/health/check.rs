@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout};
 const TIMEOUT: Duration = Duration::from_secs(1);
 const CACHED: Duration = Duration::from_secs(1);
 
-/// Adds a check to readiness: `check("database", || async { ping().await })`. It is asked when `/readyz` is, at most
-/// once a second however many ask, and has a second to answer; a check that takes longer has failed. Of two of one
-/// name the second takes the place of the first.
+/// Adds a check to readiness: `check("database", || async { ping().await })`. It is asked when
+/// `/readyz` is, at most once a second however many ask, and has a second to answer; a check that
+/// takes longer has failed. Of two of one name the second takes the place of the first.
 ///
-/// A check says whether this instance can do its work, so that traffic goes elsewhere when it cannot. One that all
-/// instances fail together takes the whole service away.
+/// A check says whether this instance can do its work, so that traffic goes elsewhere when it
+/// cannot. One that all instances fail together takes the whole service away.
 pub fn check<F, Fut, E>(name: impl Into<String>, check: F) -> Check
 where
     F: Fn() -> Fut + Send + Sync + 'static,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_core::Stream;
-use lifecycle_core::{Milestone, State, requested};
+use lifecycle_core::{Milestone, State, ext::as_library};
 use tonic::{Request, Response, Status};
 use tonic_health::{
     pb::{
@@ -17,15 +17,18 @@ use tonic_health::{
     server::{HealthReporter, HealthService, WatchStream},
 };
 
-/// gRPC's health service for the server as a whole: serving until a stop is requested. Then it is `NOT_SERVING`, who
-/// watches is told, and the watch ends with `UNAVAILABLE`, so that it never holds a drain.
+use crate::milestone::requested;
+
+/// gRPC's health service for the server as a whole: serving until a stop is requested. Then it is
+/// `NOT_SERVING`, who watches is told, and the watch ends with `UNAVAILABLE`, so that it never
+/// holds a drain.
 #[must_use]
 pub fn grpc_health() -> HealthServer<GrpcHealth> {
     grpc_health_of(HealthReporter::new())
 }
 
-/// The same with the statuses of `reporter`, for a server that reports several services. From the request of a stop all
-/// of them are `NOT_SERVING`, whatever it says.
+/// The same with the statuses of `reporter`, for a server that reports several services. From the
+/// request of a stop all of them are `NOT_SERVING`, whatever it says.
 #[must_use]
 pub fn grpc_health_of(reporter: HealthReporter) -> HealthServer<GrpcHealth> {
     HealthServer::new(GrpcHealth { statuses: HealthService::from_health_reporter(reporter) })
@@ -46,7 +49,7 @@ impl Health for GrpcHealth {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let response = self.statuses.check(request).await?;
-        let is_stopping = lifecycle_core::state() >= State::Delaying;
+        let is_stopping = as_library(lifecycle_core::state) >= State::Delaying;
         Ok(if is_stopping { Response::new(NOT_SERVING) } else { response })
     }
 

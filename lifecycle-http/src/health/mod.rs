@@ -26,20 +26,20 @@ use self::{
 
 /// The probes as routes, to be merged into a router: `/livez`, `/readyz`, `/startupz`, `/health`.
 ///
-/// Each answers 200 and `ok`, or 503 and what failed. `?verbose` lists every check, `?exclude=name` leaves one out,
-/// `/readyz/name` asks one alone, and `Accept: application/json` gets the same as JSON with the state, how many
-/// calls are in flight and whether the process may be ended.
+/// Each answers 200 and `ok`, or 503 and what failed. `?verbose` lists every check, `?exclude=name`
+/// leaves one out, `/readyz/name` asks one alone, and `Accept: application/json` gets the same as
+/// JSON with the state, how many calls are in flight and whether the process may be ended.
 ///
-/// - `/livez`: until the lifecycle has stopped. What the application depends on is no part of it: a restart mends no
-///   database.
-/// - `/readyz`: while the lifecycle runs, nobody holds readiness, and every [`check`] passes. 503 from the moment a
-///   stop is requested.
+/// - `/livez`: until the lifecycle has stopped. What the application depends on is no part of it: a
+///   restart mends no database.
+/// - `/readyz`: while the lifecycle runs, nobody holds readiness, and every [`check`] passes. 503
+///   from the moment a stop is requested.
 /// - `/startupz`: once it has been ready.
 /// - `/health`: as `/readyz`, for people.
 ///
-/// Asking never says that anybody knows of the drain. Why a check failed is logged and not answered; see
-/// [`HealthServer`] for details. Merge it after [`track`](crate::track) was layered on, so that probes are neither
-/// counted nor refused.
+/// Asking never says that anybody knows of the drain. Why a check failed is logged and not
+/// answered; see [`HealthServer`] for details. Merge it after [`track`](crate::track) was layered
+/// on, so that probes are neither counted nor refused.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -49,7 +49,6 @@ use self::{
 ///     .layer(lifecycle_http::track())
 ///     .merge(lifecycle_http::health());
 /// ```
-#[must_use]
 pub fn health() -> Health {
     Health {
         live: "/livez".to_owned(),
@@ -98,7 +97,8 @@ impl Health {
         self
     }
 
-    /// Says why a check failed, what is in flight by site, and the plan. For a port that only operators reach.
+    /// Says why a check failed, what is in flight by site, and the plan. For a port that only
+    /// operators reach.
     pub(crate) const fn with_details(mut self) -> Self {
         self.details = true;
         self

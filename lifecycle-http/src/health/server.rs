@@ -20,11 +20,11 @@ use super::health;
 const HEARTBEAT: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// The probes of [`health`] with all details, on a thread of their own, so that they are answered while the
-/// application starts, drains, or has blocked every worker of its runtime.
+/// The probes of [`health`] with all details, on a thread of their own, so that they are answered
+/// while the application starts, drains, or has blocked every worker of its runtime.
 ///
-/// `/livez` needs a heartbeat of the application's runtime there: 503 when none came for 10 s, as an orchestrator
-/// can mend that by a restart.
+/// `/livez` needs a heartbeat of the application's runtime there: 503 when none came for 10 s, as
+/// an orchestrator can mend that by a restart.
 #[derive(Debug)]
 pub struct HealthServer {
     addr: SocketAddr,
@@ -34,8 +34,8 @@ pub struct HealthServer {
 }
 
 impl HealthServer {
-    /// Listens at `addr`, and answers from when this returns. Called inside the runtime of the application, whose
-    /// heartbeat it takes.
+    /// Listens at `addr`, and answers from when this returns. Called inside the runtime of the
+    /// application, whose heartbeat it takes.
     ///
     /// # Errors
     /// The address cannot be bound, or no thread or runtime can be made.
@@ -92,8 +92,8 @@ impl HealthServer {
         self.addr
     }
 
-    /// Closes the listener and ends the thread; returns when both are gone. Dropping it does the same without
-    /// waiting.
+    /// Closes the listener and ends the thread; returns when both are gone. Dropping it does the
+    /// same without waiting.
     pub fn stop(mut self) {
         self.tell();
         if let Some(thread) = self.thread.take() {

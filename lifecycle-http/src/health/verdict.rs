@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use lifecycle_core::{State, Status, status};
+use lifecycle_core::{State, Status, ext::as_library};
 use serde_json::json;
 
 use super::{check, server::Heartbeat};
@@ -177,4 +177,8 @@ fn readiness(status: &Status) -> Result<(), String> {
         [] => Err(format!("it is {}", status.state())),
         holds => Err(format!("it is {}, held by {}", status.state(), holds.join(", "))),
     }
+}
+
+fn status() -> Status {
+    as_library(lifecycle_core::status)
 }

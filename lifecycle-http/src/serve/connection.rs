@@ -1,4 +1,5 @@
-//! What is known of one connection: its socket and its requests write it down, its task decides by it.
+//! What is known of one connection: its socket and its requests write it down, its task decides by
+//! it.
 
 use std::{
     pin::Pin,
@@ -39,7 +40,8 @@ pub(super) struct Connection {
     socket_gone: AtomicBool,
     /// Wakes the connection's task when its socket is gone.
     pub(super) gone: Notify,
-    /// Of a connection that was accepted when a stop had been asked for: its first request is answered.
+    /// Of a connection that was accepted when a stop had been asked for: its first request is
+    /// answered.
     welcome: Mutex<Option<Guard>>,
 }
 

@@ -25,7 +25,8 @@ use crate::BoxError;
 const SETTLE: Duration = Duration::from_millis(20);
 /// How long a client has to acknowledge that its HTTP/2 connection ends.
 const PONG_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a connection that keeps the drain waiting is looked at, so that it is reported as what it is.
+/// How often a connection that keeps the drain waiting is looked at, so that it is reported as what
+/// it is.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) async fn drive<T, S, B>(

@@ -6,8 +6,8 @@ use axum::{body::Body, extract::connect_info::Connected, serve::Listener};
 use http::{Request, Response};
 use tower::Service;
 
-/// A connection that was accepted, as a service that is made for each of them sees it: the counterpart of
-/// [`axum::serve::IncomingStream`], which only axum can make.
+/// A connection that was accepted, as a service that is made for each of them sees it: the
+/// counterpart of [`axum::serve::IncomingStream`], which only axum can make.
 pub struct Incoming<'a, L: Listener> {
     pub(super) io: &'a L::Io,
     pub(super) remote_addr: L::Addr,
@@ -39,8 +39,8 @@ impl<L: Listener<Addr = Self>> Connected<Incoming<'_, L>> for std::net::SocketAd
     }
 }
 
-/// What [`serve`](super::serve) takes: a service that connections share (a [`Router`](axum::Router) or any
-/// other that is cloned), or one that makes a service for each connection
+/// What [`serve`](super::serve) takes: a service that connections share (a [`Router`](axum::Router)
+/// or any other that is cloned), or one that makes a service for each connection
 /// (`into_make_service_with_connect_info`). `K` tells the two apart and is always inferred.
 pub trait MakeService<L: Listener, K> {
     /// What answers the requests of a connection.

@@ -23,7 +23,7 @@ use hyper_util::{
     rt::TokioTimer,
     server::conn::auto::{Builder, Http1Builder, Http2Builder},
 };
-use lifecycle_core::{Milestone, State};
+use lifecycle_core::{Milestone, State, ext::as_library};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
@@ -42,21 +42,23 @@ use crate::{BoxError, milestone::reached};
 
 const LINGER: Duration = Duration::from_millis(250);
 const SPREAD: Duration = Duration::from_millis(200);
-/// What the backlog still has when accepting ends comes at once; who comes later found an open door.
+/// What the backlog still has when accepting ends comes at once; who comes later found an open
+/// door.
 const BACKLOG_GAP: Duration = Duration::from_millis(5);
 const BACKLOG_LIMIT: Duration = Duration::from_millis(100);
 const STATUS_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Serves HTTP/1 and HTTP/2 until the lifecycle drains, and then to the end of what was begun.
 ///
-/// It takes what [`axum::serve`] takes, and any other `tower` service of HTTP that is cloned. Made in main and
-/// awaited there, it is why main has the drain's time to return; from its making the service is ready, as it is
-/// from the first [`draining()`](lifecycle_core::draining).
+/// It takes what [`axum::serve`] takes, and any other `tower` service of HTTP that is cloned. Made
+/// in main and awaited there, it is why main has the drain's time to return; from its making the
+/// service is ready, as it is from the first [`draining()`](lifecycle_core::draining).
 ///
-/// From the request of a stop, answers over HTTP/1 say `Connection: close`, and HTTP/2 connections get their
-/// GOAWAY. Draining, it accepts for [`linger`](Serve::linger) longer and answers what comes, then closes what is
-/// idle; requests under way are finished. It completes when no connection is left, or when the drain's time is
-/// up: what is left then is cut, and the report names it by kind, under `connections: ...`.
+/// From the request of a stop, answers over HTTP/1 say `Connection: close`, and HTTP/2 connections
+/// get their GOAWAY. Draining, it accepts for [`linger`](Serve::linger) longer and answers what
+/// comes, then closes what is idle; requests under way are finished. It completes when no
+/// connection is left, or when the drain's time is up: what is left then is cut, and the report
+/// names it by kind, under `connections: ...`.
 ///
 /// ```no_run
 /// # async fn run() -> std::io::Result<()> {
@@ -122,42 +124,45 @@ struct Options {
 }
 
 impl<L: Listener, M, K> Serve<L, M, K> {
-    /// How long idle connections stay open, and new ones are accepted, after draining began: 250 ms unless this
-    /// says otherwise. What reaches the kernel until then is answered.
+    /// How long idle connections stay open, and new ones are accepted, after draining began: 250 ms
+    /// unless this says otherwise. What reaches the kernel until then is answered.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.options.linger = linger;
         self
     }
 
-    /// Over how much of the shutdown delay the GOAWAYs of HTTP/2 connections are spread: 200 ms unless this says
-    /// otherwise. Longer than the delay, the rest of them comes when draining begins.
+    /// Over how much of the shutdown delay the GOAWAYs of HTTP/2 connections are spread: 200 ms
+    /// unless this says otherwise. Longer than the delay, the rest of them comes when draining
+    /// begins.
     pub const fn spread(mut self, spread: Duration) -> Self {
         self.options.spread = spread;
         self
     }
 
-    /// The listening socket outlives this process: systemd holds it, or the next process has it already. The
-    /// backlog is left to whoever comes next from the moment draining begins.
+    /// The listening socket outlives this process: systemd holds it, or the next process has it
+    /// already. The backlog is left to whoever comes next from the moment draining begins.
     pub const fn inherited(mut self) -> Self {
         self.options.inherited = true;
         self
     }
 
-    /// Accepts until nothing is in flight any more, so that status can be read while the service drains; work is
-    /// refused by [`track`](crate::track).
+    /// Accepts until nothing is in flight any more, so that status can be read while the service
+    /// drains; work is refused by [`track`](crate::track).
     pub const fn stay_up(mut self) -> Self {
         self.options.stay_up = true;
         self
     }
 
-    /// Closes a connection whose first request has not come after so long. Never, unless this says so.
+    /// Closes a connection whose first request has not come after so long. Never, unless this says
+    /// so.
     pub const fn first_request_timeout(mut self, timeout: Duration) -> Self {
         self.options.first_request_timeout = Some(timeout);
         self
     }
 
-    /// Closes an HTTP/1 connection whose request head has not come after so long; it counts from the end of the
-    /// answer before, so an idle connection goes as well. Never, unless this says so.
+    /// Closes an HTTP/1 connection whose request head has not come after so long; it counts from
+    /// the end of the answer before, so an idle connection goes as well. Never, unless this says
+    /// so.
     pub fn header_read_timeout(self, timeout: Duration) -> Self {
         self.http1(|http1| {
             http1.header_read_timeout(timeout);
@@ -241,7 +246,8 @@ where
     async fn run(self) -> Result<()> {
         let Self { mut listener, make_service, mut draining, options, .. } = self;
         let server = Arc::new(Server::new(options.cut.clone()));
-        // Also when this future is dropped: tasks end with the set, upgraded connections and streams with this.
+        // Also when this future is dropped: tasks end with the set, upgraded connections and
+        // streams with this.
         let _cut = server.cut.clone().drop_guard();
         let (linger, inherited, stay_up) = (options.linger, options.inherited, options.stay_up);
         let mut connections = Connections {
@@ -309,7 +315,7 @@ where
 async fn linger_ends(until: Instant, stay_up: bool) {
     sleep_until(until).await;
     let is_work = |site: &lifecycle_core::SiteStatus| !Kind::counts(site.name(), site.location());
-    while stay_up && lifecycle_core::status().sites().iter().any(is_work) {
+    while stay_up && as_library(lifecycle_core::status).sites().iter().any(is_work) {
         tokio::time::sleep(STATUS_INTERVAL).await;
     }
 }
@@ -335,9 +341,10 @@ where
     async fn begin(&mut self, io: L::Io, remote_addr: L::Addr) {
         self.make_service.ready().await;
         let service = self.make_service.make(Incoming { io: &io, remote_addr }).await;
-        // Its first request may come when draining has begun: it found us open and is answered. Once draining, a
-        // socket of our own only empties its backlog, where 503 is an answer.
-        let found_us_open = lifecycle_core::state() == State::Delaying || self.options.inherited;
+        // Its first request may come when draining has begun: it found us open and is answered.
+        // Once draining, a socket of our own only empties its backlog, where 503 is an answer.
+        let found_us_open =
+            as_library(lifecycle_core::state) == State::Delaying || self.options.inherited;
         let welcome = if self.server.is_stopping() && found_us_open { welcome() } else { None };
         let connection = Connection::new(Arc::clone(&self.server), welcome);
         self.tasks.spawn(drive(io, service, connection, Arc::clone(&self.options)));

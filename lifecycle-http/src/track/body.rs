@@ -19,8 +19,8 @@ use crate::{
 const CANCELLED: &str = "cancelled: the service is shutting down";
 
 pin_project! {
-    /// The response body of [`Track`](super::Track): the request is in flight until it has ended or was
-    /// dropped, and it is polled and dropped as part of the request.
+    /// The response body of [`Track`](super::Track): the request is in flight until it has ended or
+    /// was dropped, and it is polled and dropped as part of the request.
     pub struct TrackedBody<B> {
         #[pin]
         inner: Inner<B>,
@@ -91,7 +91,8 @@ where
                 Some(call) => {
                     // First: a stream that always has something to send would never be done.
                     if call.poll_end(cx).is_ready() {
-                        // A stream has no end that could be missed; of anything else this is a part.
+                        // A stream has no end that could be missed; of anything else this is a
+                        // part.
                         let is_part = !call.is_stream;
                         if is_part {
                             call.cut();

@@ -23,12 +23,13 @@ use crate::{
     site::{SiteCache, Sites},
 };
 
-/// A layer that makes each request a tracked call: in flight until the response body has ended or was dropped,
-/// refused once draining.
+/// A layer that makes each request a tracked call: in flight until the response body has ended or
+/// was dropped, refused once draining.
 ///
-/// The body is polled inside the call, so what a stream calls is admitted in every state. A refused request is
-/// answered with 503, `Retry-After` and, over HTTP/1, `Connection: close`; a gRPC call with `UNAVAILABLE`. Event
-/// streams (`text/event-stream`) count under the site `streams` and end when draining begins.
+/// The body is polled inside the call, so what a stream calls is admitted in every state. A refused
+/// request is answered with 503, `Retry-After` and, over HTTP/1, `Connection: close`; a gRPC call
+/// with `UNAVAILABLE`. Event streams (`text/event-stream`) count under the site `streams` and end
+/// when draining begins.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -82,8 +83,8 @@ impl TrackLayer {
         })
     }
 
-    /// What the drain does with a request that is under way; [`Drain::Finish`] unless this says otherwise. A
-    /// request that is part of another call is never cancelled.
+    /// What the drain does with a request that is under way; [`Drain::Finish`] unless this says
+    /// otherwise. A request that is part of another call is never cancelled.
     #[must_use]
     pub fn drain(self, drain: Drain) -> Self {
         self.set(|settings| settings.drain = drain)
@@ -170,11 +171,14 @@ where
     }
 }
 
+type Except = dyn Fn(&Parts) -> bool + Send + Sync;
+type Answer = dyn Fn(&Parts) -> Response<Bytes> + Send + Sync;
+
 #[derive(Clone)]
 struct Settings {
     sites: Sites,
-    except: Option<Arc<dyn Fn(&Parts) -> bool + Send + Sync>>,
-    refused: Option<Arc<dyn Fn(&Parts) -> Response<Bytes> + Send + Sync>>,
+    except: Option<Arc<Except>>,
+    refused: Option<Arc<Answer>>,
     drain: Drain,
     ends_event_streams: bool,
 }

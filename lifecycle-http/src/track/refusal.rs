@@ -29,7 +29,8 @@ impl Dialect {
         }
     }
 
-    /// 503, or gRPC's trailers alone. A request that ran in part is not said to be worth another try.
+    /// 503, or gRPC's trailers alone. A request that ran in part is not said to be worth another
+    /// try.
     pub(super) fn refusal(self, refused: &Refused) -> Response<Bytes> {
         if matches!(self, Self::Grpc) {
             return grpc(refused.ran());

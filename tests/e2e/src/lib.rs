@@ -1,5 +1,6 @@
-//! Deploys under load. [`App`] is a server that is started and stopped as a platform does; [`load`] is the client:
-//! it opens raw connections, tries nothing twice, and counts what it saw; [`HaProxy`] stands between the two.
+//! Deploys under load. [`App`] is a server that is started and stopped as a platform does; [`load`]
+//! is the client: it opens raw connections, tries nothing twice, and counts what it saw;
+//! [`HaProxy`] stands between the two.
 
 mod app;
 mod haproxy;

@@ -1,4 +1,5 @@
-//! The server under test. `SERVER` says by what it serves; it prints its address, and that of its health listener.
+//! The server under test. `SERVER` says by what it serves; it prints its address, and that of its
+//! health listener.
 
 use std::{
     convert::Infallible,

@@ -1,5 +1,5 @@
-//! So many requests to a hello world, one after the other on one connection: to be counted by callgrind.
-//! `e2e-hello axum|track|serve|serve-track 1000`.
+//! So many requests to a hello world, one after the other on one connection: to be counted by
+//! callgrind. `e2e-hello axum|track|serve|serve-track 1000`.
 
 use std::future::IntoFuture;
 
