@@ -56,3 +56,13 @@ macro_rules! __register {
         $crate::__private::inventory::submit! { $added }
     };
 }
+
+/// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
+/// listener, and nobody ready. For extensions, and for what answers a probe; of a future, each poll
+/// is to be run in it.
+///
+/// # Panics
+/// When `work` does.
+pub fn as_library<R>(work: impl FnOnce() -> R) -> R {
+    crate::admission::context::as_library(work)
+}
