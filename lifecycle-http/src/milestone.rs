@@ -3,34 +3,27 @@
 
 use std::{pin::Pin, time::Duration};
 
-use lifecycle_core::{Milestone, State, ext::as_library};
+use lifecycle_core::{Milestone, State, ext};
 
 pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// Completes when a stop was asked for.
 pub(crate) fn requested() -> Milestone {
-    as_library(lifecycle_core::requested)
+    ext::as_library(lifecycle_core::requested)
 }
 
 /// Completes when draining has gone on for so long.
 pub(crate) fn draining_for(granted: Duration) -> Wait {
-    let requested = requested();
+    let draining = reached(State::Draining);
     Box::pin(async move {
-        requested.await;
-        reached(State::Draining).await;
+        draining.await;
         if !granted.is_zero() {
             tokio::time::sleep(granted).await;
         }
     })
 }
 
-/// Completes when the state has come this far. Asked for only once a stop was requested: whoever
-/// listens to events stays on their list until the next one.
-pub(crate) async fn reached(state: State) {
-    let mut events = as_library(lifecycle_core::events);
-    while as_library(lifecycle_core::state) < state {
-        if events.recv().await.is_none() {
-            return;
-        }
-    }
+/// Completes when the state has come this far.
+pub(crate) fn reached(state: State) -> impl Future<Output = ()> + Send + Sync + 'static {
+    ext::Handle::current().reached(state)
 }

@@ -11,20 +11,12 @@ use std::{
 };
 
 use http::{Method, header::CONTENT_TYPE, request::Parts};
-use lifecycle_core::{
-    __private::{Drain, Policy},
-    Site, SourceLocation,
-};
+use lifecycle_core::{Site, SourceLocation, ext};
 
 const PATHS_KEPT: usize = 1_000;
 
 /// Event streams and sockets: told when draining begins, and done with then.
 pub(crate) static STREAMS: Site = Site::new("streams");
-
-/// A site that is never refused: what is counted there has begun before.
-pub(crate) const fn of_connections(name: &'static str, location: SourceLocation) -> Site {
-    Site::declared(name, location, Policy { admit_always: true, drain: Drain::Finish })
-}
 
 /// The sites of one layer.
 #[derive(Clone, Debug)]
@@ -142,7 +134,7 @@ fn kept(name: String, location: SourceLocation, is_pattern: bool) -> Option<&'st
 }
 
 fn leak(name: String, location: SourceLocation) -> &'static Site {
-    Box::leak(Box::new(Site::declared(name.leak(), location, Policy::FINISH)))
+    Box::leak(Box::new(ext::site(name.leak(), location)))
 }
 
 #[cfg(test)]

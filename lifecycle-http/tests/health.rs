@@ -144,41 +144,76 @@ async fn json_is_for_who_asks_for_it() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn the_health_server_answers_while_the_runtime_is_blocked_and_says_so() {
-    let server =
-        HealthServer::start_with("127.0.0.1:0".parse().unwrap(), Duration::from_millis(200))
-            .unwrap();
-    let addr = server.local_addr();
-    let asker = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let alive = get(addr, "/livez").await;
-            tokio::time::sleep(Duration::from_millis(600)).await;
-            let blocked = get(addr, "/livez").await;
-            tokio::time::sleep(Duration::from_millis(800)).await;
-            (alive, blocked, get(addr, "/livez").await, get(addr, "/health").await)
-        })
-    });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    tokio::spawn(async { std::thread::sleep(Duration::from_millis(700)) }).await.unwrap();
-    while !asker.is_finished() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let (alive, blocked, again, details) = asker.join().unwrap();
-    assert!(alive.contains("200 OK"), "{alive}");
-    assert!(blocked.contains("503") && blocked.contains("[-]runtime"), "{blocked}");
-    assert!(again.contains("200 OK"), "{again}");
-    assert!(details.contains("\"plan\""), "{details}");
-    server.stop();
-    assert!(TcpStream::connect(addr).await.is_err());
+#[tokio::test]
+async fn the_health_server_answers_from_before_main_until_after_it_and_while_the_runtime_is_blocked()
+ {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let server = HealthServer::on(listener).silence(Duration::from_millis(200));
+    let config = Config::new().component(server);
+    let ask = move |path: &'static str| move || block_on(get(addr, path));
+    let main = async move {
+        let starting = tokio::task::spawn_blocking(ask("/startupz")).await.unwrap();
+        let ready = lifecycle_core::draining();
+        let details = tokio::task::spawn_blocking(ask("/health")).await.unwrap();
+        let blocked = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            ask("/livez")()
+        });
+        std::thread::sleep(Duration::from_millis(700));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let blocked = blocked.join().unwrap();
+        let alive = tokio::task::spawn_blocking(ask("/livez")).await.unwrap();
+        lifecycle_core::shutdown("test");
+        ready.await;
+        let not_ready = tokio::task::spawn_blocking(ask("/readyz")).await.unwrap();
+        assert!(starting.contains("503"), "{starting}");
+        assert!(details.contains("\"plan\""), "{details}");
+        assert!(blocked.contains("503") && blocked.contains("[-]runtime"), "{blocked}");
+        assert!(alive.contains("200 OK"), "{alive}");
+        assert!(not_ready.contains("503"), "{not_ready}");
+    };
+    let report = Scenario::new().config(config).starting().main(main).run().await;
+    assert!(report.is_clean(), "{report}");
+    assert!(TcpStream::connect(addr).await.is_err(), "it is gone after the last hook");
 }
 
 #[tokio::test]
-async fn a_health_server_says_when_it_cannot_listen() {
-    let server = HealthServer::start("127.0.0.1:0".parse().unwrap()).unwrap();
-    let error = HealthServer::start(server.local_addr()).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+async fn a_health_server_that_cannot_listen_keeps_main_from_starting() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = Config::new().health(addr);
+    let main = async { unreachable!("main was polled") };
+    let report = Scenario::new().config(config).starting().main(main).run().await;
+    assert_eq!(report.exit_code(), 1, "{report}");
+    assert!(report.to_string().contains(&addr.to_string()), "{report}");
+}
+
+/// What a check uses, a pool of connections, belongs to the runtime of the application.
+#[tokio::test(flavor = "current_thread")]
+async fn a_check_is_run_on_the_runtime_of_the_application() {
+    let _alone = CHECKS.lock().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = Config::new().component(HealthServer::on(listener));
+    let here = std::thread::current().id();
+    let main = async move {
+        wait_for(State::Running).await;
+        let check = check("thread", move || async move {
+            if std::thread::current().id() == here { Ok(()) } else { Err("elsewhere") }
+        });
+        let ready = tokio::task::spawn_blocking(move || block_on(get(addr, "/readyz")));
+        let ready = ready.await.unwrap();
+        check.remove();
+        assert!(ready.contains("200 OK"), "{ready}");
+    };
+    let report = Scenario::new().config(config).main(main).run().await;
+    assert!(report.is_clean(), "{report}");
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future)
 }
 
 async fn get(addr: std::net::SocketAddr, path: &str) -> String {

@@ -199,6 +199,28 @@ async fn streams_opened_within_a_round_trip_of_the_goaway_are_answered() {
     assert_ended_clean(&report, "connections: answering", SECOND);
 }
 
+/// The client was told too late to know better.
+#[tokio::test]
+async fn streams_on_the_way_when_the_delay_ends_are_served() {
+    let tune = |serve: Serve<_, _, _>| serve.spread(Duration::from_secs(3600));
+    let (report, statuses) = stop_with(Duration::from_millis(100), tune, async |addr| {
+        let mut client = http2(addr).await;
+        assert_eq!(http2_get(&mut client, "/").await, 200);
+        lifecycle_core::shutdown("test");
+        sleep(Duration::from_millis(50)).await;
+        let fresh = http2(addr).await;
+        lifecycle_core::draining().await;
+        let streams = (0..50).map(|n| {
+            let mut client = if n % 2 == 0 { client.clone() } else { fresh.clone() };
+            async move { http2_get(&mut client, "/slow").await }
+        });
+        futures_util::future::join_all(streams).await
+    })
+    .await;
+    assert_eq!(statuses, [200; 50]);
+    assert!(report.is_clean(), "{report}");
+}
+
 #[tokio::test]
 async fn http2_streams_are_served_during_the_delay_and_those_under_way_finished() {
     let (report, statuses) = stop(Duration::from_millis(500), async |addr| {

@@ -77,8 +77,7 @@ impl Guard {
     }
 
     /// The call was cancelled: it counts as that when it ends, and not as finished.
-    #[doc(hidden)]
-    pub fn cut(&self) {
+    pub(crate) fn cancel(&self) {
         self.admission.cancel();
     }
 

@@ -3,6 +3,8 @@
 mod component;
 mod diagnostic;
 mod environment;
+#[cfg(feature = "health")]
+mod health;
 mod hook_timeouts;
 mod platform;
 mod settings;
@@ -21,6 +23,8 @@ pub(crate) use self::{
     settings::Settings,
     source::Source,
 };
+#[cfg(feature = "health")]
+pub use self::health::HealthListener;
 pub use self::{
     component::{Component, ComponentError},
     platform::Platform,

@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, timeout};
+use lifecycle_core::ext::as_library;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 const CACHED: Duration = Duration::from_secs(1);
@@ -92,7 +97,8 @@ impl Entry {
     }
 
     /// What it says now, or said a moment ago. Who comes while it is asked waits for that answer.
-    pub(super) async fn result(&self) -> Result<(), String> {
+    /// It is run on `runtime`, else on that of who asks.
+    pub(super) async fn result(&self, runtime: Option<&Handle>) -> Result<(), String> {
         let times = *self.times.lock().unwrap_or_else(PoisonError::into_inner);
         let mut last = self.last.lock().await;
         if let Some((at, result)) = &*last
@@ -100,7 +106,14 @@ impl Entry {
         {
             return result.clone();
         }
-        let result = match timeout(times.timeout, (self.run)()).await {
+        let answer = async {
+            let mut run = as_library(|| (self.run)());
+            let run = std::future::poll_fn(move |cx| as_library(|| run.as_mut().poll(cx)));
+            let Some(runtime) = runtime else { return run.await };
+            let task = AbortOnDropHandle::new(runtime.spawn(run));
+            task.await.unwrap_or_else(|error| Err(error.to_string()))
+        };
+        let result = match timeout(times.timeout, answer).await {
             Ok(result) => result,
             Err(_) => Err(format!("no answer within {:?}", times.timeout)),
         };

@@ -6,21 +6,14 @@ mod grpc;
 mod server;
 mod verdict;
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{Request, State},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::Request, response::Response, routing::get};
 
 pub use self::check::{Check, check};
 #[cfg(feature = "tonic")]
 pub use self::grpc::{GrpcHealth, Watch, grpc_health, grpc_health_of};
 pub use self::server::HealthServer;
 use self::{
-    server::Heartbeat,
+    server::Details,
     verdict::{Asked, Verdict},
 };
 
@@ -55,8 +48,7 @@ pub fn health() -> Health {
         ready: "/readyz".to_owned(),
         startup: "/startupz".to_owned(),
         health: "/health".to_owned(),
-        details: false,
-        heartbeat: None,
+        details: None,
     }
 }
 
@@ -68,8 +60,7 @@ pub struct Health {
     ready: String,
     startup: String,
     health: String,
-    details: bool,
-    heartbeat: Option<Arc<Heartbeat>>,
+    details: Option<Details>,
 }
 
 impl Health {
@@ -99,36 +90,24 @@ impl Health {
 
     /// Says why a check failed, what is in flight by site, and the plan. For a port that only
     /// operators reach.
-    pub(crate) const fn with_details(mut self) -> Self {
-        self.details = true;
-        self
-    }
-
-    pub(crate) fn with_heartbeat(mut self, heartbeat: Option<Arc<Heartbeat>>) -> Self {
-        self.heartbeat = heartbeat;
+    fn with_details(mut self, details: Details) -> Self {
+        self.details = Some(details);
         self
     }
 
     /// The probes as a router of their own.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let details = self.details;
-        let heartbeat = self.heartbeat;
-        let live = move |request: Request| {
-            let heartbeat = heartbeat.clone();
-            async move { answer(Verdict::live(heartbeat.as_deref()), &request, details) }
+        let with = |probe: Probe| {
+            let details = details.clone();
+            get(move |request: Request| answer(probe, request, details))
         };
-        let ready = move |request: Request| async move {
-            let asked = Asked::of(&request);
-            answer(Verdict::ready(&asked).await, &request, details)
-        };
-        let startup =
-            move |request: Request| async move { answer(Verdict::started(), &request, details) };
         Router::new()
-            .route(&self.live, get(live))
-            .route(&self.startup, get(startup))
-            .route(&self.health, get(ready))
-            .route(&format!("{}/{{check}}", self.ready), get(one_check).with_state(One { details }))
-            .route(&self.ready, get(ready))
+            .route(&self.live, with(Probe::Live))
+            .route(&self.startup, with(Probe::Startup))
+            .route(&self.health, with(Probe::Ready))
+            .route(&format!("{}/{{check}}", self.ready), with(Probe::OneCheck))
+            .route(&self.ready, with(Probe::Ready))
     }
 }
 
@@ -139,18 +118,26 @@ impl<S: Clone + Send + Sync + 'static> From<Health> for Router<S> {
 }
 
 #[derive(Clone, Copy)]
-struct One {
-    details: bool,
+enum Probe {
+    Live,
+    Ready,
+    Startup,
+    OneCheck,
 }
 
-async fn one_check(State(one): State<One>, request: Request) -> Response {
-    let name = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
-    match Verdict::of_check(&verdict::decoded(&name)).await {
-        Some(verdict) => answer(verdict, &request, one.details),
-        None => verdict::no_such_check(),
-    }
-}
-
-fn answer(verdict: Verdict, request: &Request, details: bool) -> Response {
-    verdict.into_response(&Asked::of(request), details)
+async fn answer(probe: Probe, request: Request, details: Option<Details>) -> Response {
+    let asked = Asked::of(&request);
+    let verdict = match probe {
+        Probe::Live => Verdict::live(details.as_ref()),
+        Probe::Startup => Verdict::started(details.as_ref()),
+        Probe::Ready => Verdict::ready(&asked, details.as_ref()).await,
+        Probe::OneCheck => {
+            let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+            match Verdict::of_check(&verdict::decoded(name), details.as_ref()).await {
+                Some(verdict) => verdict,
+                None => return verdict::no_such_check(),
+            }
+        }
+    };
+    verdict.into_response(&asked, details.is_some())
 }

@@ -7,11 +7,15 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode, header};
 use lifecycle_core::{State, Status, ext::as_library};
 use serde_json::json;
 
-use super::{check, server::Heartbeat};
+use super::{check, server::Details};
+
+/// The library's own part of a probe.
+const LIFECYCLE: &str = "lifecycle";
 
 /// How a probe is asked.
 #[derive(Debug, Default)]
@@ -50,43 +54,50 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn live(heartbeat: Option<&Heartbeat>) -> Self {
-        let status = status();
+    pub(super) fn live(details: Option<&Details>) -> Self {
+        let status = status(details);
         let live = if status.is_live() { Ok(()) } else { Err("it has stopped".to_owned()) };
-        let mut checks = vec![("lifecycle".to_owned(), live)];
-        checks.extend(heartbeat.map(|heartbeat| ("runtime".to_owned(), heartbeat.result())));
+        let mut checks = vec![(LIFECYCLE.to_owned(), live)];
+        checks.extend(details.map(|known| ("runtime".to_owned(), known.heartbeat.result())));
         Self { probe: "livez", status, checks }
     }
 
-    pub(super) fn started() -> Self {
-        let status = status();
+    pub(super) fn started(details: Option<&Details>) -> Self {
+        let status = status(details);
         let state = status.state();
         let started = if state > State::Starting { Ok(()) } else { Err(format!("it is {state}")) };
-        Self { probe: "startupz", status, checks: vec![("lifecycle".to_owned(), started)] }
+        Self { probe: "startupz", status, checks: vec![(LIFECYCLE.to_owned(), started)] }
     }
 
-    pub(super) async fn ready(asked: &Asked) -> Self {
-        let mut checks = Vec::new();
-        for check in check::all() {
-            if !asked.exclude.iter().any(|name| name == check.name()) {
-                checks.push((check.name().to_owned(), check.result().await));
-            }
-        }
+    pub(super) async fn ready(asked: &Asked, details: Option<&Details>) -> Self {
+        let asks = |name: &str| !asked.exclude.iter().any(|other| other == name);
+        let all = check::all().into_iter().filter(|check| asks(check.name()));
+        // Together, as a probe that waits for one after the other is given up.
+        let mut checks = join_all(all.map(|check| async move {
+            let result = check.result(details.map(|known| &known.runtime)).await;
+            (check.name().to_owned(), result)
+        }))
+        .await;
         // Last, as it may change while a check is waited for.
-        let status = status();
-        checks.insert(0, ("lifecycle".to_owned(), readiness(&status)));
-        checks.retain(|(name, _)| !asked.exclude.contains(name));
+        let status = status(details);
+        if asks(LIFECYCLE) {
+            checks.insert(0, (LIFECYCLE.to_owned(), readiness(&status)));
+        }
         Self { probe: "readyz", status, checks }
     }
 
     /// One check alone; `None` where there is none of that name.
-    pub(super) async fn of_check(name: &str) -> Option<Self> {
+    pub(super) async fn of_check(name: &str, details: Option<&Details>) -> Option<Self> {
         let result = match check::all().iter().find(|check| check.name() == name) {
-            Some(check) => check.result().await,
-            None if name == "lifecycle" => readiness(&status()),
+            Some(check) => check.result(details.map(|known| &known.runtime)).await,
+            None if name == LIFECYCLE => readiness(&status(details)),
             None => return None,
         };
-        Some(Self { probe: "readyz", status: status(), checks: vec![(name.to_owned(), result)] })
+        Some(Self {
+            probe: "readyz",
+            status: status(details),
+            checks: vec![(name.to_owned(), result)],
+        })
     }
 
     fn is_well(&self) -> bool {
@@ -114,7 +125,7 @@ impl Verdict {
         }
         let lines = self.checks.iter().map(|(name, result)| match result {
             Ok(()) => format!("[+]{name} ok\n"),
-            Err(why) if details || name == "lifecycle" => format!("[-]{name} failed: {why}\n"),
+            Err(why) if details || name == LIFECYCLE => format!("[-]{name} failed: {why}\n"),
             Err(_) => format!("[-]{name} failed: reason withheld\n"),
         });
         let outcome = if is_well { "passed" } else { "failed" };
@@ -179,6 +190,6 @@ fn readiness(status: &Status) -> Result<(), String> {
     }
 }
 
-fn status() -> Status {
-    as_library(lifecycle_core::status)
+fn status(details: Option<&Details>) -> Status {
+    details.map_or_else(|| as_library(lifecycle_core::status), |known| known.lifecycle.status())
 }

@@ -4,19 +4,18 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
 
 use http_body::{Body, Frame, SizeHint};
-use lifecycle_core::{Guard, Site, SourceLocation};
+use lifecycle_core::{Guard, Scoped, Site, SourceLocation, ext};
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 
 use super::phase::Server;
-use crate::site::of_connections;
 
 const PREFACE: &[u8; 4] = b"PRI ";
 /// The client's whole preface, without the settings that follow.
@@ -40,13 +39,14 @@ pub(super) struct Connection {
     socket_gone: AtomicBool,
     /// Wakes the connection's task when its socket is gone.
     pub(super) gone: Notify,
-    /// Of a connection that was accepted when a stop had been asked for: its first request is
-    /// answered.
-    welcome: Mutex<Option<Guard>>,
+    /// What comes on this connection is admitted although the service drains: its client could not
+    /// know better. Over HTTP/1 that is the first request of a connection that was accepted after a
+    /// stop was asked for, over HTTP/2 all until the linger ends.
+    promise: Mutex<Option<Guard>>,
 }
 
 impl Connection {
-    pub(super) fn new(server: Arc<Server>, welcome: Option<Guard>) -> Arc<Self> {
+    pub(super) fn new(server: Arc<Server>, promise: Option<Guard>) -> Arc<Self> {
         Arc::new(Self {
             server,
             read: AtomicU64::new(0),
@@ -60,7 +60,7 @@ impl Connection {
             tunnelled: AtomicBool::new(false),
             socket_gone: AtomicBool::new(false),
             gone: Notify::new(),
-            welcome: Mutex::new(welcome),
+            promise: Mutex::new(promise),
         })
     }
 
@@ -79,11 +79,39 @@ impl Connection {
         }
     }
 
-    pub(super) fn request_began(self: &Arc<Self>) -> (Request, Option<Guard>) {
-        let first = self.requests.fetch_add(1, Relaxed) == 0;
+    pub(super) fn request_began(self: &Arc<Self>) -> Request {
+        self.requests.fetch_add(1, Relaxed);
         self.active.fetch_add(1, Relaxed);
-        let welcome = if first { self.take_welcome() } else { None };
-        (Request(Arc::clone(self)), welcome)
+        Request(Arc::clone(self))
+    }
+
+    /// From now on, what comes is admitted.
+    pub(super) fn promise(&self) {
+        let mut promise = self.lock_promise();
+        if promise.is_none() {
+            *promise = PROMISED.admit().ok();
+        }
+    }
+
+    /// Whether a request that comes now was promised to be admitted.
+    pub(super) fn has_promised(&self) -> bool {
+        self.server.is_stopping() && self.lock_promise().is_some()
+    }
+
+    /// Makes the answer to a request part of what was promised; `Err` where nothing is any more.
+    pub(super) fn keep_promise<F>(&self, is_http2: bool, answer: F) -> Result<Scoped<F>, F> {
+        let mut promise = self.lock_promise();
+        let Some(guard) = &*promise else { return Err(answer) };
+        let answer = guard.scope(answer);
+        if !is_http2 {
+            *promise = None;
+        }
+        Ok(answer)
+    }
+
+    /// What comes from here is refused.
+    pub(super) fn end_promise(&self) {
+        drop(self.lock_promise().take());
     }
 
     /// From here it is not HTTP that is spoken.
@@ -145,9 +173,8 @@ impl Connection {
         }
     }
 
-    /// What a welcome is worth ends with the connection.
-    pub(super) fn take_welcome(&self) -> Option<Guard> {
-        self.welcome.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn lock_promise(&self) -> MutexGuard<'_, Option<Guard>> {
+        self.promise.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,7 +293,7 @@ impl Kind {
 macro_rules! sites {
     ($($site:ident = $name:literal;)*) => {
         $(static $site: Site =
-            of_connections(concat!("connections: ", $name), SourceLocation::caller());)*
+            ext::site_never_refused(concat!("connections: ", $name), SourceLocation::caller());)*
         static SITES: &[&Site] = &[$(&$site),*];
     };
 }
@@ -280,12 +307,12 @@ sites! {
     SLOW_READER = "answer not read";
     UPGRADED = "upgraded";
     HTTP2 = "HTTP/2 without streams";
-    WELCOME = "new";
+    PROMISED = "new";
 }
 
 /// Counts a connection that is accepted although a stop was asked for, until its first request.
-pub(super) fn welcome() -> Option<Guard> {
-    WELCOME.admit().ok()
+pub(super) fn promise() -> Option<Guard> {
+    PROMISED.admit().ok()
 }
 
 /// Keeps a connection in the drain, and in the report, under what it is.
@@ -316,7 +343,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some((_, guard)) = self.0.take() {
-            guard.cut();
+            ext::cancel(&guard);
         }
     }
 }

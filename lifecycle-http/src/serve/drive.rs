@@ -69,7 +69,7 @@ pub(super) async fn drive<T, S, B>(
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
         }
     }
-    drop(connection.take_welcome());
+    connection.end_promise();
     // The application has the socket.
     while connection.is_upgraded() && !connection.is_gone() {
         if *phases.borrow_and_update() >= Phase::Closing {
@@ -134,6 +134,7 @@ impl<'a> Course<'a> {
         match phase {
             Phase::Running => Decision::Wait(self.first_request_due()),
             Phase::Delaying if self.told.is_none() && self.connection.speaks_http2() => {
+                self.connection.promise();
                 let due = self.goaway_due(now);
                 if due <= now { self.shutdown(now) } else { Decision::Wait(Some(due)) }
             }
@@ -171,7 +172,16 @@ impl<'a> Course<'a> {
     }
 
     fn end_http2(&mut self, phase: Phase, now: Instant) -> Decision {
-        let Some(told) = self.told else { return self.shutdown(now) };
+        if phase == Phase::Closing {
+            self.connection.end_promise();
+        }
+        let Some(told) = self.told else {
+            let is_expected = self.came_late && self.connection.requests() == 0;
+            if phase == Phase::Draining && is_expected {
+                return Decision::Wait(None);
+            }
+            return self.shutdown(now);
+        };
         let due = told + PONG_TIMEOUT;
         if self.connection.is_busy() {
             return self.keep(phase, now);

@@ -33,8 +33,9 @@ use tower::Service;
 
 pub use self::drive::Executor;
 pub use self::make::{Incoming, MakeService, PerConnection, Shared};
+pub(crate) use self::service::Promised;
 use self::{
-    connection::{Connection, Kind, welcome},
+    connection::{Connection, Kind, promise},
     drive::drive,
     phase::{Phase, Server},
 };
@@ -345,8 +346,8 @@ where
         // Once draining, a socket of our own only empties its backlog, where 503 is an answer.
         let found_us_open =
             as_library(lifecycle_core::state) == State::Delaying || self.options.inherited;
-        let welcome = if self.server.is_stopping() && found_us_open { welcome() } else { None };
-        let connection = Connection::new(Arc::clone(&self.server), welcome);
+        let promise = if self.server.is_stopping() && found_us_open { promise() } else { None };
+        let connection = Connection::new(Arc::clone(&self.server), promise);
         self.tasks.spawn(drive(io, service, connection, Arc::clone(&self.options)));
     }
 }

@@ -15,6 +15,10 @@ use tower::{Service, ServiceExt, util::Oneshot};
 
 use super::connection::{self, Connection, RequestBody, ResponseBody};
 
+/// Marks a request that runs in an admission of its connection's: it is part of no other work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Promised;
+
 pub(super) struct Requests<S> {
     pub(super) service: S,
     pub(super) connection: Arc<Connection>,
@@ -29,15 +33,22 @@ where
     type Future = Answer<S>;
 
     fn call(&self, request: Request<Incoming>) -> Answer<S> {
-        let (under_way, welcome) = self.connection.request_began();
+        let under_way = self.connection.request_began();
         let asks_for_tunnel = request.method() == Method::CONNECT;
         let version = request.version();
         let connection = Arc::clone(&self.connection);
-        let request = request.map(|body| Body::new(RequestBody { body, connection }));
+        let mut request = request.map(|body| Body::new(RequestBody { body, connection }));
+        let has_promised = self.connection.has_promised();
+        if has_promised {
+            request.extensions_mut().insert(Promised);
+        }
         let future = self.service.clone().oneshot(request);
-        let future = match welcome {
-            Some(guard) => Inner::Welcome { future: guard.scope(future) },
-            None => Inner::Plain { future },
+        let is_http2 = version >= Version::HTTP_2;
+        let kept =
+            if has_promised { self.connection.keep_promise(is_http2, future) } else { Err(future) };
+        let future = match kept {
+            Ok(future) => Inner::Promised { future },
+            Err(future) => Inner::Plain { future },
         };
         Answer {
             future,
@@ -70,7 +81,7 @@ pin_project! {
         S: Service<Request<Body>>,
     {
         Plain { #[pin] future: Oneshot<S, Request<Body>> },
-        Welcome { #[pin] future: Scoped<Oneshot<S, Request<Body>>> },
+        Promised { #[pin] future: Scoped<Oneshot<S, Request<Body>>> },
     }
 }
 
@@ -84,7 +95,7 @@ where
         let this = self.project();
         let mut response = ready!(match this.future.project() {
             FutureProj::Plain { future } => future.poll(cx),
-            FutureProj::Welcome { future } => future.poll(cx),
+            FutureProj::Promised { future } => future.poll(cx),
         })?;
         let is_http1 = *this.version < Version::HTTP_2;
         let status = response.status();

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use lifecycle_core::Guard;
+use lifecycle_core::{Guard, ext};
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -170,7 +170,7 @@ impl Call {
 
     /// The drain ends it: it is cancelled and has not finished.
     pub(super) fn cut(&self) {
-        self.guard.cut();
+        ext::cancel(&self.guard);
     }
 
     /// Ready when the drain's patience with it is over.

@@ -150,7 +150,9 @@ where
             return ResponseFuture::untracked(self.inner.call(Request::from_parts(parts, body)));
         }
         let dialect = Dialect::of(&parts);
-        let granted = settings.drain.granted().filter(|_| Admission::current().is_none());
+        let is_part = Admission::current().is_some()
+            && parts.extensions.get::<crate::serve::Promised>().is_none();
+        let granted = settings.drain.granted().filter(|_| !is_part);
         let guard = match self.sites.site(&settings.sites, &parts).admit() {
             Ok(guard) => guard,
             Err(refused) => {

@@ -40,9 +40,8 @@ pub enum Failure {
     Wrong,
     /// 503.
     Unavailable,
-    /// The GOAWAY that came says that this stream was never looked at: the client had it in its
-    /// queue.
-    Unprocessed,
+    /// A GOAWAY came while the client still had the stream in its own queue.
+    NeverSent,
 }
 
 impl Connection {

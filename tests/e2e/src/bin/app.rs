@@ -37,10 +37,10 @@ fn main() -> std::process::ExitCode {
         };
     }
     let code = runtime.block_on(async move {
-        let health = HealthServer::start(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
-        let address = health.local_addr();
-        let report = lifecycle::Config::new().run(ours(server, address)).await;
-        health.stop();
+        let health = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let address = health.local_addr().expect("its address");
+        let config = lifecycle::Config::new().component(HealthServer::on(health));
+        let report = config.run(ours(server, address)).await;
         eprintln!("{}", report.to_json());
         report.exit_code()
     });
