@@ -16,7 +16,10 @@ pub use self::websocket::{Closed, Socket, Upgrade, WebSocketExt};
 pub use self::{
     drain::Drain,
     health::{Check, Health, HealthServer, check, health},
-    serve::{Executor, Incoming, MakeService, PerConnection, Serve, ServeFuture, Shared, serve},
+    serve::{
+        Executor, Handshake, Handshakes, Incoming, MakeService, PerConnection, Serve, ServeFuture,
+        Shared, handshake, serve,
+    },
     track::{ResponseFuture, Track, TrackLayer, TrackedBody, track},
 };
 

@@ -50,6 +50,42 @@ async fn a_silent_connection_is_closed_within_a_second() {
     assert_ended_clean(&report, "connections: nothing sent", SECOND);
 }
 
+/// As half a handshake of TLS: it neither keeps others from being served nor holds the stop.
+#[tokio::test]
+async fn half_a_handshake_is_closed_within_a_second() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let listener = lifecycle_http::handshake(listener, |mut socket: TcpStream| async move {
+        let mut greeting = [0; 5];
+        socket.read_exact(&mut greeting).await?;
+        Ok(socket)
+    });
+    let config = Config::new().shutdown_delay(NO_DELAY).drain_timeout(DRAIN);
+    let scenario = Scenario::new().config(config);
+    let server = serve(listener, app());
+    let client = tokio::spawn(async move {
+        let mut half = Client::connect(addr).await;
+        half.send("hel").await;
+        let mut whole = Client::connect(addr).await;
+        whole.send("hello").await;
+        assert_eq!(whole.get("/").await.status, 200);
+        half
+    });
+    let (closed, rest) = tokio::sync::oneshot::channel();
+    let main = async move {
+        tokio::spawn(async move {
+            let mut half = client.await.unwrap();
+            lifecycle_core::shutdown("test");
+            closed.send(half.rest().await).unwrap();
+        });
+        server.await.unwrap();
+    };
+    let report = scenario.main(main).run().await;
+    let rest = rest.await.unwrap();
+    assert_eq!(rest, "");
+    assert_ended_clean(&report, "connections: nothing sent", SECOND);
+}
+
 #[tokio::test]
 async fn half_a_head_is_closed_within_a_second() {
     for half in ["GET / HT", "PRI * HTTP"] {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod drive;
+mod handshake;
 mod io;
 mod make;
 mod phase;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 pub use self::drive::Executor;
+pub use self::handshake::{Handshake, Handshakes, handshake};
 pub use self::make::{Incoming, MakeService, PerConnection, Shared};
 pub(crate) use self::service::Promised;
 use self::{

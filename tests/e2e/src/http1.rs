@@ -40,8 +40,8 @@ pub enum Failure {
     Wrong,
     /// 503.
     Unavailable,
-    /// A GOAWAY came while the client still had the stream in its own queue.
-    NeverSent,
+    /// A GOAWAY says that this stream was not processed.
+    Unprocessed,
 }
 
 impl Connection {

@@ -43,9 +43,9 @@ pub struct Seen {
     pub answered: u64,
     /// The others: by the style, whether the connection had been used before, and what happened.
     pub failed: BTreeMap<(Style, bool, Failure), u64>,
-    /// Streams of HTTP/2 that the client still had in its own queue when the GOAWAY came: no byte
-    /// of them was sent, and they went out on the next connection.
-    pub never_sent: u64,
+    /// Streams of HTTP/2 that a GOAWAY said were not processed, as the client had them in its queue
+    /// when it came. A client sends them on its next connection (RFC 9113, 6.8).
+    pub unprocessed: u64,
     /// The orders that were acknowledged.
     pub orders: HashSet<String>,
 }
@@ -67,8 +67,8 @@ impl Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} failed of {}", self.failures(), self.total())?;
-        if self.never_sent > 0 {
-            write!(f, ", {} never sent", self.never_sent)?;
+        if self.unprocessed > 0 {
+            write!(f, ", {} unprocessed", self.unprocessed)?;
         }
         for ((style, reused, failure), count) in &self.failed {
             let connection = if *reused { "used" } else { "new" };
@@ -82,7 +82,7 @@ impl fmt::Display for Seen {
 struct Shared {
     ends: AtomicBool,
     answered: AtomicU64,
-    never_sent: AtomicU64,
+    unprocessed: AtomicU64,
     next: AtomicU64,
     failed: Mutex<BTreeMap<(Style, bool, Failure), u64>>,
     orders: Mutex<HashSet<String>>,
@@ -127,7 +127,7 @@ impl Load {
         };
         Seen {
             answered: self.shared.answered.load(Relaxed),
-            never_sent: self.shared.never_sent.load(Relaxed),
+            unprocessed: self.shared.unprocessed.load(Relaxed),
             failed: take(&self.shared.failed),
             orders: std::mem::take(
                 &mut *self.shared.orders.lock().unwrap_or_else(PoisonError::into_inner),
@@ -142,8 +142,8 @@ impl Shared {
             Ok(()) => {
                 self.answered.fetch_add(1, Relaxed);
             }
-            Err(Failure::NeverSent) => {
-                self.never_sent.fetch_add(1, Relaxed);
+            Err(Failure::Unprocessed) => {
+                self.unprocessed.fetch_add(1, Relaxed);
             }
             Err(failure) => {
                 let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -277,7 +277,7 @@ async fn http2(shared: Arc<Shared>, addr: SocketAddr) {
 
 fn failure_of(error: &h2::Error) -> Failure {
     if error.is_go_away() {
-        Failure::NeverSent
+        Failure::Unprocessed
     } else if error.is_io() {
         Failure::EofBefore
     } else {
