@@ -3,14 +3,9 @@
 
 use std::{pin::Pin, time::Duration};
 
-use lifecycle_core::{Milestone, State, ext};
+use lifecycle_core::{State, ext};
 
 pub(crate) type Wait = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
-
-/// Completes when a stop was asked for.
-pub(crate) fn requested() -> Milestone {
-    ext::as_library(lifecycle_core::requested)
-}
 
 /// Completes when draining has gone on for so long.
 pub(crate) fn draining_for(granted: Duration) -> Wait {

@@ -114,6 +114,7 @@ async fn what_is_refused_and_what_is_left_alone_can_be_said() {
             lifecycle_core::draining().await;
             let refused = app.clone().oneshot(get_request("/")).await.unwrap();
             assert_eq!(refused.status(), StatusCode::IM_A_TEAPOT);
+            assert_eq!(refused.headers()["connection"], "close");
             assert_eq!(text(refused).await, "not now: /");
             let free = app.oneshot(get_request("/free")).await.unwrap();
             assert_eq!(text(free).await, "hello");

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 #[cfg(feature = "pictures")]
 pub(crate) use self::diagnostic::NO_PICTURES;
+#[cfg(feature = "health")]
+pub use self::health::HealthListener;
 pub(crate) use self::{
     component::{BoxedComponent, ComponentFuture, Components},
     diagnostic::{Diagnostic, NO_READER},
@@ -23,8 +25,6 @@ pub(crate) use self::{
     settings::Settings,
     source::Source,
 };
-#[cfg(feature = "health")]
-pub use self::health::HealthListener;
 pub use self::{
     component::{Component, ComponentError},
     platform::Platform,

@@ -17,8 +17,6 @@ use tonic_health::{
     server::{HealthReporter, HealthService, WatchStream},
 };
 
-use crate::milestone::requested;
-
 /// gRPC's health service for the server as a whole: serving until a stop is requested. Then it is
 /// `NOT_SERVING`, who watches is told, and the watch ends with `UNAVAILABLE`, so that it never
 /// holds a drain.
@@ -54,7 +52,7 @@ impl Health for GrpcHealth {
     }
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Watch>, Status> {
-        let requested = requested();
+        let requested = as_library(lifecycle_core::requested);
         let response = self.statuses.watch(request).await?;
         Ok(response.map(|statuses| Watch { stage: Stage::Open { statuses, requested } }))
     }

@@ -72,7 +72,8 @@ impl TrackLayer {
         self.set(|settings| settings.except = Some(Arc::new(except)))
     }
 
-    /// Answers a refused request with this instead.
+    /// Answers a refused request with this instead. Over HTTP/1 it gets its `Connection: close` all
+    /// the same, as another request on that connection would be refused as well.
     #[must_use]
     pub fn refused<B: Into<Bytes>>(
         self,
@@ -157,7 +158,7 @@ where
             Ok(guard) => guard,
             Err(refused) => {
                 return ResponseFuture::refused(match &settings.refused {
-                    Some(answer) => answer(&parts),
+                    Some(answer) => dialect.closing(answer(&parts)),
                     None => dialect.refusal(&refused),
                 });
             }

@@ -52,6 +52,14 @@ impl Dialect {
         self.finish(response)
     }
 
+    /// The application's own answer, which says that the connection ends where that can be said.
+    pub(super) fn closing(self, mut response: Response<Bytes>) -> Response<Bytes> {
+        if matches!(self, Self::Http1) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
     fn finish(self, mut response: Response<Bytes>) -> Response<Bytes> {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
