@@ -38,15 +38,18 @@ async fn a_watch_is_told_of_the_stop_and_holds_no_drain() {
 }
 
 #[tokio::test]
-async fn a_call_is_refused_as_unavailable_while_draining() {
+async fn a_call_is_refused_as_unavailable_while_draining_and_health_is_answered() {
     let routes = Routes::new(grpc_health());
     let (report, code) = stop(routes, Duration::ZERO, async |addr| {
-        let mut client = connect(addr).await;
+        let mut client = connect_to_app(addr).await;
+        let mut health = connect(addr).await;
         client.check(HealthCheckRequest::default()).await.unwrap();
         lifecycle_core::shutdown("test");
         while lifecycle_core::state() < State::Draining {
             tokio::task::yield_now().await;
         }
+        let check = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
+        assert_eq!(status(check), ServingStatus::NotServing);
         client.check(HealthCheckRequest::default()).await.unwrap_err().code()
     })
     .await;
@@ -60,7 +63,7 @@ async fn a_stream_that_does_not_end_is_cut_at_the_end_of_the_drain_and_named() {
     let health = HealthService::from_health_reporter(HealthReporter::new());
     let routes = Routes::new(tonic_health::pb::health_server::HealthServer::new(health));
     let (report, watch) = stop(routes, Duration::ZERO, async |addr| {
-        let mut client = connect(addr).await;
+        let mut client = connect_to_app(addr).await;
         let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
         watch.message().await.unwrap();
         lifecycle_core::shutdown("test");
@@ -79,7 +82,7 @@ async fn a_stream_that_does_not_end_is_cut_at_the_end_of_the_drain_and_named() {
         .collect();
     assert_eq!(
         abandoned,
-        ["POST /grpc.health.v1.Health/Watch", "connections: answering"],
+        ["POST /app/grpc.health.v1.Health/Watch", "connections: answering"],
         "{report}"
     );
 }
@@ -89,7 +92,9 @@ async fn stop<T: 'static>(
     delay: Duration,
     client: impl AsyncFnOnce(SocketAddr) -> T + 'static,
 ) -> (Report, T) {
-    let app = routes.into_axum_router().layer(track());
+    // Below `/app` it is a service of the application's like any other.
+    let routes = routes.into_axum_router();
+    let app = routes.clone().nest("/app", routes.reset_fallback()).layer(track());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let config = Config::new()
@@ -107,6 +112,12 @@ async fn stop<T: 'static>(
 async fn connect(addr: SocketAddr) -> Client {
     let endpoint = Channel::from_shared(format!("http://{addr}")).unwrap();
     HealthClient::new(endpoint.connect().await.unwrap())
+}
+
+async fn connect_to_app(addr: SocketAddr) -> Client {
+    let endpoint = Channel::from_shared(format!("http://{addr}")).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    HealthClient::with_origin(channel, format!("http://{addr}/app").parse().unwrap())
 }
 
 fn status(response: HealthCheckResponse) -> ServingStatus {

@@ -58,9 +58,8 @@ pub async fn serve(
         .await
         .map_err(|error| format!("ORDERS_GRPC_ADDR={addr}: cannot listen there: {error}"))?;
     info!("gRPC at {}", listener.local_addr()?);
-    let orders = Routes::new(OrdersServer::new(Grpc { service })).into_axum_router().layer(track());
-    // After the layer, as a watch of health is no work.
-    let routes = orders.merge(Routes::new(grpc_health()).into_axum_router());
+    let routes = Routes::new(OrdersServer::new(Grpc { service })).add_service(grpc_health());
+    let routes = routes.into_axum_router().layer(track());
     Ok(lifecycle::http::serve(listener, routes).await?)
 }
 

@@ -28,7 +28,7 @@ use crate::{
 ///
 /// The body is polled inside the call, so what a stream calls is admitted in every state. A refused
 /// request is answered with 503, `Retry-After` and, over HTTP/1, `Connection: close`; a gRPC call
-/// with `UNAVAILABLE`. Event streams (`text/event-stream`) count under the site `streams` and end
+/// with `UNAVAILABLE`. The health service of gRPC is left alone. Event streams (`text/event-stream`) count under the site `streams` and end
 /// when draining begins.
 ///
 /// ```
@@ -147,10 +147,12 @@ where
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let settings = &*self.settings;
         let (parts, body) = request.into_parts();
-        if settings.except.as_ref().is_some_and(|except| except(&parts)) {
+        let dialect = Dialect::of(&parts);
+        // It is asked whether the service may be sent work, which is none itself.
+        let is_probe = dialect.is_grpc() && parts.uri.path().starts_with(GRPC_HEALTH);
+        if is_probe || settings.except.as_ref().is_some_and(|except| except(&parts)) {
             return ResponseFuture::untracked(self.inner.call(Request::from_parts(parts, body)));
         }
-        let dialect = Dialect::of(&parts);
         let is_part = Admission::current().is_some()
             && parts.extensions.get::<crate::serve::Promised>().is_none();
         let granted = settings.drain.granted().filter(|_| !is_part);
@@ -173,6 +175,8 @@ where
         )
     }
 }
+
+const GRPC_HEALTH: &str = "/grpc.health.v1.Health/";
 
 type Except = dyn Fn(&Parts) -> bool + Send + Sync;
 type Answer = dyn Fn(&Parts) -> Response<Bytes> + Send + Sync;

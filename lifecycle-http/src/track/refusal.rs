@@ -29,6 +29,10 @@ impl Dialect {
         }
     }
 
+    pub(super) const fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc)
+    }
+
     /// 503, or gRPC's trailers alone. A request that ran in part is not said to be worth another
     /// try.
     pub(super) fn refusal(self, refused: &Refused) -> Response<Bytes> {
