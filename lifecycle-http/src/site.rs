@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
-use http::{Method, header::CONTENT_TYPE, request::Parts};
+use http::{Method, Request};
 use lifecycle_core::{Site, SourceLocation, ext};
 
 const PATHS_KEPT: usize = 1_000;
@@ -60,37 +60,37 @@ struct CachedSite {
 }
 
 impl SiteCache {
-    pub(crate) fn site(&self, sites: &Sites, parts: &Parts) -> &'static Site {
-        let (path, is_pattern) = path_of(parts);
+    pub(crate) fn site<B>(
+        &self,
+        sites: &Sites,
+        request: &Request<B>,
+        is_grpc: bool,
+    ) -> &'static Site {
+        let (path, is_pattern) = path_of(request, is_grpc);
+        let method = request.method();
         for cached in self.0.iter() {
             let cached = cached.get_or_init(|| CachedSite {
-                method: parts.method.clone(),
+                method: method.clone(),
                 path: path.into(),
-                site: sites.of(&parts.method, path, is_pattern),
+                site: sites.of(method, path, is_pattern),
             });
-            if cached.method == parts.method && *cached.path == *path {
+            if cached.method == *method && *cached.path == *path {
                 return cached.site;
             }
         }
-        sites.of(&parts.method, path, is_pattern)
+        sites.of(method, path, is_pattern)
     }
 }
 
 /// The pattern of the route where it is known, else the path, without its query.
-fn path_of(parts: &Parts) -> (&str, bool) {
+fn path_of<B>(request: &Request<B>, is_grpc: bool) -> (&str, bool) {
     // A router of gRPC has one pattern for all methods of a service.
     #[cfg(feature = "axum")]
-    if !is_grpc(parts)
-        && let Some(matched) = parts.extensions.get::<axum::extract::MatchedPath>()
-    {
+    if !is_grpc && let Some(matched) = request.extensions().get::<axum::extract::MatchedPath>() {
         return (matched.as_str(), true);
     }
-    (parts.uri.path(), false)
-}
-
-pub(crate) fn is_grpc(parts: &Parts) -> bool {
-    let kind = parts.headers.get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    let _ = is_grpc;
+    (request.uri().path(), false)
 }
 
 /// A method that a client made up is no name.
@@ -141,25 +141,29 @@ fn leak(name: String, location: SourceLocation) -> &'static Site {
 mod tests {
     use super::*;
 
-    fn parts(method: &str, path: &str) -> Parts {
-        http::Request::builder().method(method).uri(path).body(()).unwrap().into_parts().0
+    fn request(method: &str, path: &str) -> Request<()> {
+        Request::builder().method(method).uri(path).body(()).unwrap()
     }
 
     #[test]
     fn a_site_is_named_by_method_and_path_without_the_query() {
         let sites = Sites::new(Some("public".to_owned()), SourceLocation::caller());
         let cache = SiteCache::default();
-        let site = cache.site(&sites, &parts("GET", "/orders?token=secret"));
+        let site = cache.site(&sites, &request("GET", "/orders?token=secret"), false);
         assert_eq!(site.name(), "public GET /orders");
-        assert!(std::ptr::eq(site, cache.site(&sites, &parts("GET", "/orders"))));
-        assert_eq!(cache.site(&sites, &parts("BREW", "/tea")).name(), "public other method /tea");
+        assert!(std::ptr::eq(site, cache.site(&sites, &request("GET", "/orders"), false)));
+        assert_eq!(
+            cache.site(&sites, &request("BREW", "/tea"), false).name(),
+            "public other method /tea"
+        );
     }
 
     #[test]
     fn paths_that_a_client_makes_up_share_a_site_after_the_thousandth() {
         let sites = Sites::new(None, SourceLocation::caller());
         let cache = SiteCache::default();
-        let last = (0..=PATHS_KEPT).map(|n| cache.site(&sites, &parts("GET", &format!("/{n}"))));
+        let last =
+            (0..=PATHS_KEPT).map(|n| cache.site(&sites, &request("GET", &format!("/{n}")), false));
         assert_eq!(last.last().unwrap().name(), "other paths");
         let pattern = kept("GET /{id}".to_owned(), SourceLocation::caller(), true);
         assert_eq!(pattern.unwrap().name(), "GET /{id}");

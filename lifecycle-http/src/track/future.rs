@@ -90,7 +90,11 @@ where
     }
 }
 
-fn is_event_stream<B>(response: &Response<B>) -> bool {
+fn is_event_stream<B: Body>(response: &Response<B>) -> bool {
+    // Whose length is known has an end.
+    if response.body().size_hint().exact().is_some() {
+        return false;
+    }
     let kind = response.headers().get(CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }

@@ -146,26 +146,31 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let settings = &*self.settings;
-        let (parts, body) = request.into_parts();
-        let dialect = Dialect::of(&parts);
+        let dialect = Dialect::of(&request);
         // It is asked whether the service may be sent work, which is none itself.
-        let is_probe = dialect.is_grpc() && parts.uri.path().starts_with(GRPC_HEALTH);
-        if is_probe || settings.except.as_ref().is_some_and(|except| except(&parts)) {
-            return ResponseFuture::untracked(self.inner.call(Request::from_parts(parts, body)));
+        let is_probe = dialect.is_grpc() && request.uri().path().starts_with(GRPC_HEALTH);
+        if is_probe {
+            return ResponseFuture::untracked(self.inner.call(request));
         }
-        let is_part = Admission::current().is_some()
-            && parts.extensions.get::<crate::serve::Promised>().is_none();
-        let granted = settings.drain.granted().filter(|_| !is_part);
-        let guard = match self.sites.site(&settings.sites, &parts).admit() {
+        let (is_excepted, request) = match &settings.except {
+            Some(except) => with_parts(request, |parts| except(parts)),
+            None => (false, request),
+        };
+        if is_excepted {
+            return ResponseFuture::untracked(self.inner.call(request));
+        }
+        let granted = settings.drain.granted().filter(|_| !is_part(&request));
+        let site = self.sites.site(&settings.sites, &request, dialect.is_grpc());
+        let guard = match site.admit() {
             Ok(guard) => guard,
             Err(refused) => {
                 return ResponseFuture::refused(match &settings.refused {
-                    Some(answer) => dialect.closing(answer(&parts)),
+                    Some(answer) => dialect.closing(answer(&request.into_parts().0)),
                     None => dialect.refusal(&refused),
                 });
             }
         };
-        let future = guard.enter(|| self.inner.call(Request::from_parts(parts, body)));
+        let future = guard.enter(|| self.inner.call(request));
         let cancelled = granted.map(milestone::draining_for);
         ResponseFuture::admitted(
             guard.scope(future),
@@ -174,6 +179,16 @@ where
             settings.ends_event_streams,
         )
     }
+}
+
+fn with_parts<B, R>(request: Request<B>, look: impl FnOnce(&Parts) -> R) -> (R, Request<B>) {
+    let (parts, body) = request.into_parts();
+    (look(&parts), Request::from_parts(parts, body))
+}
+
+/// Whether the request is made by other work, and not only let in by its connection.
+fn is_part<B>(request: &Request<B>) -> bool {
+    Admission::current().is_some() && request.extensions().get::<crate::serve::Promised>().is_none()
 }
 
 const GRPC_HEALTH: &str = "/grpc.health.v1.Health/";

@@ -2,13 +2,10 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Response, StatusCode, Version,
+    HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_TYPE},
-    request::Parts,
 };
 use lifecycle_core::{FromRefused, Refused};
-
-use crate::site::is_grpc;
 
 /// How a client is to be answered.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +16,10 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
-    pub(super) fn of(parts: &Parts) -> Self {
-        if is_grpc(parts) {
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        if is_grpc(request) {
             Self::Grpc
-        } else if parts.version < Version::HTTP_2 {
+        } else if request.version() < Version::HTTP_2 {
             Self::Http1
         } else {
             Self::Http2
@@ -73,6 +70,12 @@ impl Dialect {
         }
         response
     }
+}
+
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let kind = || request.headers().get(CONTENT_TYPE);
+    request.method() == Method::POST
+        && kind().is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// `UNAVAILABLE` may be tried again elsewhere, `ABORTED` only by who knows that it is safe.

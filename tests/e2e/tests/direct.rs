@@ -121,6 +121,36 @@ async fn a_connection_in_the_backlog_when_accepting_ends_is_served() {
     }
 }
 
+/// A body is a part of its request: nothing else keeps this server's process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_is_finished_by_the_layer_alone() {
+    assert_eq!(whole_bodies(&[("SERVER", "axum-spawned"), NO_DELAY]).await, 50);
+}
+
+/// The control: a layer that lets go of a request with the head of its answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_body_a_request_is_cut() {
+    let vars = [("SERVER", "axum-spawned"), NO_DELAY, ("UNTRACKED_BODIES", "1")];
+    assert_eq!(whole_bodies(&vars).await, 0);
+}
+
+/// How many of 50 answers arrive whole whose first half was sent when the signal came.
+async fn whole_bodies(vars: &[(&str, &str)]) -> usize {
+    let app = App::start(APP, &Listening::Own(0), vars);
+    let mut all = connections(app.addr, 50).await;
+    for connection in &mut all {
+        connection.send("GET", "/pieces/halfhalf", "").await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    app.terminate();
+    let mut whole = 0;
+    for connection in &mut all {
+        whole += usize::from(connection.answer().await.is_ok_and(|got| got.body == "halfhalf"));
+    }
+    let _ = stop(app).await;
+    whole
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_it_delays_it_serves_and_says_that_it_is_not_ready() {
     let app = App::start(APP, &Listening::Own(0), &[("LIFECYCLE_SHUTDOWN_DELAY", "3s")]);

@@ -35,6 +35,15 @@ async fn without_a_delay_requests_are_lost() {
     assert!(run.seen.failures() > 0, "{}", run.seen);
 }
 
+/// As users have it today: the server stops at the signal, and no balancer was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_shutdown_of_axum_requests_are_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let Some(run) = roll(directory.path(), &[("SERVER", "axum")], 8_000).await else { return };
+    println!("behind HAProxy with axum::serve: {}", run.seen);
+    assert!(run.seen.failures() > 0, "{}", run.seen);
+}
+
 struct Run {
     seen: Seen,
     restarts: usize,

@@ -27,7 +27,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 fn main() -> std::process::ExitCode {
     let server = var("SERVER").unwrap_or_else(|| "lifecycle".to_owned());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    if server != "lifecycle" && server != "axum-draining" {
+    if !["lifecycle", "axum-draining", "axum-spawned"].contains(&&*server) {
         return match runtime.block_on(peer(&server)) {
             Ok(()) => std::process::ExitCode::SUCCESS,
             Err(error) => {
@@ -61,6 +61,14 @@ async fn ours(server: String, health_addr: SocketAddr) -> Result<()> {
     if server == "axum-draining" {
         announce(addr, health_addr);
         axum::serve(listener, app).with_graceful_shutdown(lifecycle::draining()).await?;
+        return Ok(());
+    }
+    if server == "axum-spawned" {
+        announce(addr, health_addr);
+        // Main waits for no server: it is what is tracked that keeps the process.
+        let draining = lifecycle::draining();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        draining.await;
         return Ok(());
     }
     let serve = serve(listener, app);
@@ -175,7 +183,7 @@ fn app() -> Router {
         let half = n.len() / 2;
         let (first, second) = (n[..half].to_owned(), n[half..].to_owned());
         let rest = futures_util::stream::once(async move {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
             Ok::<_, Infallible>(Bytes::from(second))
         });
         let first = futures_util::stream::once(async { Ok::<_, Infallible>(Bytes::from(first)) });
