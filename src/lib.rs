@@ -64,6 +64,8 @@ mod pages {
     page!(configuration, "../docs/configuration.md");
     page!(extending, "../docs/extending.md");
     page!(hooks, "../docs/hooks.md");
+    #[cfg(all(feature = "axum", feature = "http"))]
+    page!(http, "../docs/http.md");
     page!(plan, "../docs/plan.md");
     page!(report, "../docs/report.md");
     page!(tracking, "../docs/tracking.md");
