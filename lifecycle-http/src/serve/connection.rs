@@ -11,11 +11,14 @@ use std::{
 };
 
 use http_body::{Body, Frame, SizeHint};
-use lifecycle_core::{Guard, Scoped, Site, SourceLocation, ext};
+use lifecycle_core::{Guard, Scoped, ext};
 use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 
-use super::phase::Server;
+use super::{
+    kind::{Kind, Sites},
+    phase::Server,
+};
 
 const PREFACE: &[u8; 4] = b"PRI ";
 /// The client's whole preface, without the settings that follow.
@@ -89,7 +92,7 @@ impl Connection {
     pub(super) fn promise(&self) {
         let mut promise = self.lock_promise();
         if promise.is_none() {
-            *promise = PROMISED.admit().ok();
+            *promise = self.server.sites.admit(Kind::New);
         }
     }
 
@@ -257,92 +260,40 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 }
 
-/// What a connection is to the report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Idle,
-    Silent,
-    HalfHead,
-    HalfBody,
-    Answering,
-    SlowReader,
-    Upgraded,
-    Http2,
-}
-
-impl Kind {
-    pub(super) const fn site(self) -> &'static Site {
-        match self {
-            Self::Idle => &IDLE,
-            Self::Silent => &SILENT,
-            Self::HalfHead => &HALF_HEAD,
-            Self::HalfBody => &HALF_BODY,
-            Self::Answering => &ANSWERING,
-            Self::SlowReader => &SLOW_READER,
-            Self::Upgraded => &UPGRADED,
-            Self::Http2 => &HTTP2,
-        }
-    }
-
-    /// Whether `site` counts connections and not work.
-    pub(super) fn counts(name: &str, location: SourceLocation) -> bool {
-        SITES.iter().any(|site| site.name() == name && site.location() == location)
-    }
-}
-
-macro_rules! sites {
-    ($($site:ident = $name:literal;)*) => {
-        $(static $site: Site =
-            ext::site_never_refused(concat!("connections: ", $name), SourceLocation::caller());)*
-        static SITES: &[&Site] = &[$(&$site),*];
-    };
-}
-
-sites! {
-    IDLE = "idle";
-    SILENT = "nothing sent";
-    HALF_HEAD = "half a request head";
-    HALF_BODY = "half a request body";
-    ANSWERING = "answering";
-    SLOW_READER = "answer not read";
-    UPGRADED = "upgraded";
-    HTTP2 = "HTTP/2 without streams";
-    PROMISED = "new";
-}
-
-/// Counts a connection that is accepted although a stop was asked for, until its first request.
-pub(super) fn promise() -> Option<Guard> {
-    PROMISED.admit().ok()
-}
-
 /// Keeps a connection in the drain, and in the report, under what it is.
-#[derive(Debug, Default)]
-pub(super) struct Held(Option<(Kind, Guard)>);
+#[derive(Debug)]
+pub(super) struct Held {
+    sites: Sites,
+    held: Option<(Kind, Guard)>,
+}
 
 impl Held {
+    pub(super) const fn new(sites: Sites) -> Self {
+        Self { sites, held: None }
+    }
+
     pub(super) fn hold(&mut self, kind: Kind) {
-        if self.0.as_ref().is_none_or(|(held, _)| *held != kind) {
-            // Never refused, so that this is `Some`.
-            self.0 = kind.site().admit().ok().map(|guard| (kind, guard));
+        if self.held.as_ref().is_none_or(|(held, _)| *held != kind) {
+            self.held = self.sites.admit(kind).map(|guard| (kind, guard));
         }
     }
 
     /// Holds it as this unless it is held already.
     pub(super) fn hold_first(&mut self, kind: Kind) {
-        if self.0.is_none() {
+        if self.held.is_none() {
             self.hold(kind);
         }
     }
 
     /// It ended by itself, or as the table says that it does.
     pub(super) fn end(&mut self) {
-        self.0 = None;
+        self.held = None;
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some((_, guard)) = self.0.take() {
+        if let Some((_, guard)) = self.held.take() {
             ext::cancel(&guard);
         }
     }

@@ -14,8 +14,9 @@ use tower::Service;
 
 use super::{
     Options,
-    connection::{Connection, Held, Kind},
+    connection::{Connection, Held},
     io::Io,
+    kind::Kind,
     phase::Phase,
     service::Requests,
 };
@@ -117,7 +118,7 @@ impl<'a> Course<'a> {
             told: None,
             close_due: None,
             requests_before_drain: None,
-            held: Held::default(),
+            held: Held::new(connection.server.sites),
         }
     }
 

@@ -4,6 +4,7 @@ mod connection;
 mod drive;
 mod handshake;
 mod io;
+mod kind;
 mod make;
 mod phase;
 mod service;
@@ -24,7 +25,7 @@ use hyper_util::{
     rt::TokioTimer,
     server::conn::auto::{Builder, Http1Builder, Http2Builder},
 };
-use lifecycle_core::{Milestone, State, ext::as_library};
+use lifecycle_core::{Milestone, SourceLocation, State, ext::as_library};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
@@ -37,8 +38,9 @@ pub use self::handshake::{Handshake, Handshakes, handshake};
 pub use self::make::{Incoming, MakeService, PerConnection, Shared};
 pub(crate) use self::service::Promised;
 use self::{
-    connection::{Connection, Kind, promise},
+    connection::Connection,
     drive::drive,
+    kind::{Kind, Sites, counts_connections},
     phase::{Phase, Server},
 };
 use crate::{BoxError, milestone::reached};
@@ -95,6 +97,7 @@ where
         options: Options {
             http,
             cut,
+            sites: Sites::at(SourceLocation::caller()),
             linger: LINGER,
             spread: SPREAD,
             first_request_timeout: None,
@@ -119,6 +122,7 @@ pub struct Serve<L, M, K> {
 struct Options {
     http: Builder<Executor>,
     cut: CancellationToken,
+    sites: Sites,
     linger: Duration,
     spread: Duration,
     first_request_timeout: Option<Duration>,
@@ -248,7 +252,7 @@ where
 {
     async fn run(self) -> Result<()> {
         let Self { mut listener, make_service, mut draining, options, .. } = self;
-        let server = Arc::new(Server::new(options.cut.clone()));
+        let server = Arc::new(Server::new(options.cut.clone(), options.sites));
         // Also when this future is dropped: tasks end with the set, upgraded connections and
         // streams with this.
         let _cut = server.cut.clone().drop_guard();
@@ -261,7 +265,7 @@ where
             kind: PhantomData,
         };
 
-        let mut requested = lifecycle_core::requested();
+        let mut requested = as_library(lifecycle_core::requested);
         loop {
             tokio::select! {
                 biased;
@@ -317,7 +321,8 @@ where
 /// The linger is over; or, for a server that stays up, nothing is in flight but connections.
 async fn linger_ends(until: Instant, stay_up: bool) {
     sleep_until(until).await;
-    let is_work = |site: &lifecycle_core::SiteStatus| !Kind::counts(site.name(), site.location());
+    let is_work =
+        |site: &lifecycle_core::SiteStatus| !counts_connections(site.name(), site.location());
     while stay_up && as_library(lifecycle_core::status).sites().iter().any(is_work) {
         tokio::time::sleep(STATUS_INTERVAL).await;
     }
@@ -348,7 +353,11 @@ where
         // Once draining, a socket of our own only empties its backlog, where 503 is an answer.
         let found_us_open =
             as_library(lifecycle_core::state) == State::Delaying || self.options.inherited;
-        let promise = if self.server.is_stopping() && found_us_open { promise() } else { None };
+        let promise = if self.server.is_stopping() && found_us_open {
+            self.server.sites.admit(Kind::New)
+        } else {
+            None
+        };
         let connection = Connection::new(Arc::clone(&self.server), promise);
         self.tasks.spawn(drive(io, service, connection, Arc::clone(&self.options)));
     }

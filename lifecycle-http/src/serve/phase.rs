@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::kind::Sites;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Running,
@@ -23,14 +25,16 @@ pub(super) struct Server {
     changes: watch::Sender<Phase>,
     /// Nothing of this server lives on.
     pub(super) cut: CancellationToken,
+    pub(super) sites: Sites,
 }
 
 impl Server {
-    pub(super) fn new(cut: CancellationToken) -> Self {
+    pub(super) fn new(cut: CancellationToken, sites: Sites) -> Self {
         Self {
             now: AtomicU8::new(Phase::Running as u8),
             changes: watch::Sender::new(Phase::Running),
             cut,
+            sites,
         }
     }
 
