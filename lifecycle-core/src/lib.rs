@@ -62,7 +62,7 @@ pub mod __private {
     pub use crate::{
         admission::{
             Answer, Cancellable, Entered, FromRefused, Held, HeldFuture, HeldStream, PlainAnswer,
-            Refused, Tracked, admit_on_first_poll, answer_by, enter, hold, never_refused,
+            Refused, Tracked, admitted, answer_by, enter, hold, never_refused,
         },
         config::Config,
         declare::hook::{

@@ -115,10 +115,10 @@ fn coroutine(
 ) -> TokenStream {
     let leave = answer.leave(p);
     let body = function.block(quote! {
-        if let #p::Err(__lifecycle_refused) = #p::admit_on_first_poll(&__LIFECYCLE_SITE) { #leave; };
+        if let #p::Err(__lifecycle_refused) = #p::admitted(&__LIFECYCLE_SITE) { #leave; };
         #statements
     });
-    let call = quote!(#p::Tracked::new(async move #body));
+    let call = quote!(#p::Tracked::new(&__LIFECYCLE_SITE, async move #body));
     if matches!(options.drain, Some(Drain::Cancel { .. })) {
         let give = answer.give(p);
         return quote!(#p::Cancellable::new(&__LIFECYCLE_SITE, |__lifecycle_refused| #give, #call));

@@ -133,6 +133,7 @@ impl Drop for UseGate {
 }
 
 fn replace_gate(gate: Option<Arc<Gate>>) -> Option<Arc<Gate>> {
+    THREAD.with(|thread| thread.has_gates.set(true));
     let before = GATES.try_with(|gates| gates.own.replace(gate)).ok().flatten();
     if let Some(lane) = thread::lane() {
         attach(lane);
@@ -147,7 +148,14 @@ pub(super) fn gate() -> GateRef {
 
 /// The gate of the scenario on this thread, if there is one.
 pub(crate) fn own_gate() -> Option<Arc<Gate>> {
-    GATES.try_with(|gates| gates.own.borrow().clone()).ok().flatten()
+    let of = |gates: &Gates| gates.own.borrow().clone();
+    has_gates().then(|| GATES.try_with(of).ok().flatten()).flatten()
+}
+
+/// Whether the thread may have gates of its own. To look for them where there never was one would
+/// make a thread-local with a destructor, for which the loader's lock is taken.
+fn has_gates() -> bool {
+    THREAD.with(|thread| thread.has_gates.get())
 }
 
 /// Whether `main`'s own code runs.
@@ -192,12 +200,11 @@ enum Caller {
 }
 
 fn caller(lane: &'static Lane) -> Option<(&'static Frame, Caller)> {
-    let is_call = |what| !matches!(what, What::Free | What::Waiting);
-    let frame = lane.topmost(is_call)?;
+    let frame = lane.topmost(|what| !matches!(what, What::Free))?;
     let caller = match frame.what() {
         What::Light(site) => Caller::Light(site),
         What::Full(slot) | What::Dropping(slot) => Caller::Full(slot),
-        What::Free | What::Waiting => return None,
+        What::Free => return None,
     };
     same_task(known(frame.task()), known(task())).then_some((frame, caller))
 }
@@ -216,17 +223,29 @@ fn gate_of(lane: &Lane, caller: Caller) -> GateRef {
 /// The call is fresh and the service is draining.
 #[inline(always)] // The fast path is shorter than the calls it would take.
 pub fn enter(site: &'static Site) -> Result<Entered, Refused> {
-    // The way of nearly every call: the gate is open, and then it makes no difference what the
-    // running code belongs to. A call that begins while its thread unwinds keeps that in mind.
-    if let Some(lane) = thread::fast()
-        && !threads::panicking()
-    {
-        let frame = lane.enter(site, task());
-        if lane.settle_quickly() == 0 || stays(lane, frame, false) {
-            return Ok(Entered { lane, frame, _this_thread: PhantomData });
-        }
+    match note(site) {
+        Some((lane, frame)) => Ok(Entered { lane, frame, _this_thread: PhantomData }),
+        None => enter_slowly(site),
     }
-    enter_slowly(site)
+}
+
+/// The way of nearly every call: the gate is open, and then it makes no difference what the running
+/// code belongs to. A call that begins while its thread unwinds keeps that in mind, so that it is
+/// more than a frame.
+#[inline(always)]
+fn note(site: &'static Site) -> Option<(&'static Lane, &'static Frame)> {
+    let lane = thread::fast()?;
+    if threads::panicking() {
+        return None;
+    }
+    let frame = lane.enter(site, task());
+    (lane.settle_quickly() == 0 || stays(lane, frame)).then_some((lane, frame))
+}
+
+/// The same, where it may be the first call of the thread.
+fn note_first(site: &'static Site) -> Option<(&'static Lane, &'static Frame)> {
+    attached_lane();
+    note(site)
 }
 
 /// The guard of [`enter`]. Guards may be dropped in any order, but on their thread.
@@ -266,22 +285,17 @@ fn leave_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool) {
 
 #[cold]
 fn enter_slowly(site: &'static Site) -> Result<Entered, Refused> {
-    let lane = attached_lane();
-    if !threads::panicking() && thread::fast().is_some() {
-        // The first call of the thread.
-        let frame = lane.enter(site, task());
-        if lane.settle() == 0 || stays(lane, frame, false) {
-            return Ok(Entered { lane, frame, _this_thread: PhantomData });
-        }
-    }
-    let (lane, frame) = push_call(admit(site)?, false);
+    let (lane, frame) = match note_first(site) {
+        Some(noted) => noted,
+        None => push_call(admit(site)?, false),
+    };
     Ok(Entered { lane, frame, _this_thread: PhantomData })
 }
 
 /// A call was noted, and there is more to do. Returns whether it is let in; if not, it is noted no
-/// more, and its frame is free, or waits again.
+/// more.
 #[cold]
-fn stays(lane: &'static Lane, frame: &'static Frame, waits: bool) -> bool {
+fn stays(lane: &'static Lane, frame: &'static Frame) -> bool {
     let mode = lane.settle();
     if mode == 0 {
         return true;
@@ -291,11 +305,7 @@ fn stays(lane: &'static Lane, frame: &'static Frame, waits: bool) -> bool {
         // For good: from here on nothing is noted that would have to be taken back.
         thread::set_fast(false);
         if !gate.counts_frame(frame) {
-            if waits {
-                frame.wait_again();
-            } else {
-                lane.leave(frame);
-            }
+            lane.leave(frame);
             return false;
         }
     }
@@ -335,16 +345,22 @@ fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &
 
 /// Makes the code that runs until [`Pushed::pop`] belong to `call`. Where it `decides`, a panic that
 /// ends it is one of the call.
+#[inline(always)]
 pub(super) fn push(call: Call, decides: bool) -> Pushed {
-    let (lane, frame) = push_call(call, false);
-    Pushed { lane, frame, decides, _this_thread: PhantomData }
+    Pushed::of(push_call(call, false), decides)
 }
 
-/// The same, for a call that is still to be admitted: see [`fill_frame`].
+/// Lets a call of `site` in, or turns it away; see [`push`]. The frame decides.
 #[inline(always)]
-pub(super) fn push_waiting(decides: bool) -> Pushed {
-    let lane = thread::fast().unwrap_or_else(attached_lane);
-    Pushed { lane, frame: lane.wait(task()), decides, _this_thread: PhantomData }
+pub(super) fn push_new(site: &'static Site) -> Option<Pushed> {
+    let noted = if matches!(site.policy().drain, Drain::Finish) { note(site) } else { None };
+    Some(Pushed::of(noted.or_else(|| push_new_slowly(site))?, true))
+}
+
+#[cold]
+fn push_new_slowly(site: &'static Site) -> Option<(&'static Lane, &'static Frame)> {
+    let noted = if matches!(site.policy().drain, Drain::Finish) { note_first(site) } else { None };
+    noted.or_else(|| admit(site).ok().map(|call| push_call(call, false)))
 }
 
 #[inline]
@@ -391,40 +407,43 @@ pub(super) struct Pushed {
 }
 
 impl Pushed {
-    /// Gives back the call.
-    pub(super) fn pop(self) -> Option<Call> {
-        let Self { lane, frame, .. } = self;
-        mem::forget(self);
-        match frame.what() {
-            What::Light(site) => {
-                let slot = promote(lane, frame, site);
-                Some(pop_call(lane, frame, slot))
-            }
-            What::Full(slot) | What::Dropping(slot) => Some(pop_call(lane, frame, slot)),
-            What::Waiting | What::Free => {
-                lane.leave(frame);
-                tidy(lane);
-                None
-            }
-        }
+    #[inline(always)]
+    const fn of((lane, frame): (&'static Lane, &'static Frame), decides: bool) -> Self {
+        Self { lane, frame, decides, _this_thread: PhantomData }
     }
 
-    /// The call has finished, where there is one and the frame decides.
+    /// Gives back the call.
+    pub(super) fn pop(self) -> Call {
+        let Self { lane, frame, .. } = self;
+        mem::forget(self);
+        let slot = match frame.what() {
+            What::Light(site) => promote(lane, frame, site),
+            What::Full(slot) | What::Dropping(slot) => slot,
+            What::Free => unreachable!("a frame is in use until it is popped"),
+        };
+        pop_call(lane, frame, slot)
+    }
+
+    /// The call has finished, where the frame decides.
     #[inline(always)]
     pub(super) fn finish(self) {
-        let Self { lane, frame, decides, .. } = self;
-        if threads::panicking() || !lane.leave_light(frame) {
-            if let Some(call) = self.pop()
-                && decides
-            {
-                call.end(Ending::Finished);
-            }
-            return;
+        let this = mem::ManuallyDrop::new(self);
+        let (lane, frame) = (this.lane, this.frame);
+        let is_left = !threads::panicking() && lane.leave_light(frame);
+        if !is_left || lane.settle_quickly() != 0 {
+            finish_slowly(lane, frame, is_left, this.decides);
         }
-        mem::forget(self);
-        if lane.settle_quickly() != 0 {
-            left(lane, frame, lane.settle());
-        }
+    }
+}
+
+fn finish_slowly(lane: &'static Lane, frame: &'static Frame, is_left: bool, decides: bool) {
+    if is_left {
+        left(lane, frame, lane.settle());
+        return;
+    }
+    let call = Pushed::of((lane, frame), decides).pop();
+    if decides {
+        call.end(Ending::Finished);
     }
 }
 
@@ -453,46 +472,12 @@ fn pop(lane: &'static Lane, frame: &'static Frame, decides: bool) {
                 call.end(Ending::Panicked);
             }
         }
-        What::Waiting | What::Free => {
+        What::Free => {
             lane.leave(frame);
             tidy(lane);
         }
     }
 }
-
-/// Lets a call of `site` in, or turns it away, and names it as the call of the top frame, which
-/// was pushed without one; an error where it was not.
-#[inline(always)]
-pub(super) fn fill_frame(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
-    if let Some(lane) = thread::fast()
-        && !threads::panicking()
-        && matches!(site.policy().drain, Drain::Finish)
-        && let Some(frame) = lane.fill(site)
-        && (lane.settle_quickly() == 0 || stays(lane, frame, true))
-    {
-        return Ok(Ok(()));
-    }
-    fill_slowly(site)
-}
-
-#[cold]
-fn fill_slowly(site: &'static Site) -> Result<Result<(), NotWrapped>, Refused> {
-    let call = admit(site)?;
-    let lane = attached_lane();
-    let slot = call.into_slot();
-    if lane.fill_with(slot).is_none() {
-        drop(Call::of(slot));
-        return Ok(Err(NotWrapped));
-    }
-    if slot.gate() != lane.gate() {
-        change_foreign(lane, 1);
-    }
-    Ok(Ok(()))
-}
-
-/// No frame waits for its call.
-#[derive(Debug)]
-pub(super) struct NotWrapped;
 
 /// A destructor of `call` begins; [`pop_for_drop`] ends it.
 pub(super) fn push_for_drop(call: Call) {
@@ -527,8 +512,10 @@ fn attach(lane: &'static Lane) {
     let number = noted.as_ref().unwrap_or_else(|| Gate::process()).number();
     if lane.gate() != number && lane.is_empty() {
         noted.as_ref().unwrap_or_else(|| Gate::process()).attach(lane);
-        let before = GATES.try_with(|gates| gates.attached.replace(noted));
-        drop(before);
+        if has_gates() {
+            let before = GATES.try_with(|gates| gates.attached.replace(noted));
+            drop(before);
+        }
     }
     change_foreign(lane, 0);
 }
@@ -567,11 +554,18 @@ struct Thread {
     library: Cell<bool>,
     /// How many frames are of another gate than the lane is.
     foreign: Cell<usize>,
+    /// See [`has_gates`].
+    has_gates: Cell<bool>,
 }
 
 impl Thread {
     const fn new() -> Self {
-        Self { main: Cell::new(None), library: Cell::new(false), foreign: Cell::new(0) }
+        Self {
+            main: Cell::new(None),
+            library: Cell::new(false),
+            foreign: Cell::new(0),
+            has_gates: Cell::new(false),
+        }
     }
 }
 

@@ -455,7 +455,11 @@ impl Slot {
         self.fate = Fate::Abandoned;
         report.abandoned += 1;
         let age = Some(now.saturating_duration_since(self.since));
-        report.oldest_abandoned = report.oldest_abandoned.max(age);
+        if age > report.oldest_abandoned {
+            report.oldest_abandoned = age;
+            (report.oldest_abandoned_task, report.oldest_abandoned_span) =
+                (self.who.task, self.who.span);
+        }
     }
 
     /// Nobody begins to receive once draining, so this one was there at the start, and was no call.

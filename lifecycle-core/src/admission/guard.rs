@@ -8,7 +8,7 @@ use super::{
     context,
     inherit::{Admission, Scoped},
     refused::Refused,
-    tracked::{Tracked, admit_on_first_poll},
+    tracked::{Tracked, admitted},
 };
 use crate::Site;
 
@@ -38,10 +38,10 @@ impl Site {
     ) -> impl Future<Output = Result<F::Output, Refused>> + use<F> {
         let call = async move {
             context::note_used();
-            admit_on_first_poll(self)?;
+            admitted(self)?;
             Ok(future.await)
         };
-        Cancellable::new(self, Err, Tracked::new(call))
+        Cancellable::new(self, Err, Tracked::new(self, call))
     }
 }
 

@@ -48,7 +48,7 @@ impl Held {
     fn make<T>(self, make: impl FnOnce() -> T) -> Tracked<T> {
         let frame = context::push(self.call, true);
         let made = make();
-        Tracked::whole(frame.pop(), made)
+        Tracked::whole(Some(frame.pop()), made)
     }
 }
 

@@ -47,7 +47,6 @@ const SLOTS: usize = 32;
 /// What a frame holds that is no site of the application's.
 static FULL: Site = Site::new("a call with a slot");
 static DROPPING: Site = Site::new("a call with a slot, whose destructors run");
-static WAITING: Site = Site::new("a call that is not admitted yet");
 
 /// See the module.
 #[repr(C, align(128))] // What every call looks at lies together.
@@ -88,8 +87,6 @@ pub(super) struct Frame {
 #[derive(Clone, Copy)]
 pub(super) enum What {
     Free,
-    /// A call that is still to be admitted.
-    Waiting,
     /// A call that is nothing but this frame.
     Light(&'static Site),
     /// A call with a slot.
@@ -202,38 +199,6 @@ impl Lane {
         frame.seen.store(0, Ordering::Relaxed);
         frame.site.store(Some(site));
         frame
-    }
-
-    /// Notes that a call may come.
-    #[inline]
-    pub(super) fn wait(&self, task: u64) -> &'static Frame {
-        let frame = self.place();
-        frame.task.store(task, Ordering::Relaxed);
-        frame.site.store(Some(&WAITING));
-        frame
-    }
-
-    /// The call that the top frame has waited for is one of `site`; `None` where it did not wait.
-    #[inline]
-    pub(super) fn fill(&self, site: &'static Site) -> Option<&'static Frame> {
-        let frame = self.top();
-        if !frame.holds(&WAITING) {
-            return None;
-        }
-        frame.seen.store(0, Ordering::Relaxed);
-        frame.site.store(Some(site));
-        Some(frame)
-    }
-
-    /// The same for a call with a slot.
-    pub(super) fn fill_with(&self, slot: &'static Slot) -> Option<&'static Frame> {
-        let frame = self.top();
-        if !frame.holds(&WAITING) {
-            return None;
-        }
-        frame.slot.store(Some(slot));
-        frame.site.store(Some(&FULL));
-        Some(frame)
     }
 
     /// The thread runs a part of `slot`, or its destructors.
@@ -464,16 +429,9 @@ impl Frame {
             slot(What::Full)
         } else if std::ptr::eq(site, &raw const DROPPING) {
             slot(What::Dropping)
-        } else if std::ptr::eq(site, &raw const WAITING) {
-            What::Waiting
         } else {
             What::Light(site)
         }
-    }
-
-    /// The call that came into a frame which waited is turned away.
-    pub(super) fn wait_again(&self) {
-        self.site.store(Some(&WAITING));
     }
 
     pub(super) fn set_entry(&self, entry: u64) {

@@ -106,5 +106,5 @@ pub use self::{
     inherit::{Admission, Inherited, Scoped, inherit, inherit_fn, spawn, spawn_blocking},
     pull::Pull,
     refused::{Answer, FromRefused, PlainAnswer, Refused, answer_by, never_refused},
-    tracked::{Tracked, admit_on_first_poll},
+    tracked::{Tracked, admitted},
 };

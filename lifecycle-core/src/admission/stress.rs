@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    Admission, Gate, GateObserver, Tracked, admit_on_first_poll, context, enter,
+    Admission, Gate, GateObserver, Tracked, admitted, context, enter,
     lane::{CLOSED, FENCED, Lane},
     pool,
 };
@@ -132,8 +132,8 @@ fn make_calls(running: &Arc<Running>, next: &mpsc::Sender<Call>, calls: &mpsc::R
             0 => drop(enter(&INNER).expect("it inherits")),
             1 => {
                 let mine = Arc::clone(running);
-                let mut call: Call = Box::pin(Tracked::new(async move {
-                    admit_on_first_poll(&INNER)?;
+                let mut call: Call = Box::pin(Tracked::new(&INNER, async move {
+                    admitted(&INNER)?;
                     let _ran = mine.begin();
                     Pending(1).await;
                     Ok(())

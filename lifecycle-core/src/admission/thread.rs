@@ -1,7 +1,8 @@
 //! The lane of the running thread.
 //!
-//! [`LOCAL`] has no destructor, so it is there to the very end of the thread. What tells that the
-//! end has begun is [`AtEnd`]. From then on the thread has a lane only while it has a call in it.
+//! [`LOCAL`] has no destructor, so it is there to the very end of the thread, and to make it takes
+//! no lock. That the end has begun is told by the system. From then on the thread has a lane only
+//! while it has a call in it.
 
 use std::cell::Cell;
 
@@ -9,10 +10,10 @@ use super::{
     lane::{ENDING, Lane},
     pool,
 };
+use crate::os;
 
 thread_local! {
     static LOCAL: Local = const { Local::new() };
-    static AT_END: AtEnd = const { AtEnd };
 }
 
 struct Local {
@@ -20,11 +21,26 @@ struct Local {
     /// The same, while a call that begins here is of the lane's gate, whoever makes it.
     fast: Cell<Option<&'static Lane>>,
     ended: Cell<bool>,
+    first_poll: Cell<FirstPoll>,
+}
+
+/// What a coroutine is to be told when it is polled for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstPoll {
+    /// Nobody polls one for the first time.
+    None,
+    Admitted,
+    Refused,
 }
 
 impl Local {
     const fn new() -> Self {
-        Self { lane: Cell::new(None), fast: Cell::new(None), ended: Cell::new(false) }
+        Self {
+            lane: Cell::new(None),
+            fast: Cell::new(None),
+            ended: Cell::new(false),
+            first_poll: Cell::new(FirstPoll::None),
+        }
     }
 }
 
@@ -50,8 +66,8 @@ pub(super) fn lane_or_new() -> &'static Lane {
         let lane = pool::acquire();
         LOCAL.with(|local| {
             local.lane.set(Some(lane));
-            // An error is the end of the thread, which nobody tells any more.
-            local.ended.set(local.ended.get() || AT_END.try_with(|_| ()).is_err());
+            // Where nobody tells the end, it is taken for begun.
+            local.ended.set(local.ended.get() || !os::at_thread_end(end));
             if local.ended.get() {
                 lane.set(ENDING);
             }
@@ -73,16 +89,25 @@ pub(super) fn release_if_ended() {
     });
 }
 
-struct AtEnd;
+/// The coroutine that is polled next, for the first time, is to be told this.
+#[inline]
+pub(super) fn tell_first_poll(answer: FirstPoll) {
+    LOCAL.with(|local| local.first_poll.set(answer));
+}
 
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        LOCAL.with(|local| {
-            local.ended.set(true);
-            if let Some(lane) = local.lane.get() {
-                lane.set(ENDING);
-            }
-        });
-        release_if_ended();
-    }
+/// What the running coroutine is told: once.
+#[inline]
+pub(super) fn first_poll() -> FirstPoll {
+    LOCAL.with(|local| local.first_poll.replace(FirstPoll::None))
+}
+
+/// The end of the thread has begun.
+fn end() {
+    LOCAL.with(|local| {
+        local.ended.set(true);
+        if let Some(lane) = local.lane.get() {
+            lane.set(ENDING);
+        }
+    });
+    release_if_ended();
 }

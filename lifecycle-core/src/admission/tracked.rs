@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -11,14 +12,15 @@ use pin_project_lite::pin_project;
 
 use super::{
     call::Call,
-    context::{self, NotWrapped},
+    context::{self, Pushed},
     ending::Ending,
     refused::Refused,
+    thread::{self, FirstPoll},
 };
 use crate::Site;
 
-/// Lets a call of `site` in, or turns it away, on behalf of the [`Tracked`] that polls the caller
-/// for the first time. The first statement of a tracked coroutine.
+/// Whether the call of `site` that the caller is was let in, by the [`Tracked`] that polls it for
+/// the first time. The first statement of a tracked coroutine.
 ///
 /// # Errors
 /// The call is fresh and the service is draining.
@@ -26,10 +28,11 @@ use crate::Site;
 /// # Panics
 /// When no `Tracked` polls the caller: the attribute's expansion was taken apart.
 #[inline(always)]
-pub fn admit_on_first_poll(site: &'static Site) -> Result<(), Refused> {
-    match context::fill_frame(site)? {
-        Ok(()) => Ok(()),
-        Err(NotWrapped) => not_wrapped(site),
+pub fn admitted(site: &'static Site) -> Result<(), Refused> {
+    match thread::first_poll() {
+        FirstPoll::Admitted => Ok(()),
+        FirstPoll::Refused => Err(Refused::new(site, false)),
+        FirstPoll::None => not_wrapped(site),
     }
 }
 
@@ -55,29 +58,30 @@ pin_project! {
 }
 
 impl<F> Tracked<F> {
-    /// Of a coroutine whose first statement is [`admit_on_first_poll`].
-    pub const fn new(future: F) -> Self {
-        Self {
-            first: EnterOnDrop { call: None, asks: true, decides: true },
-            future,
-            last: LeaveOnDrop { entered: false },
-        }
+    /// A call of `site`, by a coroutine whose first statement is [`admitted`].
+    pub const fn new(site: &'static Site, future: F) -> Self {
+        Self::of(Work::New(site), true, false, future)
     }
 
     /// Of the work that a call is: the call ends as `future` does.
-    pub(super) const fn whole(call: Option<Call>, future: F) -> Self {
-        Self::of(call, true, future)
+    pub(super) fn whole(call: Option<Call>, future: F) -> Self {
+        Self::carried(call, true, future)
     }
 
     /// Of work that a call was carried to; with `None` the future is on its own.
-    pub(super) const fn part(call: Option<Call>, future: F) -> Self {
-        Self::of(call, false, future)
+    pub(super) fn part(call: Option<Call>, future: F) -> Self {
+        Self::carried(call, false, future)
     }
 
-    const fn of(call: Option<Call>, decides: bool, future: F) -> Self {
-        let entered = call.is_some();
-        let first = EnterOnDrop { call, asks: false, decides };
-        Self { first, future, last: LeaveOnDrop { entered } }
+    fn carried(call: Option<Call>, decides: bool, future: F) -> Self {
+        match call {
+            Some(call) => Self::of(Work::Call(call), decides, true, future),
+            None => Self::of(Work::Nothing, decides, false, future),
+        }
+    }
+
+    const fn of(work: Work, decides: bool, entered: bool, future: F) -> Self {
+        Self { first: EnterOnDrop { work, decides }, future, last: LeaveOnDrop { entered } }
     }
 
     pub(super) const fn get(&self) -> &F {
@@ -85,45 +89,56 @@ impl<F> Tracked<F> {
     }
 
     pub(super) const fn call(&self) -> Option<&Call> {
-        self.first.call.as_ref()
+        match &self.first.work {
+            Work::Call(call) => Some(call),
+            Work::New(_) | Work::Nothing => None,
+        }
     }
 
     /// Runs one `step` of the future as part of the call.
+    #[inline]
     pub(super) fn step<R>(
         self: Pin<&mut Self>,
         step: impl FnOnce(Pin<&mut F>) -> R,
         came_to: impl FnOnce(&R) -> Progress,
     ) -> R {
         let this = self.project();
-        let EnterOnDrop { call, asks, decides } = this.first;
-        if call.is_none() && !*asks {
-            return step(this.future);
-        }
-        *asks = false;
+        let EnterOnDrop { work, decides } = this.first;
         // Until the step has ended, and for good when it panics, the call is the frame's.
-        this.last.entered = false;
-        let frame = match call.take() {
-            Some(call) => context::push(call, *decides),
-            None => context::push_waiting(*decides),
+        let frame = match mem::replace(work, Work::Nothing) {
+            Work::Call(call) => {
+                this.last.entered = false;
+                context::push(call, *decides)
+            }
+            Work::New(site) => {
+                let Some(frame) = context::push_new(site) else {
+                    thread::tell_first_poll(FirstPoll::Refused);
+                    return step(this.future);
+                };
+                thread::tell_first_poll(FirstPoll::Admitted);
+                frame
+            }
+            Work::Nothing => return step(this.future),
         };
         let result = step(this.future);
         let progress = came_to(&result);
         if progress == Progress::Over {
-            *decides = false;
             frame.finish();
-            return result;
+        } else {
+            this.last.entered = true;
+            *work = Work::Call(held(frame, progress, decides));
         }
-        let held = frame.pop();
-        if progress == Progress::Completed
-            && std::mem::take(decides)
-            && let Some(call) = &held
-        {
-            call.end(Ending::Finished);
-        }
-        this.last.entered = held.is_some();
-        *call = held;
         result
     }
+}
+
+/// The call after a step that was not the last.
+fn held(frame: Pushed, progress: Progress, decides: &mut bool) -> Call {
+    let call = frame.pop();
+    if progress == Progress::Completed && mem::take(decides) {
+        call.end(Ending::Finished);
+    }
+    call
 }
 
 impl<F: Future> Future for Tracked<F> {
@@ -138,7 +153,7 @@ impl<F: Future> Future for Tracked<F> {
 
 impl<F> fmt::Debug for Tracked<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tracked").field("call", &self.first.call).finish_non_exhaustive()
+        f.debug_struct("Tracked").field("call", &self.call()).finish_non_exhaustive()
     }
 }
 
@@ -153,17 +168,33 @@ pub(super) enum Progress {
 }
 
 struct EnterOnDrop {
-    call: Option<Call>,
-    /// Whether the future will [`admit_on_first_poll`] when it is polled.
-    asks: bool,
+    work: Work,
     /// Whether the call ends as the future does, which has not completed yet.
     decides: bool,
+}
+
+/// What the future is.
+enum Work {
+    /// A call that is let in, or turned away, when it is polled.
+    New(&'static Site),
+    /// A call, or a part of one.
+    Call(Call),
+    /// None, or no longer.
+    Nothing,
 }
 
 impl Drop for EnterOnDrop {
     #[inline]
     fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
+        if let Work::Call(_) = self.work {
+            self.enter();
+        }
+    }
+}
+
+impl EnterOnDrop {
+    fn enter(&mut self) {
+        if let Work::Call(call) = mem::replace(&mut self.work, Work::Nothing) {
             if self.decides {
                 call.end(Ending::Dropped);
             }

@@ -145,7 +145,13 @@ impl Couriers {
         }
         inner.jobs.push_back(job);
         if inner.idle > 0 {
-            self.arrived.notify_one();
+            // Where there are more jobs than threads that wait, all of those have been woken. Without
+            // the lock, on which who wakes would wait at once.
+            let wakes = inner.jobs.len() <= inner.idle;
+            drop(inner);
+            if wakes {
+                self.arrived.notify_one();
+            }
         } else if inner.busy.is_empty() {
             self.start(inner);
         }

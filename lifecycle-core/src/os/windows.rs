@@ -1,6 +1,7 @@
 //! Compiled, not run: no Windows machine has tested this.
 
 use std::{
+    cell::Cell,
     fs,
     io::{self, Write},
     path::Path,
@@ -168,6 +169,24 @@ pub(crate) fn replace_file(path: &Path, bytes: Vec<u8>, _: Duration) -> io::Resu
 /// Nothing bounds it.
 pub(crate) fn overwrite_file(path: &Path, bytes: Vec<u8>, _: Duration) -> io::Result<()> {
     fs::OpenOptions::new().write(true).truncate(true).open(path)?.write_all(&bytes)
+}
+
+/// Has `run` called at the end of this thread; says whether that can be.
+pub(crate) fn at_thread_end(run: fn()) -> bool {
+    struct AtEnd(Cell<Option<fn()>>);
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            if let Some(run) = self.0.get() {
+                run();
+            }
+        }
+    }
+
+    thread_local! {
+        static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
+    }
+    AT_END.try_with(|at_end| at_end.0.set(Some(run))).is_ok()
 }
 
 /// A thread that sleeps at a condition variable: it takes a lock that nothing of the application's

@@ -144,12 +144,13 @@ fn places(places: &[SourceLocation]) -> String {
 fn abandoned(site: &SiteReport, drain_skipped: bool) -> String {
     let when = if drain_skipped { "a signal ended the drain" } else { "the drain's time was up" };
     format!(
-        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old; {} \
+        "{} call(s) of `{}` ({}) were abandoned when {when}, the oldest {:.1?} old{}; {} \
          finished later, {} lost{}",
         site.abandoned(),
         site.name(),
         site.location(),
         site.oldest_abandoned().unwrap_or_default(),
+        site.oldest_abandoned_whereabouts(),
         site.finished_late(),
         site.lost(),
         if drain_skipped {

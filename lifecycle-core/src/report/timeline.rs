@@ -170,7 +170,9 @@ impl fmt::Display for SiteReport {
             }
         }
         match self.oldest_abandoned() {
-            Some(age) => write!(f, ", the oldest {}", short(age)),
+            Some(age) => {
+                write!(f, ", the oldest {}{}", short(age), self.oldest_abandoned_whereabouts())
+            }
             None => Ok(()),
         }
     }

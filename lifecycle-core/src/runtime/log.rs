@@ -112,8 +112,13 @@ impl Log {
         }
         let mut queue = self.lock();
         queue.jobs.push_back(Box::new(job));
-        self.shared.arrived.notify_one();
         if queue.is_served {
+            // With more than one, the thread is awake. Without the lock, on which it would wait.
+            let wakes = queue.jobs.len() == 1;
+            drop(queue);
+            if wakes {
+                self.shared.arrived.notify_one();
+            }
             return;
         }
         queue.is_served = true;
@@ -235,11 +240,12 @@ fn log_line(event: &Event) {
             for site in sites {
                 let oldest = coarse(site.oldest_abandoned().unwrap_or_default());
                 let (count, name, location) = (site.abandoned(), site.name(), site.location());
+                let whereabouts = site.oldest_abandoned_whereabouts();
                 say(
                     Level::WARN,
                     &format!(
                         "abandoned: {count} call(s) of {name} ({location}), the oldest {oldest} \
-                         old; they keep running beside the hooks"
+                         old{whereabouts}; they keep running beside the hooks"
                     ),
                 );
             }
@@ -299,7 +305,8 @@ fn drain_line(event: &Event) -> String {
     let parts: Vec<_> = sites
         .iter()
         .map(|site| {
-            format!("{} {} (oldest {})", site.in_flight(), site.name(), coarse(site.oldest()))
+            let (count, name, oldest) = (site.in_flight(), site.name(), coarse(site.oldest()));
+            format!("{count} {name} (oldest {oldest}{})", site.whereabouts())
         })
         .collect();
     if !parts.is_empty() {

@@ -205,6 +205,13 @@ pub(crate) fn interned<'de, D: Deserializer<'de>>(from: D) -> Result<Static, D::
     Ok(super::intern::intern(&String::deserialize(from)?))
 }
 
+/// For `deserialize_with`: the same, where there may be none.
+pub(crate) fn optional_interned<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Static>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(|text| super::intern::intern(&text)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@ use std::{fmt, num::NonZeroU64, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::SourceLocation;
-use crate::text::json::{Static, interned, optional_moment};
+use crate::text::json::{Static, interned, optional_interned, optional_moment};
 
 /// What is in flight at one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,11 @@ impl SiteStatus {
     pub const fn span(&self) -> Option<&'static str> {
         self.span
     }
+
+    /// Both, to be put after its age.
+    pub(crate) fn whereabouts(&self) -> String {
+        whereabouts(self.task, self.span)
+    }
 }
 
 impl fmt::Display for SiteStatus {
@@ -66,12 +71,17 @@ impl fmt::Display for SiteStatus {
             "{} ({}): {} in flight, the oldest for {:.1?}",
             self.name, self.location, self.in_flight, self.oldest
         )?;
-        match (self.task, self.span) {
-            (Some(task), Some(span)) => write!(f, " in task {task}, span {span}"),
-            (Some(task), None) => write!(f, " in task {task}"),
-            (None, Some(span)) => write!(f, " in span {span}"),
-            (None, None) => Ok(()),
-        }
+        f.write_str(&self.whereabouts())
+    }
+}
+
+/// Where a call was last seen, to be put after its age.
+fn whereabouts(task: Option<NonZeroU64>, span: Option<&str>) -> String {
+    match (task, span) {
+        (Some(task), Some(span)) => format!(" in task {task}, span {span}"),
+        (Some(task), None) => format!(" in task {task}"),
+        (None, Some(span)) => format!(" in span {span}"),
+        (None, None) => String::new(),
     }
 }
 
@@ -101,6 +111,10 @@ pub struct SiteReport {
     pub(crate) abandoned: usize,
     #[serde(rename = "oldest_abandoned_seconds", with = "optional_moment")]
     pub(crate) oldest_abandoned: Option<Duration>,
+    #[serde(default)]
+    pub(crate) oldest_abandoned_task: Option<NonZeroU64>,
+    #[serde(default, deserialize_with = "optional_interned")]
+    pub(crate) oldest_abandoned_span: Option<Static>,
     pub(crate) finished_late: usize,
 }
 
@@ -118,6 +132,8 @@ impl SiteReport {
             cancelled: 0,
             abandoned: 0,
             oldest_abandoned: None,
+            oldest_abandoned_task: None,
+            oldest_abandoned_span: None,
             finished_late: 0,
         }
     }
@@ -191,6 +207,24 @@ impl SiteReport {
         self.oldest_abandoned
     }
 
+    /// The tokio task in which that one began, as `tokio::task::Id` prints it, if in one.
+    #[must_use]
+    pub const fn oldest_abandoned_task(&self) -> Option<NonZeroU64> {
+        self.oldest_abandoned_task
+    }
+
+    /// The name of the `tracing` span in which that one was when it was first suspended, where a
+    /// subscriber collects spans.
+    #[must_use]
+    pub const fn oldest_abandoned_span(&self) -> Option<&'static str> {
+        self.oldest_abandoned_span
+    }
+
+    /// Both, to be put after its age.
+    pub(crate) fn oldest_abandoned_whereabouts(&self) -> String {
+        whereabouts(self.oldest_abandoned_task, self.oldest_abandoned_span)
+    }
+
     /// How many of the abandoned calls ran to their end later, while hooks ran.
     #[must_use]
     pub const fn finished_late(&self) -> usize {
@@ -229,6 +263,8 @@ impl SiteReport {
             cancelled: count,
             abandoned: count,
             oldest_abandoned: Some(oldest),
+            oldest_abandoned_task: None,
+            oldest_abandoned_span: None,
             finished_late: count,
         }
     }

@@ -362,6 +362,7 @@ fn normalised(line: &str) -> String {
         } else if before.ends_with(".rs:")
             || before.ends_with("tracked_sites=")
             || before.ends_with("pid ")
+            || before.ends_with("in task ")
             || before.ends_with("pid=")
         {
             text.push('1');

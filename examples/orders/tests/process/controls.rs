@@ -42,12 +42,18 @@ async fn tracking_alone_keeps_what_was_admitted() {
 /// And without it the work is lost.
 #[tokio::test]
 async fn tracking_off_and_a_server_that_waits_for_nothing() {
-    let (findings, _) = stop("deaf,untracked", LONG).await;
-    assert!(has(&findings, |finding| matches!(finding, Finding::Lost(_))), "{findings:?}");
-    assert!(
-        has(&findings, |finding| matches!(finding, Finding::Cut(_) | Finding::Wrong(_))),
-        "{findings:?}"
-    );
+    let mut seen = Vec::new();
+    // Nothing tells whether orders are under way at the signal, so once may not be enough.
+    for _ in 0..5 {
+        let (findings, _) = stop("deaf,untracked", LONG).await;
+        let lost = has(&findings, |finding| matches!(finding, Finding::Lost(_)));
+        if lost && has(&findings, |finding| matches!(finding, Finding::Cut(_) | Finding::Wrong(_)))
+        {
+            return;
+        }
+        seen.push(findings);
+    }
+    panic!("no work was lost: {seen:?}");
 }
 
 #[tokio::test]

@@ -43,8 +43,8 @@ async fn arguments_go_before_the_call_ends() {
     let (gate, _in_use) = own_gate();
     let seen = Mutex::new(Vec::new());
     let unused = Probe(Arc::clone(&gate), &seen);
-    let call = Tracked::new(async {
-        admit_on_first_poll(&OUTER)?;
+    let call = Tracked::new(&OUTER, async {
+        admitted(&OUTER)?;
         let _unused = unused;
         gate.close();
         Ok::<_, Refused>(7)
@@ -189,5 +189,5 @@ fn dropping_what_panicked_leaves_the_call_around_it_alone() {
 #[should_panic(expected = "`outer` (")]
 fn asking_without_a_wrapper_is_a_bug() {
     let (_gate, _in_use) = own_gate();
-    let _ = admit_on_first_poll(&OUTER);
+    let _ = admitted(&OUTER);
 }

@@ -12,12 +12,13 @@ mod observer;
 mod pull;
 mod settle;
 mod spawn;
+mod whereabouts;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::{sync::oneshot, task::yield_now};
 
-use super::{Gate, GateObserver, Tracked, admit_on_first_poll, context};
+use super::{Gate, GateObserver, Tracked, admitted, context};
 use crate::{Refused, Site, os::barrier::Barrier};
 
 static OUTER: Site = Site::new("outer");
@@ -45,16 +46,16 @@ fn tracked<T>(
     site: &'static Site,
     body: impl Future<Output = Result<T, Refused>>,
 ) -> Tracked<impl Future<Output = Result<T, Refused>>> {
-    Tracked::new(async move {
-        admit_on_first_poll(site)?;
+    Tracked::new(site, async move {
+        admitted(site)?;
         body.await
     })
 }
 
 /// Calls itself, `depth` levels down, with an await before and after.
 fn nested(depth: u32) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-    Box::pin(Tracked::new(async move {
-        admit_on_first_poll(&INNER)?;
+    Box::pin(Tracked::new(&INNER, async move {
+        admitted(&INNER)?;
         yield_now().await;
         let below = if depth == 0 { 0 } else { nested(depth - 1).await? + 1 };
         yield_now().await;
@@ -64,8 +65,8 @@ fn nested(depth: u32) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
 
 /// Is in flight at `OUTER`, closes the gate, then does `work`.
 async fn closing<T>(gate: &Gate, work: impl Future<Output = T>) -> Result<T, Refused> {
-    Tracked::new(async move {
-        admit_on_first_poll(&OUTER)?;
+    Tracked::new(&OUTER, async move {
+        admitted(&OUTER)?;
         gate.close();
         Ok(work.await)
     })

@@ -11,6 +11,7 @@ mod signals;
 mod stderr;
 #[cfg(test)]
 mod tests;
+mod thread_end;
 mod threads;
 mod waker;
 
@@ -20,6 +21,7 @@ pub(crate) use self::{
     files::{overwrite_file, replace_file},
     signals::{is_forked_child, listen, listening},
     stderr::write_stderr,
+    thread_end::at_thread_end,
     threads::{run_as_application, run_as_usual, run_first, spawn, thread_names},
     waker::Waker,
 };

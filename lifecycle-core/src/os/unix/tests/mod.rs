@@ -43,6 +43,10 @@ fn command(body: fn(), test: &str, set: impl FnOnce(&mut Command) -> &mut Comman
             thread::sleep(Duration::from_secs(20));
             super::exit_now(99);
         });
+        // A shell's `&` and `nohup` have some of them ignored.
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            signals::set_handler(signal, libc::SIG_DFL);
+        }
         body();
         super::exit_now(0);
     }

@@ -22,7 +22,7 @@ fn waker(signals: &[Signal]) -> &'static Waker {
     waker
 }
 
-fn set_handler(signal: c_int, handler: libc::sighandler_t) {
+pub(super) fn set_handler(signal: c_int, handler: libc::sighandler_t) {
     // SAFETY: zeros are a valid `sigaction`, and the handlers of these tests are safe where they
     // run.
     unsafe {
