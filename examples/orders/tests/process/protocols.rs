@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::service::{Process, Setup, dir, free_addr};
+use crate::service::{Process, Setup, dir};
 
 /// Starts it with these variables beside the usual ones, and waits until it says so.
 async fn start(setup: &Setup, vars: &[(&str, &str)], says: &str) -> Process {
@@ -22,6 +22,7 @@ mod grpc {
     use tonic::Code;
 
     use super::*;
+    use crate::service::free_addr;
 
     #[tokio::test]
     async fn a_call_that_was_begun_is_answered_and_a_later_one_unavailable() {
