@@ -6,7 +6,7 @@
 //! - A [`Component`] is there from before main until after the last hook: `Config::component` adds it.
 //! - A [`LastResort`] is done when the library ends the process.
 //! - [`Status`] is a lifecycle at one moment, and [`Handle`] asks for it from anywhere.
-//! - A [`Site`](crate::Site) is the only door for admission; [`site()`] makes one as the program runs.
+//! - A [`Site`] is the only door for admission; [`site()`] makes one as the program runs.
 //!
 //! A program is answered by what is linked into it. An extension registers what it adds with
 //! [`register!`], once, at the top of a module; whoever uses the extension names its crate

@@ -3,14 +3,18 @@
 use std::{io, net::SocketAddr};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
+use crate::tls::Trust;
+
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
 /// A connection, and what was read past the last answer.
-#[derive(Debug)]
 pub struct Connection {
-    socket: TcpStream,
+    socket: Box<dyn Socket>,
     buffer: Vec<u8>,
 }
 
@@ -52,7 +56,17 @@ impl Connection {
     pub async fn open(addr: SocketAddr) -> Result<Self, Failure> {
         let socket = TcpStream::connect(addr).await.map_err(|_| Failure::Refused)?;
         let _ = socket.set_nodelay(true);
-        Ok(Self { socket, buffer: Vec::new() })
+        Ok(Self { socket: Box::new(socket), buffer: Vec::new() })
+    }
+
+    /// Connects and speaks TLS.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`], or what became of the handshake.
+    pub async fn open_tls(addr: SocketAddr, trust: &Trust) -> Result<Self, Failure> {
+        let socket = TcpStream::connect(addr).await.map_err(|_| Failure::Refused)?;
+        let _ = socket.set_nodelay(true);
+        Ok(Self { socket: Box::new(trust.connect(socket).await?), buffer: Vec::new() })
     }
 
     /// Sends a request.

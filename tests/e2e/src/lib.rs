@@ -6,6 +6,7 @@ mod app;
 mod haproxy;
 pub mod http1;
 pub mod load;
+pub mod tls;
 
 pub use self::{
     app::{App, Ended, Listening},

@@ -14,7 +14,10 @@ use std::{
 use bytes::Bytes;
 use tokio::{net::TcpStream, task::JoinSet};
 
-use crate::http1::{Connection, Failure};
+use crate::{
+    http1::{Connection, Failure},
+    tls::Trust,
+};
 
 /// How a client uses connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +26,12 @@ pub enum Style {
     Fresh,
     /// HTTP/1, one for as long as the server keeps it.
     Kept,
+    /// The same over TLS.
+    Tls,
     /// HTTP/2, streams on one for as long as the server takes any.
     Http2,
+    /// gRPC in the same way: unary calls.
+    Grpc,
     /// Event streams, each read for half a second or to its end.
     Events,
 }
@@ -34,6 +41,7 @@ pub enum Style {
 pub struct Load {
     shared: Arc<Shared>,
     clients: JoinSet<()>,
+    trust: Option<Trust>,
 }
 
 /// What became of the requests.
@@ -93,7 +101,14 @@ impl Load {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it is a running thing")]
     pub fn new() -> Self {
-        Self { shared: Arc::default(), clients: JoinSet::new() }
+        Self { shared: Arc::default(), clients: JoinSet::new(), trust: None }
+    }
+
+    /// Whom the clients over TLS trust.
+    #[must_use]
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = Some(trust);
+        self
     }
 
     /// So many clients more.
@@ -102,9 +117,12 @@ impl Load {
         for _ in 0..count {
             let shared = Arc::clone(&self.shared);
             match style {
-                Style::Http2 => self.clients.spawn(http2(shared, addr)),
+                Style::Http2 | Style::Grpc => self.clients.spawn(http2(shared, addr, style)),
                 Style::Events => self.clients.spawn(events(shared, addr)),
-                Style::Fresh | Style::Kept => self.clients.spawn(http1(shared, addr, style)),
+                Style::Fresh | Style::Kept | Style::Tls => {
+                    let trust = self.trust.clone().filter(|_| style == Style::Tls);
+                    self.clients.spawn(http1(shared, addr, style, trust))
+                }
             };
         }
         self
@@ -182,7 +200,7 @@ async fn think() {
     tokio::time::sleep(Duration::from_micros(fastrand::u64(0..2_000))).await;
 }
 
-async fn http1(shared: Arc<Shared>, addr: SocketAddr, style: Style) {
+async fn http1(shared: Arc<Shared>, addr: SocketAddr, style: Style, trust: Option<Trust>) {
     let mut kept: Option<Connection> = None;
     while !shared.ends.load(Relaxed) {
         let (method, path, expected) = shared.next();
@@ -190,12 +208,15 @@ async fn http1(shared: Arc<Shared>, addr: SocketAddr, style: Style) {
         let result = async {
             let mut connection = match kept.take() {
                 Some(connection) => connection,
-                None => Connection::open(addr).await?,
+                None => match &trust {
+                    Some(trust) => Connection::open_tls(addr, trust).await?,
+                    None => Connection::open(addr).await?,
+                },
             };
             let body = if method == "POST" { expected.as_str() } else { "" };
             connection.send(method, &path, body).await?;
             let answer = connection.answer().await?;
-            if style == Style::Kept && !answer.closes {
+            if style != Style::Fresh && !answer.closes {
                 kept = Some(connection);
             }
             shared.judge(method, answer.status, &answer.body, &expected)
@@ -225,7 +246,7 @@ async fn events(shared: Arc<Shared>, addr: SocketAddr) {
     }
 }
 
-async fn http2(shared: Arc<Shared>, addr: SocketAddr) {
+async fn http2(shared: Arc<Shared>, addr: SocketAddr, style: Style) {
     let mut kept: Option<h2::client::SendRequest<Bytes>> = None;
     while !shared.ends.load(Relaxed) {
         let (method, path, expected) = shared.next();
@@ -247,6 +268,11 @@ async fn http2(shared: Arc<Shared>, addr: SocketAddr) {
                     client.ready().await.map_err(|error| failure_of(&error))?
                 }
             };
+            if style == Style::Grpc {
+                call(&mut client).await?;
+                kept = Some(client);
+                return Ok(());
+            }
             let uri = format!("http://e2e{path}");
             let request = http::Request::builder().method(method).uri(uri).body(());
             let is_empty = method == "GET";
@@ -270,9 +296,39 @@ async fn http2(shared: Arc<Shared>, addr: SocketAddr) {
             shared.judge(method, status, &String::from_utf8_lossy(&body), &expected)
         };
         let result = result.await;
-        shared.note(Style::Http2, reused, result);
+        shared.note(style, reused, result);
         think().await;
     }
+}
+
+/// A unary call of gRPC; its message is empty, as the service is asked for its health.
+async fn call(client: &mut h2::client::SendRequest<Bytes>) -> Result<(), Failure> {
+    let request = http::Request::post("http://e2e/app/grpc.health.v1.Health/Check")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(());
+    let (response, mut send) = client
+        .send_request(request.expect("a request"), false)
+        .map_err(|error| failure_of(&error))?;
+    send.send_data(Bytes::from_static(&[0; 5]), true).map_err(|error| failure_of(&error))?;
+    let response = response.await.map_err(|error| failure_of(&error))?;
+    let is = |headers: &http::HeaderMap, status: &str| {
+        headers.get("grpc-status").is_some_and(|given| given == status)
+    };
+    if is(response.headers(), "14") {
+        return Err(Failure::Unavailable);
+    }
+    let mut stream = response.into_body();
+    let mut body = Vec::new();
+    while let Some(data) = stream.data().await {
+        let data = data.map_err(|_| Failure::EofWithin)?;
+        let _ = stream.flow_control().release_capacity(data.len());
+        body.extend_from_slice(&data);
+    }
+    let trailers = stream.trailers().await.map_err(|_| Failure::EofWithin)?;
+    let is_ok = trailers.is_some_and(|trailers| is(&trailers, "0"));
+    // SERVING.
+    if is_ok && body == [0, 0, 0, 0, 2, 8, 1] { Ok(()) } else { Err(Failure::Wrong) }
 }
 
 fn failure_of(error: &h2::Error) -> Failure {

@@ -10,7 +10,7 @@ use lifecycle_e2e::{
     App, Listening,
     http1::{Connection, Failure},
     load::{Load, Seen, Style},
-    requests,
+    requests, tls,
 };
 
 const APP: &str = env!("CARGO_BIN_EXE_e2e-app");
@@ -24,6 +24,16 @@ async fn a_server_with_an_inherited_socket_is_replaced_and_nobody_notices() {
     println!("lifecycle, inherited socket: {seen}; stops of {stops:?}");
     assert_eq!(seen.failures(), 0, "{seen}");
     assert!(seen.total() >= requests(20_000), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_and_grpc_as_well() {
+    let (seen, _) = replace_under_load("lifecycle", DELAY, &[Style::Grpc, Style::Http2], 6).await;
+    println!("lifecycle, gRPC and HTTP/2: {seen}");
+    assert_eq!(seen.failures(), 0, "{seen}");
+    let (seen, _) = replace_under_load("lifecycle", DELAY, &[Style::Tls], 6).await;
+    println!("lifecycle, TLS: {seen}");
+    assert_eq!(seen.failures(), 0, "{seen}");
 }
 
 /// The control that goes red: an own socket is away between two processes.
@@ -217,9 +227,15 @@ async fn replace_under_load(
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap();
     let listening = Listening::Inherited(Arc::new(socket));
-    let vars = [("SERVER", server), delay];
-    let mut app = App::start(APP, &listening, &vars);
+    let directory = tempfile::tempdir().unwrap();
+    let mut vars = vec![("SERVER", server), delay];
     let mut load = Load::new();
+    if styles.contains(&Style::Tls) {
+        tls::make_certificate(directory.path());
+        vars.push(("TLS", directory.path().to_str().unwrap()));
+        load = load.trusting(tls::Trust::of(directory.path()));
+    }
+    let mut app = App::start(APP, &listening, &vars);
     for style in styles {
         load = load.clients(50 / styles.len(), *style, addr);
     }

@@ -19,8 +19,9 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use lifecycle::http::{HealthServer, WebSocketExt, health, serve, track};
+use lifecycle::http::{HealthServer, WebSocketExt, handshake, health, serve, track};
 use tokio::signal::unix::{SignalKind, signal};
+use tonic_health::server::{HealthReporter, HealthService};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -69,6 +70,14 @@ async fn ours(server: String, health_addr: SocketAddr) -> Result<()> {
         let draining = lifecycle::draining();
         tokio::spawn(async move { axum::serve(listener, app).await });
         draining.await;
+        return Ok(());
+    }
+    if let Some(directory) = var("TLS") {
+        let acceptor = lifecycle_e2e::tls::acceptor(directory.as_ref());
+        let listener =
+            handshake(listener, move |socket: tokio::net::TcpStream| acceptor.accept(socket));
+        announce(addr, health_addr);
+        serve(listener, app).inherited().await?;
         return Ok(());
     }
     let serve = serve(listener, app);
@@ -203,7 +212,12 @@ fn app() -> Router {
             .spread(Duration::from_millis(spread))
             .on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
     };
+    // A service of gRPC like any other, below a path of its own.
+    let statuses = HealthService::from_health_reporter(HealthReporter::new());
+    let grpc =
+        tonic::service::Routes::new(tonic_health::pb::health_server::HealthServer::new(statuses));
     Router::new()
+        .nest("/app", grpc.into_axum_router().reset_fallback())
         .route("/", get(|| async { "hello" }))
         .route("/echo/{n}", get(|Path(n): Path<String>| async move { n }))
         .route("/pieces/{n}", get(pieces))
