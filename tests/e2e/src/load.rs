@@ -88,6 +88,8 @@ impl fmt::Display for Seen {
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// Orders of `examples/orders`.
+    are_real: bool,
     ends: AtomicBool,
     answered: AtomicU64,
     unprocessed: AtomicU64,
@@ -102,6 +104,13 @@ impl Load {
     #[expect(clippy::new_without_default, reason = "it is a running thing")]
     pub fn new() -> Self {
         Self { shared: Arc::default(), clients: JoinSet::new(), trust: None }
+    }
+
+    /// The server is `examples/orders`, and orders and answers are its own.
+    #[must_use]
+    pub fn of_orders() -> Self {
+        let shared = Shared { are_real: true, ..Shared::default() };
+        Self { shared: Arc::new(shared), ..Self::new() }
     }
 
     /// Whom the clients over TLS trust.
@@ -173,6 +182,14 @@ impl Shared {
     /// The next request: method, path, and the body that is to come back.
     fn next(&self) -> (&'static str, String, String) {
         let n = self.next.fetch_add(1, Relaxed);
+        if self.are_real {
+            return if n.is_multiple_of(4) {
+                let order = format!(r#"{{"sku": "order-{n}", "quantity": 1}}"#);
+                ("POST", "/orders".to_owned(), order)
+            } else {
+                ("GET", "/orders/1".to_owned(), String::new())
+            };
+        }
         if n.is_multiple_of(4) {
             ("POST", "/orders".to_owned(), format!("order-{n}"))
         } else {
@@ -183,6 +200,15 @@ impl Shared {
     fn judge(&self, method: &str, status: u16, body: &str, expected: &str) -> Result<(), Failure> {
         match status {
             503 => Err(Failure::Unavailable),
+            // What is acknowledged is noted as `id sku`.
+            201 if self.are_real && method == "POST" => {
+                let id = body.trim_matches(|c: char| !c.is_ascii_digit());
+                let sku = expected.split('"').nth(3).unwrap_or_default();
+                let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+                orders.insert(format!("{id} {sku}"));
+                Ok(())
+            }
+            200 if self.are_real && body.starts_with(r#"{"id":1,"#) => Ok(()),
             200 if body == expected => {
                 if method == "POST" {
                     let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -231,11 +257,14 @@ async fn events(shared: Arc<Shared>, addr: SocketAddr) {
     while !shared.ends.load(Relaxed) {
         let result = async {
             let mut connection = Connection::open(addr).await?;
-            connection.send("GET", "/events", "").await?;
+            let path = if shared.are_real { "/orders/feed" } else { "/events" };
+            connection.send("GET", path, "").await?;
             match tokio::time::timeout(Duration::from_millis(500), connection.answer()).await {
                 Err(_) => Ok(()),
                 Ok(Ok(answer)) if answer.status == 503 => Err(Failure::Unavailable),
                 Ok(Ok(answer)) if answer.body.starts_with("data: ") => Ok(()),
+                // It ended before an order came.
+                Ok(Ok(answer)) if shared.are_real && answer.status == 200 => Ok(()),
                 Ok(Ok(_)) => Err(Failure::Wrong),
                 Ok(Err(failure)) => Err(failure),
             }
@@ -274,7 +303,8 @@ async fn http2(shared: Arc<Shared>, addr: SocketAddr, style: Style) {
                 return Ok(());
             }
             let uri = format!("http://e2e{path}");
-            let request = http::Request::builder().method(method).uri(uri).body(());
+            let request = http::Request::builder().method(method).uri(uri);
+            let request = request.header("content-type", "application/json").body(());
             let is_empty = method == "GET";
             let (response, mut send) = client
                 .send_request(request.expect("a request"), is_empty)

@@ -1,12 +1,21 @@
 //! Two servers behind HAProxy, restarted in turns for the whole run.
 
-use std::{collections::HashSet, fs, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
 
 use lifecycle_e2e::{
     App, HaProxy, Listening,
+    http1::Connection,
     load::{Load, Seen, Style},
     requests,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 const APP: &str = env!("CARGO_BIN_EXE_e2e-app");
 
@@ -23,6 +32,103 @@ async fn a_rolling_restart_loses_no_request() {
     let lost: Vec<_> = seen.orders.difference(&stored).collect();
     assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
     assert!(restarts >= 4, "{restarts}");
+}
+
+/// The example as it is, on one database: what it acknowledged is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_of_orders_loses_no_request_and_no_order() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut cargo = Command::new(env!("CARGO"));
+    let built = cargo.args(["build", "--quiet", "--package", "orders"]).current_dir(&root).status();
+    assert!(built.unwrap().success());
+    let directory = tempfile::tempdir().unwrap();
+    // The first makes the schema.
+    let mut first = Orders::start(&root, directory.path(), None);
+    first.wait().await;
+    let mut second = Orders::start(&root, directory.path(), None);
+    second.wait().await;
+    place_first(first.addr).await;
+    let Some(proxy) = HaProxy::start(directory.path(), &[first.addr, second.addr]) else { return };
+    let load = Load::of_orders()
+        .clients(4, Style::Fresh, proxy.http1)
+        .clients(8, Style::Kept, proxy.http1)
+        .clients(8, Style::Http2, proxy.http2)
+        .clients(4, Style::Events, proxy.http1);
+    let mut restarts = 0;
+    while load.so_far() < 10_000 || restarts < 6 {
+        first.stop();
+        first = Orders::start(&root, directory.path(), Some(first.addr));
+        first.wait().await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        std::mem::swap(&mut first, &mut second);
+        restarts += 1;
+    }
+    let seen = load.end().await;
+    println!("orders behind HAProxy, {restarts} restarts: {seen}");
+    assert_eq!(seen.failures(), 0, "{seen}");
+    let mut connection = Connection::open(first.addr).await.unwrap();
+    for order in &seen.orders {
+        let (id, sku) = order.split_once(' ').unwrap();
+        connection.send("GET", &format!("/orders/{id}"), "").await.unwrap();
+        let stored = connection.answer().await.unwrap().body;
+        assert!(stored.contains(&format!(r#""sku":"{sku}""#)), "{order}: {stored}");
+    }
+    println!("{} orders acknowledged, and stored", seen.orders.len());
+    assert!(seen.orders.len() > 1_000);
+}
+
+/// `examples/orders`, at work for 5 ms beside the time of its database.
+struct Orders {
+    child: Child,
+    addr: SocketAddr,
+}
+
+impl Orders {
+    fn start(root: &Path, directory: &Path, addr: Option<SocketAddr>) -> Self {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let addr = addr.unwrap_or_else(free);
+        let child = Command::new(root.join("target/debug/orders"))
+            .env("ORDERS_ADDR", addr.to_string())
+            .env("ORDERS_HEALTH_ADDR", free().to_string())
+            .env("ORDERS_WORK_MS", "5")
+            .env("DATABASE_URL", format!("sqlite://{}/orders.db", directory.display()))
+            .env("LIFECYCLE_SHUTDOWN_DELAY", "500ms")
+            .env("RUST_LOG", "warn")
+            // The tests' own, which the library would take for a slip of the pen.
+            .env_remove("LIFECYCLE_E2E")
+            .env_remove("LIFECYCLE_E2E_REQUESTS")
+            .spawn()
+            .unwrap();
+        Self { child, addr }
+    }
+
+    async fn wait(&self) {
+        let began = Instant::now();
+        while Connection::open(self.addr).await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(30), "it does not start");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn stop(&mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Orders {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The order that is asked for.
+async fn place_first(addr: SocketAddr) {
+    let mut connection = Connection::open(addr).await.unwrap();
+    connection.send("POST", "/orders", r#"{"sku": "first", "quantity": 1}"#).await.unwrap();
+    assert_eq!(connection.answer().await.unwrap().status, 201);
 }
 
 /// The controls: what is told to be needed is needed.
