@@ -28,8 +28,8 @@ impl Config {
     /// 1 before main is polled.
     ///
     /// # Panics
-    /// In a program that depends on `lifecycle-core` and does not link `lifecycle-http`; the feature
-    /// `http` of `lifecycle-hooks` does.
+    /// In a program that depends on `lifecycle-core` and does not link `lifecycle-http`; the
+    /// feature `http` of `lifecycle-hooks` does.
     pub fn health(self, addr: impl Into<SocketAddr>) -> Self {
         let listener = inventory::iter::<HealthListener>().next();
         let listener = listener.expect(super::diagnostic::NO_HEALTH);

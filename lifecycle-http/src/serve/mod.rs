@@ -55,9 +55,9 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Serves HTTP/1 and HTTP/2 until the lifecycle drains, and then to the end of what was begun.
 ///
-/// It takes what [`axum::serve()`] takes, and any other `tower` service of HTTP that is cloned. Made
-/// in main and awaited there, it is why main has the drain's time to return; from its making the
-/// service is ready, as it is from the first [`draining()`](lifecycle_core::draining).
+/// It takes what [`axum::serve()`] takes, and any other `tower` service of HTTP that is cloned.
+/// Made in main and awaited there, it is why main has the drain's time to return; from its making
+/// the service is ready, as it is from the first [`draining()`](lifecycle_core::draining).
 ///
 /// From the request of a stop, answers over HTTP/1 say `Connection: close`, and HTTP/2 connections
 /// get their GOAWAY. Draining, it accepts for [`linger`](Serve::linger) longer and answers what

@@ -28,8 +28,8 @@ use crate::{
 ///
 /// The body is polled inside the call, so what a stream calls is admitted in every state. A refused
 /// request is answered with 503, `Retry-After` and, over HTTP/1, `Connection: close`; a gRPC call
-/// with `UNAVAILABLE`. The health service of gRPC is left alone. Event streams (`text/event-stream`) count under the site `streams` and end
-/// when draining begins.
+/// with `UNAVAILABLE`. The health service of gRPC is left alone. Event streams
+/// (`text/event-stream`) count under the site `streams` and end when draining begins.
 ///
 /// ```
 /// use axum::{Router, routing::get};

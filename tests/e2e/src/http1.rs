@@ -76,7 +76,8 @@ impl Connection {
     pub async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<(), Failure> {
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: e2e\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nhost: e2e\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
         );
         self.socket.write_all(request.as_bytes()).await.map_err(|_| Failure::Reset)
     }
