@@ -7,7 +7,7 @@ use super::{
     details::Who,
     ending::Ending,
     gate::{Gate, PROCESS},
-    lane::{ARMED, CLOSED, Slot},
+    lane::{ARMED, CLOSED, Lane, Slot},
     refused::Refused,
     task::task,
     thread,
@@ -29,22 +29,22 @@ pub(super) enum GateRef {
 impl Gate {
     /// Lets a fresh call in, or turns it away.
     pub(super) fn admit(self: &Arc<Self>, site: &'static Site) -> Result<Call, Refused> {
-        if let Some(call) = self.note(site, false, Ending::Finished) {
+        let who = Who::here(task());
+        if let Some(call) = self.note(site, false, Ending::Finished, who) {
             return Ok(call);
         }
-        let task = task();
-        let entry = self.admit_counted(site, Who::here(task))?;
-        Ok(Call::counted(self, site, entry, false, Ending::Finished, task))
+        let entry = self.admit_counted(site, who)?;
+        Ok(Call::counted(self, site, entry, false, Ending::Finished, who))
     }
 
     /// Lets a call in that belongs to admitted work.
     pub(super) fn inherit(self: &Arc<Self>, site: &'static Site) -> Call {
-        if let Some(call) = self.note(site, true, Ending::Finished) {
+        let who = Who::here(task());
+        if let Some(call) = self.note(site, true, Ending::Finished, who) {
             return call;
         }
-        let task = task();
-        let entry = self.inherit_counted(site, Who::here(task));
-        Call::counted(self, site, entry, true, Ending::Finished, task)
+        let entry = self.inherit_counted(site, who);
+        Call::counted(self, site, entry, true, Ending::Finished, who)
     }
 
     /// Counts a call for what a source may yield; `None` once draining, whatever the policy and
@@ -55,13 +55,13 @@ impl Gate {
         inherited: bool,
         settles: bool,
     ) -> Option<Call> {
+        let who = Who::here(task());
         // One that may settle changes its kind on the way, so it is in the counters from the begin.
-        if !settles && let Some(call) = self.note(site, inherited, Ending::Withdrawn) {
+        if !settles && let Some(call) = self.note(site, inherited, Ending::Withdrawn, who) {
             return Some(call);
         }
-        let task = task();
-        let entry = self.pull_counted(site, inherited, settles, Who::here(task))?;
-        Some(Call::counted(self, site, entry, inherited, Ending::Withdrawn, task))
+        let entry = self.pull_counted(site, inherited, settles, who)?;
+        Some(Call::counted(self, site, entry, inherited, Ending::Withdrawn, who))
     }
 
     /// A call is noted on the lane of this thread; `None` where it is to be counted instead.
@@ -70,13 +70,14 @@ impl Gate {
         site: &'static Site,
         inherited: bool,
         ending: Ending,
+        who: Who,
     ) -> Option<Call> {
         let lane = thread::lane().filter(|lane| lane.gate() == self.number())?;
         if lane.is(CLOSED) {
             return None;
         }
         self.note_used();
-        let call = Call::begin(self, Some(site), None, inherited, ending, task());
+        let call = Call::begin(lane, self, Some(site), None, inherited, ending, who);
         let mode = lane.settle();
         if mode & CLOSED != 0 && !self.counts_slot(call.slot) {
             return None;
@@ -91,7 +92,7 @@ impl Gate {
 impl Call {
     /// For a hook: its own calls inherit, itself it counts nowhere.
     pub(super) fn uncounted(gate: &Arc<Gate>) -> Self {
-        Self::begin(gate, None, None, true, Ending::Finished, 0)
+        Self::anywhere(gate, None, None, true, Ending::Finished, Who::default())
     }
 
     fn counted(
@@ -100,22 +101,36 @@ impl Call {
         entry: Entry,
         inherited: bool,
         ending: Ending,
-        task: u64,
+        who: Who,
     ) -> Self {
-        Self::begin(gate, Some(site), Some(entry), inherited, ending, task)
+        Self::anywhere(gate, Some(site), Some(entry), inherited, ending, who)
     }
 
-    fn begin(
+    /// Of no matter which lane, as it is not noted.
+    fn anywhere(
         gate: &Arc<Gate>,
         site: Option<&'static Site>,
         entry: Option<Entry>,
         inherited: bool,
         ending: Ending,
-        task: u64,
+        who: Who,
     ) -> Self {
-        let slot = thread::lane_or_new().take();
+        let call = Self::begin(thread::lane_or_new(), gate, site, entry, inherited, ending, who);
         thread::release_if_ended();
-        slot.details.describe(ending, inherited, task);
+        call
+    }
+
+    fn begin(
+        lane: &'static Lane,
+        gate: &Arc<Gate>,
+        site: Option<&'static Site>,
+        entry: Option<Entry>,
+        inherited: bool,
+        ending: Ending,
+        who: Who,
+    ) -> Self {
+        let slot = lane.take();
+        slot.details.describe(ending, inherited, who);
         if gate.number() != PROCESS {
             slot.details.set_gate(Arc::clone(gate) as _);
         }

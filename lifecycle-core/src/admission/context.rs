@@ -18,7 +18,7 @@ use std::{
 
 use super::{
     call::{Call, GateRef},
-    details::Details,
+    details::{Details, Who},
     ending::Ending,
     gate::{Gate, PROCESS},
     lane::{ARMED, CLOSED, ENDING, Frame, Lane, Slot, UNTIDY, What},
@@ -330,8 +330,13 @@ fn left(lane: &'static Lane, frame: &'static Frame, mode: usize) {
 /// Moves a call from its frame to a slot, which others may hold.
 fn promote(lane: &'static Lane, frame: &'static Frame, site: &'static Site) -> &'static Slot {
     let gate = attached_own_gate(lane);
+    let who = Who::here(frame.task());
+    if let What::Full(slot) = frame.what() {
+        // The subscriber has asked for this very call.
+        return slot;
+    }
     let slot = lane.promote(frame, site, |details: &Details| {
-        details.describe(Ending::Finished, false, frame.task());
+        details.describe(Ending::Finished, false, who);
         details.began_before(frame.seen());
         if let Some(gate) = gate {
             details.set_gate(gate);

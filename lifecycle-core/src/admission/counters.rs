@@ -458,7 +458,7 @@ impl Slot {
         if age > report.oldest_abandoned {
             report.oldest_abandoned = age;
             (report.oldest_abandoned_task, report.oldest_abandoned_span) =
-                (self.who.task, self.who.span);
+                (self.who.task, self.who.span());
         }
     }
 

@@ -13,9 +13,9 @@ use std::{
 use tracing::{Metadata, level_filters::LevelFilter};
 
 use super::ending::{Ending, Verdict};
-use crate::os::atomic_ref::AtomicRef;
 #[cfg(not(test))]
 use crate::os::coarse_clock::coarse_time;
+use crate::{foreign::contain, os::atomic_ref::AtomicRef};
 
 /// Written by who begins the call, before it is seen to have begun.
 pub(super) struct Details {
@@ -34,7 +34,7 @@ pub(super) struct Details {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Who {
     pub(super) task: Option<NonZeroU64>,
-    pub(super) span: Option<&'static str>,
+    span: Option<&'static Metadata<'static>>,
 }
 
 impl Details {
@@ -51,12 +51,13 @@ impl Details {
     }
 
     /// Of a call that begins here.
-    pub(super) fn describe(&self, ending: Ending, inherited: bool, task: u64) {
+    #[inline]
+    pub(super) fn describe(&self, ending: Ending, inherited: bool, who: Who) {
         self.verdict.reset(ending);
         self.inherited.store(inherited, Ordering::Relaxed);
         self.since.store(coarse_nanos(), Ordering::Relaxed);
-        self.task.store(task, Ordering::Relaxed);
-        self.span.store(span());
+        self.task.store(who.task.map_or(0, NonZeroU64::get), Ordering::Relaxed);
+        self.span.store(who.span);
     }
 
     /// The call began earlier, while nothing unwound, and was first seen then, or never.
@@ -96,10 +97,7 @@ impl Details {
     }
 
     pub(super) fn who(&self) -> Who {
-        Who {
-            task: NonZeroU64::new(self.task.load(Ordering::Relaxed)),
-            span: self.span.load().map(|span| span.name()),
-        }
+        Who { task: NonZeroU64::new(self.task.load(Ordering::Relaxed)), span: self.span.load() }
     }
 }
 
@@ -109,9 +107,16 @@ impl Who {
         Self { task: NonZeroU64::new(task), span: None }
     }
 
-    /// Who runs here.
+    /// Who runs here, in this task. Asks the subscriber, which is the application's: before
+    /// anything is begun, as it may make calls of its own.
+    #[inline]
     pub(super) fn here(task: u64) -> Self {
-        Self { task: NonZeroU64::new(task), span: span().map(|span| span.name()) }
+        Self { task: NonZeroU64::new(task), span: span() }
+    }
+
+    /// The name of its span.
+    pub(super) fn span(self) -> Option<&'static str> {
+        self.span.map(Metadata::name)
     }
 }
 
@@ -135,9 +140,14 @@ pub(super) const fn age(since: u64, now: u64) -> Duration {
 }
 
 /// The span that is entered here. Looked for only where somebody collects spans.
+#[inline]
 fn span() -> Option<&'static Metadata<'static>> {
-    if LevelFilter::current() == LevelFilter::OFF {
-        return None;
-    }
-    tracing::dispatcher::get_default(|dispatch| dispatch.current_span().metadata())
+    if LevelFilter::current() == LevelFilter::OFF { None } else { collected_span() }
+}
+
+/// None where the subscriber panics: that is no matter of the call.
+#[cold]
+fn collected_span() -> Option<&'static Metadata<'static>> {
+    let ask = || tracing::dispatcher::get_default(|dispatch| dispatch.current_span().metadata());
+    contain(ask).ok().flatten()
 }

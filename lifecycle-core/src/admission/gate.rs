@@ -657,7 +657,7 @@ fn status(tally: &Tally) -> SiteStatus {
         in_flight: tally.in_flight,
         oldest: tally.oldest,
         task: tally.who.task,
-        span: tally.who.span,
+        span: tally.who.span(),
     }
 }
 

@@ -11,7 +11,7 @@
 //! **What is counted**: each frame that holds a site, and each slot that is live, once. A call that
 //! is moved from its frame to a slot is counted once as well: see [`Lane::collect`].
 
-use std::array;
+use std::{array, ptr};
 
 use super::details::Details;
 use crate::{
@@ -215,7 +215,7 @@ impl Lane {
     #[inline]
     pub(super) fn leave(&self, frame: &'static Frame) {
         frame.site.store(None);
-        if !std::ptr::eq(self.top(), frame) {
+        if !ptr::eq(self.top(), frame) {
             self.lower_top(frame);
         }
     }
@@ -233,12 +233,12 @@ impl Lane {
     #[inline(never)]
     fn lower_top(&self, to: &'static Frame) {
         let mut top = self.top();
-        while !std::ptr::eq(top, to) && top.is_free() {
+        while !ptr::eq(top, to) && top.is_free() {
             let Some(below) = top.below.load() else { break };
             top = below;
         }
         self.top.store(Some(top));
-        if !std::ptr::eq(top, to) {
+        if !ptr::eq(top, to) {
             self.set(UNTIDY);
         }
     }
@@ -325,9 +325,8 @@ impl Lane {
         frames.into_iter().for_each(&mut *found);
         let mut chunk = self.chunks.load();
         while let Some(Chunk { slots, next }) = chunk {
-            let is_counted =
-                |slot: &&Slot| slot.is_of(gate) && slot.moved.load(Ordering::Relaxed) <= moved;
-            slots.iter().filter(is_counted).for_each(|slot| found(Found::Slot(slot)));
+            let counted = slots.iter().filter(|slot| slot.is_of(gate, |number| number <= moved));
+            counted.for_each(|slot| found(Found::Slot(slot)));
             chunk = *next;
         }
     }
@@ -337,7 +336,7 @@ impl Lane {
             match frame.what() {
                 What::Light(site) => found.push(Found::Frame(frame, site)),
                 What::Full(slot)
-                    if slot.is_of(gate) && slot.moved.load(Ordering::Relaxed) > moved =>
+                    if ptr::eq(slot.lane, self) && slot.is_of(gate, |number| number > moved) =>
                 {
                     found.push(Found::Slot(slot));
                 }
@@ -425,9 +424,9 @@ impl Frame {
     pub(super) fn what(&self) -> What {
         let Some(site) = self.site.load() else { return What::Free };
         let slot = |what: fn(&'static Slot) -> What| self.slot.load().map_or(What::Free, what);
-        if std::ptr::eq(site, &raw const FULL) {
+        if ptr::eq(site, &raw const FULL) {
             slot(What::Full)
-        } else if std::ptr::eq(site, &raw const DROPPING) {
+        } else if ptr::eq(site, &raw const DROPPING) {
             slot(What::Dropping)
         } else {
             What::Light(site)
@@ -456,7 +455,7 @@ impl Frame {
 
     #[inline]
     fn holds(&self, what: &'static Site) -> bool {
-        self.site.load().is_some_and(|site| std::ptr::eq(site, what))
+        self.site.load().is_some_and(|site| ptr::eq(site, what))
     }
 }
 
@@ -498,7 +497,7 @@ impl Slot {
     pub(super) fn give_back(&'static self, own: Option<&'static Lane>) {
         self.entry.store(NO_ENTRY, Ordering::Relaxed);
         let lane = self.lane;
-        if own.is_some_and(|own| std::ptr::eq(own, lane)) {
+        if own.is_some_and(|own| ptr::eq(own, lane)) {
             self.next.store(lane.free.load());
             lane.free.store(Some(self));
             return;
@@ -565,7 +564,12 @@ impl Slot {
         self.state.load(Ordering::Acquire) % 2 == 1
     }
 
-    fn is_of(&self, gate: usize) -> bool {
-        self.is_live() && self.gate() == gate && self.site.load().is_some()
+    /// Whether it is one call of `gate`, brought here by such a move, all the while.
+    fn is_of(&self, gate: usize, is_such: impl Fn(usize) -> bool) -> bool {
+        let look = |slot: &Self| {
+            let counts = slot.gate() == gate && slot.site.load().is_some();
+            counts && is_such(slot.moved.load(Ordering::Relaxed))
+        };
+        self.read(look) == Some(true)
     }
 }

@@ -67,6 +67,8 @@
     expect(clippy::duplicate_mod, reason = "the same tests run with both kinds of gates")
 )]
 
+#[cfg(test)]
+mod alike;
 mod call;
 mod cancellable;
 pub(crate) mod context;

@@ -293,6 +293,21 @@ fn who_looks_sees_each_call_once_while_calls_are_moved() {
 }
 
 #[test]
+fn who_looks_sees_a_call_once_while_another_thread_runs_it() {
+    let lanes = [Lane::leak(), Lane::leak()];
+    lanes.iter().for_each(|lane| lane.attach(1, 0));
+    let [began, runs] = lanes;
+    let frame = began.enter(&OUTER, 0);
+    let slot = began.promote(frame, &OUTER, |_| ());
+    began.leave(frame);
+    let frame = runs.resume(slot, false, 0);
+    let mut seen = 0;
+    lanes.iter().for_each(|lane| lane.collect(1, &mut |_| seen += 1));
+    runs.leave(frame);
+    assert_eq!(seen, 1);
+}
+
+#[test]
 fn whoever_sleeps_over_nothing_is_told_of_the_first_call() {
     for barrier in [Barrier::of_process(), Barrier::Fence] {
         let gate = Gate::by_thread(barrier);

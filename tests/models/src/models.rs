@@ -226,6 +226,29 @@ fn who_looks_sees_a_call_once_while_it_is_moved() {
     });
 }
 
+/// What a hook runs under is counted nowhere; its slot may be that of a call a moment later.
+#[test]
+fn a_call_that_is_moved_to_a_slot_that_was_counted_nowhere_is_owed_once() {
+    check(3, || {
+        let model = Model::new();
+        let frame = model.enter().unwrap();
+        let uncounted = model.lane.take();
+        uncounted.begin(None, GATE, 0);
+        let theirs = Arc::clone(&model);
+        let closer = thread::spawn(move || {
+            theirs.close();
+            theirs.inner.lock().unwrap().owed
+        });
+        uncounted.end();
+        uncounted.give_back(Some(model.lane));
+        let slot = model.promote(frame);
+        model.lane.leave(frame);
+        assert_eq!(closer.join().unwrap(), 1);
+        model.finish(slot, Some(model.lane));
+        assert_drained(&model);
+    });
+}
+
 /// A thread ends: its lane, and what lives there, goes to another, as the lock of the pool has it.
 #[test]
 fn what_an_ended_thread_let_in_is_counted_while_its_lane_changes_hands() {

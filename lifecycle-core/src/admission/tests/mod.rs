@@ -12,6 +12,7 @@ mod observer;
 mod pull;
 mod settle;
 mod spawn;
+mod subscriber;
 mod whereabouts;
 
 use std::{future::Future, pin::Pin, sync::Arc};
