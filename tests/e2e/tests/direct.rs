@@ -101,7 +101,7 @@ async fn without_a_delay_what_reached_the_kernel_is_answered() {
             let is_one = matches!(&answer, Ok(answer) if [200, 503].contains(&answer.status));
             assert!(is_one || !in_time, "{answer:?}");
         }
-        assert_eq!(stop(app).await, Some(0));
+        assert_eq!(ended(app).await, Some(0));
         // On a busy machine the test itself may come too late: then it has shown nothing.
         answers += if in_time { 100 } else { 0 };
     }
@@ -127,7 +127,7 @@ async fn a_connection_in_the_backlog_when_accepting_ends_is_served() {
             assert!(matches!(&answer, Ok(answer) if answer.status == 503), "{answer:?}");
             answers += 1;
         }
-        assert_eq!(stop(app).await, Some(0));
+        assert_eq!(ended(app).await, Some(0));
     }
 }
 
@@ -157,7 +157,7 @@ async fn whole_bodies(vars: &[(&str, &str)]) -> usize {
     for connection in &mut all {
         whole += usize::from(connection.answer().await.is_ok_and(|got| got.body == "halfhalf"));
     }
-    let _ = stop(app).await;
+    let _ = ended(app).await;
     whole
 }
 
@@ -196,7 +196,7 @@ async fn while_it_delays_it_serves_and_says_that_it_is_not_ready() {
     println!("not ready after {not_ready:?}; {served} requests served, {live} probes answered");
     assert!(not_ready < Duration::from_millis(10), "{not_ready:?}");
     assert!(live >= 1_000, "{live}");
-    assert_eq!(stop(app).await, Some(0));
+    assert_eq!(ended(app).await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,7 +257,13 @@ async fn replace_under_load(
 }
 
 async fn stop(app: App) -> Option<i32> {
-    let ended = tokio::task::spawn_blocking(move || app.stop()).await.unwrap();
+    app.terminate();
+    ended(app).await
+}
+
+/// Of one that was asked before: after its report another signal would end it at once.
+async fn ended(app: App) -> Option<i32> {
+    let ended = tokio::task::spawn_blocking(move || app.ended()).await.unwrap();
     if ended.code != Some(0) {
         eprintln!("{}", ended.stderr);
     }
