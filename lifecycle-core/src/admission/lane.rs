@@ -8,7 +8,7 @@
 //!
 //! Lanes and slots live for ever and are used again: there are as many as there ever were at once.
 //!
-//! **What is counted**: each frame that holds a site, and each slot that is live, once. A call that
+//! **What is counted**: each frame that holds a site, and each live slot that has a site, once. A call that
 //! is moved from its frame to a slot is counted once as well: see [`Lane::collect`].
 
 use std::{array, ptr};
@@ -59,7 +59,7 @@ pub(super) struct Lane {
     /// The number of the gate whose calls are noted here, or 0.
     gate: AtomicUsize,
     /// How many calls were moved from a frame to a slot.
-    moves: AtomicUsize,
+    moves: AtomicU64,
     free: AtomicRef<Slot>,
     /// Slots that other threads gave back.
     returned: AtomicRef<Slot>,
@@ -109,7 +109,7 @@ pub(super) struct Slot {
     /// Odd while the call is in flight; it never has the same value twice.
     state: AtomicUsize,
     /// Which of the lane's moves has brought the call here; 0 where it began here.
-    moved: AtomicUsize,
+    moved: AtomicU64,
     /// Nothing where the call is not counted.
     site: AtomicRef<Site>,
     gate: AtomicUsize,
@@ -131,7 +131,7 @@ impl Lane {
             mode: AtomicUsize::new(0),
             top: AtomicRef::none(),
             gate: AtomicUsize::new(0),
-            moves: AtomicUsize::new(0),
+            moves: AtomicU64::new(0),
             free: AtomicRef::none(),
             returned: AtomicRef::none(),
             chunks: AtomicRef::none(),
@@ -307,7 +307,7 @@ impl Lane {
     /// those, or has begun there. A later one was either seen as a frame, or as a frame that points
     /// to its slot and counts for that reason.
     pub(super) fn collect(&self, gate: usize, found: &mut impl FnMut(Found)) {
-        let mut moved = usize::MAX;
+        let mut moved = u64::MAX;
         let mut frames = Vec::new();
         if self.gate() == gate {
             for _ in 0..LOOKS {
@@ -331,7 +331,7 @@ impl Lane {
         }
     }
 
-    fn look_at_frames(&self, gate: usize, moved: usize, found: &mut Vec<Found>) {
+    fn look_at_frames(&self, gate: usize, moved: u64, found: &mut Vec<Found>) {
         for frame in self.frames() {
             match frame.what() {
                 What::Light(site) => found.push(Found::Frame(frame, site)),
@@ -465,7 +465,7 @@ impl Slot {
             lane,
             next: AtomicRef::none(),
             state: AtomicUsize::new(0),
-            moved: AtomicUsize::new(0),
+            moved: AtomicU64::new(0),
             site: AtomicRef::none(),
             gate: AtomicUsize::new(0),
             entry: AtomicU64::new(NO_ENTRY),
@@ -475,7 +475,7 @@ impl Slot {
     }
 
     /// A call begins, with one handle. Whoever looks at it before it has begun sees none.
-    pub(super) fn begin(&self, site: Option<&'static Site>, gate: usize, moved: usize) {
+    pub(super) fn begin(&self, site: Option<&'static Site>, gate: usize, moved: u64) {
         self.site.store(site);
         self.gate.store(gate, Ordering::Relaxed);
         self.moved.store(moved, Ordering::Relaxed);
@@ -565,7 +565,7 @@ impl Slot {
     }
 
     /// Whether it is one call of `gate`, brought here by such a move, all the while.
-    fn is_of(&self, gate: usize, is_such: impl Fn(usize) -> bool) -> bool {
+    fn is_of(&self, gate: usize, is_such: impl Fn(u64) -> bool) -> bool {
         let look = |slot: &Self| {
             let counts = slot.gate() == gate && slot.site.load().is_some();
             counts && is_such(slot.moved.load(Ordering::Relaxed))
