@@ -15,6 +15,7 @@ use axum::{
 use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     milestone::{Wait, draining_for},
@@ -70,9 +71,13 @@ impl Upgrade {
         };
         let spread = self.spread.mul_f64(fastrand::f64());
         self.upgrade.on_upgrade(move |socket| async move {
-            let socket = Socket { socket, state: SocketState::Open(draining_for(spread)) };
+            // One that waits for the drain and not two: ten thousand sockets wake at once.
+            let told = CancellationToken::new();
+            let going = Box::pin(told.clone().cancelled_owned());
+            let socket = Socket { socket, state: SocketState::Open(going) };
             let over = async {
                 draining_for(spread).await;
+                told.cancel();
                 sleep(CLOSE_TIMEOUT).await;
             };
             let handler = guard.scope(async move { handler(socket).await });

@@ -25,29 +25,33 @@ async fn ten_thousand_sockets_are_closed_over_three_seconds() {
         sockets.push(connect_async(&url).await.unwrap().0);
     }
     println!("{} bytes a connection", (app.memory() - before) / SOCKETS as u64);
+    let closed = sockets.into_iter().map(|mut socket| {
+        tokio::spawn(async move {
+            let (mut code, mut at) = (None, None);
+            while let Some(Ok(message)) = socket.next().await {
+                if let Message::Close(Some(frame)) = message {
+                    code = Some(u16::from(frame.code));
+                    at = Some(Instant::now());
+                }
+            }
+            (code, at)
+        })
+    });
+    let readers: Vec<_> = closed.collect();
+    // All of them read before the first is told.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let began = Instant::now();
     app.terminate();
-    let closed = sockets.into_iter().map(|mut socket| async move {
-        let mut code = None;
-        let mut at = None;
-        while let Some(Ok(message)) = socket.next().await {
-            if let Message::Close(Some(frame)) = message {
-                code = Some(u16::from(frame.code));
-                at = Some(began.elapsed());
-            }
-        }
-        (code, at)
-    });
-    let closed: Vec<_> = futures_util::stream::iter(closed.map(tokio::spawn))
-        .buffer_unordered(SOCKETS)
-        .map(|closed| closed.unwrap())
-        .collect()
-        .await;
+    let mut closed = Vec::with_capacity(SOCKETS);
+    for reader in readers {
+        closed.push(reader.await.unwrap());
+    }
     let ended = tokio::task::spawn_blocking(move || app.ended()).await.unwrap();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let told = closed.iter().filter(|(code, _)| *code == Some(1001)).count();
     assert_eq!(told, SOCKETS, "{}", ended.stderr);
-    let mut closed: Vec<Duration> = closed.into_iter().filter_map(|(_, at)| at).collect();
+    let mut closed: Vec<Duration> =
+        closed.into_iter().filter_map(|(_, at)| Some(at? - began)).collect();
     closed.sort_unstable();
     let (early, late) = (closed[SOCKETS / 20], closed[SOCKETS - SOCKETS / 20]);
     println!("p5 {early:?}, p95 {late:?}, last {:?}", closed[SOCKETS - 1]);
