@@ -31,6 +31,12 @@ pub use lifecycle_core::{
 };
 #[cfg(feature = "tokio-util")]
 pub use lifecycle_core::{draining_token, requested_token};
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use lifecycle_http as http;
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use lifecycle_http::check;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
@@ -58,6 +64,8 @@ mod pages {
     page!(configuration, "../docs/configuration.md");
     page!(extending, "../docs/extending.md");
     page!(hooks, "../docs/hooks.md");
+    #[cfg(all(feature = "axum", feature = "http"))]
+    page!(http, "../docs/http.md");
     page!(plan, "../docs/plan.md");
     page!(report, "../docs/report.md");
     page!(tracking, "../docs/tracking.md");

@@ -2,7 +2,10 @@
 
 use std::{str::FromStr, time::Duration};
 
-use sqlx::{AnyPool, ConnectOptions, Executor, any::AnyPoolOptions, sqlite::SqliteConnectOptions};
+use sqlx::{
+    AnyPool, ConnectOptions, Connection, Executor, any::AnyPoolOptions,
+    sqlite::SqliteConnectOptions,
+};
 
 /// How long a connection is waited for: longer than a drain may take helps nobody.
 const ACQUIRE: Duration = Duration::from_secs(20);
@@ -22,6 +25,20 @@ pub async fn connect(url: &str) -> Result<AnyPool, sqlx::Error> {
     };
     schema.run(&pool).await?;
     Ok(pool)
+}
+
+/// Whether the database answers, for readiness. One whose connections are all at work does; to wait
+/// for one of them would take the service away while it is busy.
+///
+/// # Errors
+///
+/// When it does not.
+pub async fn check(pool: AnyPool) -> Result<(), sqlx::Error> {
+    match pool.try_acquire() {
+        Some(mut connection) => connection.ping().await,
+        None if pool.is_closed() => Err(sqlx::Error::PoolClosed),
+        None => Ok(()),
+    }
 }
 
 /// WAL lets others read beside a write; `synchronous = FULL` makes a commit outlive a power cut,

@@ -1,5 +1,7 @@
 //! Why an order was not placed or not found, and what a client is told.
 
+use std::fmt::{self, Display};
+
 use axum::{
     Json,
     extract::rejection::JsonRejection,
@@ -9,6 +11,9 @@ use axum::{
 use lifecycle::Refused;
 use serde_json::json;
 use tracing::error;
+
+/// What is said to who is refused.
+pub(crate) const STOPPING: &str = "the order service is stopping, try again";
 
 /// What a handler answers when there is nothing better to say.
 #[derive(Debug)]
@@ -41,18 +46,30 @@ impl From<sqlx::Error> for AppError {
     }
 }
 
-impl IntoResponse for AppError {
-    fn into_response(self) -> Response {
-        let (status, said) = match self {
-            Self::Refused(refused) => return unavailable(&refused),
-            Self::Invalid(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
-            Self::NotFound(id) => (StatusCode::NOT_FOUND, format!("there is no order {id}")),
+/// What a client may know of it.
+impl Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(_) => f.write_str(STOPPING),
+            Self::Invalid(what) => f.write_str(what),
+            Self::NotFound(id) => write!(f, "there is no order {id}"),
             Self::Database(error) => {
                 error!("the database failed: {error}");
-                (StatusCode::INTERNAL_SERVER_ERROR, "the order service failed".to_owned())
+                f.write_str("the order service failed")
             }
+        }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::Refused(refused) => return unavailable(refused),
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        answer(status, &said)
+        answer(status, &self.to_string())
     }
 }
 
@@ -60,8 +77,7 @@ impl IntoResponse for AppError {
 /// else.
 fn unavailable(refused: &Refused) -> Response {
     tracing::debug!("{refused}");
-    let mut response =
-        answer(StatusCode::SERVICE_UNAVAILABLE, "the order service is stopping, try again");
+    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, STOPPING);
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -1,23 +1,40 @@
 //! The endpoints.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Path, Request, State, rejection::JsonRejection},
-    http::{HeaderValue, StatusCode, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
+    extract::{
+        Path, State,
+        rejection::JsonRejection,
+        ws::{Message, WebSocketUpgrade},
+    },
+    http::{HeaderValue, Response as HttpResponse, StatusCode, header},
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
     routing::{get, post},
 };
-use lifecycle::tracked;
+use futures_util::{Stream, stream};
+use lifecycle::{
+    http::{Socket, WebSocketExt, health, track},
+    tracked,
+};
 use serde_json::json;
 use sqlx::AnyPool;
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::{
+        Notify,
+        broadcast::{self, error::RecvError},
+    },
+    time,
+};
 use tracing::debug;
 
 pub use crate::error::AppError;
 use crate::{
+    error::STOPPING,
     store::{self, NewOrder, Order},
     telemetry::Telemetry,
 };
@@ -29,6 +46,8 @@ pub struct Service {
     pub pool: AnyPool,
     /// Wakes the dispatcher.
     pub placed: Arc<Notify>,
+    /// The ids of what is placed, for whoever follows.
+    pub feed: broadcast::Sender<i64>,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
     /// How long placing an order takes beside the database's time.
@@ -39,18 +58,23 @@ pub struct Service {
 
 /// The whole service as a router.
 pub fn app(service: Service) -> Router {
-    Router::new()
+    let untracked = service.untracked;
+    let routes = Router::new()
         .route("/orders", post(post_order))
         .route("/orders/{id}", get(get_order))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .layer(middleware::from_fn(close_when_stopping))
-        .with_state(service)
+        .route("/orders/feed", get(follow_orders))
+        .route("/orders/socket", get(order_socket))
+        .with_state(service);
+    // Each request to its last byte; refused once the service drains.
+    let layer = track().refused(|_| refusal());
+    let routes = if untracked { routes } else { routes.layer(layer) };
+    // After the layer: probes are neither counted nor refused.
+    routes.merge(health())
 }
 
 /// Finished or named as abandoned before any hook runs, and refused once the service drains.
 #[tracked]
-async fn place_order(service: &Service, order: NewOrder) -> Result<i64, AppError> {
+pub(crate) async fn place_order(service: &Service, order: NewOrder) -> Result<i64, AppError> {
     accept(service, order).await
 }
 
@@ -60,6 +84,8 @@ async fn accept(service: &Service, order: NewOrder) -> Result<i64, AppError> {
     let id = store::insert(&service.pool, &order).await?;
     service.telemetry.count_placed();
     service.placed.notify_one();
+    // Nobody may be following.
+    let _ = service.feed.send(id);
     Ok(id)
 }
 
@@ -81,7 +107,7 @@ async fn post_order(
     ))
 }
 
-fn check(order: &NewOrder) -> Result<(), AppError> {
+pub(crate) fn check(order: &NewOrder) -> Result<(), AppError> {
     if order.sku.trim().is_empty() {
         return Err(AppError::Invalid("`sku` is empty: write what is ordered".to_owned()));
     }
@@ -101,24 +127,57 @@ async fn get_order(
     store::find(&service.pool, id).await?.map(Json).ok_or(AppError::NotFound(id))
 }
 
-/// Whether the process works: restarting it would help nobody while it drains.
-async fn livez() -> StatusCode {
-    if lifecycle::status().is_live() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+/// The ids of orders as they are placed. It ends when draining begins, and its clients come back to
+/// another replica.
+async fn follow_orders(
+    State(service): State<Service>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = stream::unfold(service.feed.subscribe(), |mut feed| async move {
+        loop {
+            match feed.recv().await {
+                Ok(id) => return Some((Ok(Event::default().data(id.to_string())), feed)),
+                // A slow reader misses some.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    Sse::new(events).keep_alive(KeepAlive::default())
 }
 
-/// Whether traffic may come.
-async fn readyz() -> impl IntoResponse {
-    let status = lifecycle::status();
-    let code = if status.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(json!({ "state": status.state().to_string(), "in_flight": status.in_flight() })))
+/// Orders one after the other on one connection. An order that was begun when draining begins is
+/// placed and answered; then the client is told to go elsewhere.
+async fn order_socket(State(service): State<Service>, upgrade: WebSocketUpgrade) -> Response {
+    let upgrade = upgrade.tracked().spread(Duration::from_secs(1));
+    upgrade.on_upgrade(|socket| take_orders(service, socket))
 }
 
-/// Once a stop was asked for, clients connect anew for their next request, and so to another
-/// replica.
-async fn close_when_stopping(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    if lifecycle::state() >= lifecycle::State::Delaying {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+async fn take_orders(service: Service, mut socket: Socket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let Message::Text(text) = message else { continue };
+        let placed = match serde_json::from_str(&text) {
+            Ok(order) => match check(&order) {
+                Ok(()) => place_order(&service, order).await,
+                Err(invalid) => Err(invalid),
+            },
+            Err(error) => Err(AppError::Invalid(error.to_string())),
+        };
+        let answer = match placed {
+            Ok(id) => json!({ "id": id }),
+            Err(error) => json!({ "error": error.to_string() }),
+        };
+        if socket.send(Message::Text(answer.to_string().into())).await.is_err() {
+            return;
+        }
     }
+}
+
+/// What a request is told that comes once the service drains. `serve` closes its connection.
+fn refusal() -> HttpResponse<String> {
+    let mut response = HttpResponse::new(json!({ "error": STOPPING }).to_string());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }

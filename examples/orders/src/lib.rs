@@ -9,8 +9,12 @@ pub mod config;
 pub mod db;
 pub mod dispatcher;
 mod error;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 pub mod hooks;
 pub mod http;
 pub mod sabotage;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "tls")]
+pub mod tls;

@@ -14,12 +14,17 @@ use orders::{
     sabotage::Sabotage,
     telemetry::Telemetry,
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, broadcast},
+};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-#[lifecycle::main]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+type BoxError = Box<dyn Error + Send + Sync>;
+
+#[lifecycle::main(config = orders::config::lifecycle())]
+async fn main() -> Result<(), BoxError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = io::stderr().is_terminal();
     tracing_subscriber::fmt()
@@ -40,25 +45,51 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(&config.addr)
         .await
         .map_err(|error| format!("ORDERS_ADDR={}: cannot listen there: {error}", config.addr))?;
-    info!("listening on http://{}", listener.local_addr()?);
 
     let placed = Arc::new(Notify::new());
     if !sabotage.stalled {
         tokio::spawn(dispatcher::run(pool.clone(), Arc::clone(&placed), Arc::clone(&telemetry)));
     }
     sabotage.arm(&pool)?;
-    let app = http::app(Service {
+    // Whether this replica can do its work: traffic goes elsewhere while it cannot.
+    let checked = pool.clone();
+    lifecycle::check("database", move || db::check(checked.clone()));
+    let service = Service {
         pool,
         placed,
+        feed: broadcast::Sender::new(1024),
         telemetry,
         work: config.work,
         untracked: sabotage.untracked,
-    });
-    let server = axum::serve(listener, app);
+    };
     if sabotage.deaf {
+        info!("listening on http://{}", listener.local_addr()?);
+        let server = axum::serve(listener, http::app(service));
         lifecycle::until_draining(server.into_future()).await;
-    } else {
-        server.with_graceful_shutdown(lifecycle::draining()).await?;
+        return Ok(());
     }
+    serve(&config, listener, service).await
+}
+
+/// Until the drain is over, over whatever is configured.
+async fn serve(config: &Config, listener: TcpListener, service: Service) -> Result<(), BoxError> {
+    #[cfg(feature = "grpc")]
+    let grpc = orders::grpc::serve(config.grpc_addr.clone(), service.clone());
+    #[cfg(not(feature = "grpc"))]
+    let grpc = async { Ok::<_, BoxError>(()) };
+    let http = async {
+        let addr = listener.local_addr()?;
+        #[cfg(feature = "tls")]
+        if let Some((certificate, key)) = &config.tls {
+            let listener = orders::tls::listener(listener, certificate, key)?;
+            info!("listening on https://{addr}");
+            return Ok(lifecycle::http::serve(listener, http::app(service)).await?);
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = config;
+        info!("listening on http://{addr}");
+        Ok(lifecycle::http::serve(listener, http::app(service)).await?)
+    };
+    tokio::try_join!(http, grpc)?;
     Ok(())
 }

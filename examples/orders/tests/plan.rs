@@ -51,7 +51,7 @@ fn a_grace_period_of_five_seconds_is_too_short() {
     let unfit = Plan::collect().unwrap().fits_manifest(&cut).unwrap_err().to_string();
     for said in [
         "the plan does not fit: it needs 10.166s, 5s is granted, 5.166s is missing",
-        "k8s.yaml:35 LIFECYCLE_GRACE_PERIOD) and is killed after 5s (",
+        "k8s.yaml:36 LIFECYCLE_GRACE_PERIOD) and is killed after 5s (",
         "k8s.yaml:22 terminationGracePeriodSeconds)",
         "to make it fit: `terminationGracePeriodSeconds: 30` (",
     ] {

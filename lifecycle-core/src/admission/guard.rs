@@ -76,6 +76,11 @@ impl Guard {
         self.admission.whole_enter(work)
     }
 
+    /// The call was cancelled: it counts as that when it ends, and not as finished.
+    pub(crate) fn cancel(&self) {
+        self.admission.cancel();
+    }
+
     pub(super) const fn new(call: Call) -> Self {
         Self { admission: Admission::new(call) }
     }

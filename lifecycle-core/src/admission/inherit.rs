@@ -80,6 +80,10 @@ impl Admission {
         result
     }
 
+    pub(super) fn cancel(&self) {
+        self.call.cancel();
+    }
+
     /// The holder of the call is dropped.
     pub(super) fn let_go(&self) {
         if self.call.is_unwinding() {

@@ -13,6 +13,11 @@ pub(crate) const NO_READER: &str =
 pub(crate) const NO_PICTURES: &str =
     "this program draws no pictures; build it with the feature `pictures` of `lifecycle-hooks`";
 
+/// What is said where probes are to be answered by a program that cannot.
+#[cfg(feature = "health")]
+pub(super) const NO_HEALTH: &str =
+    "this program answers no probes; build it with the feature `http` of `lifecycle-hooks`";
+
 /// One thing that is wrong, or only looks wrong: see [`is_error`](Self::is_error). `Display` is for
 /// a person; whoever has to know what it is about asks [`variable`](Self::variable).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

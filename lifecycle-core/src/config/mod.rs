@@ -3,6 +3,8 @@
 mod component;
 mod diagnostic;
 mod environment;
+#[cfg(feature = "health")]
+mod health;
 mod hook_timeouts;
 mod platform;
 mod settings;
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 #[cfg(feature = "pictures")]
 pub(crate) use self::diagnostic::NO_PICTURES;
+#[cfg(feature = "health")]
+pub use self::health::HealthListener;
 pub(crate) use self::{
     component::{BoxedComponent, ComponentFuture, Components},
     diagnostic::{Diagnostic, NO_READER},

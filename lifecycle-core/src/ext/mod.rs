@@ -6,7 +6,7 @@
 //! - A [`Component`] is there from before main until after the last hook: `Config::component` adds it.
 //! - A [`LastResort`] is done when the library ends the process.
 //! - [`Status`] is a lifecycle at one moment, and [`Handle`] asks for it from anywhere.
-//! - A [`Site`](crate::Site) is the only door for admission.
+//! - A [`Site`] is the only door for admission; [`site()`] makes one as the program runs.
 //!
 //! A program is answered by what is linked into it. An extension registers what it adds with
 //! [`register!`], once, at the top of a module; whoever uses the extension names its crate
@@ -16,11 +16,19 @@
 //! - `LIFECYCLE_REPORT=path.<extension>` is written by a [`ReportWriter`].
 //! - `Plan::fits_manifest` and `LIFECYCLE_MANIFEST` have their file read by a [`ManifestReader`], which
 //!   makes a [`Deployment`] of it.
+//! - `Config::health` adds what a `HealthListener` gives it (feature `health`).
 //! - The functions of [`text`] are how the library writes for people.
 
 mod deployment;
 pub mod text;
 
+use crate::{
+    Guard, Site, SourceLocation,
+    declare::site::{Drain, Policy},
+};
+
+#[cfg(feature = "health")]
+pub use crate::config::HealthListener;
 pub use crate::{
     budget::{
         AskedBy, Deployment, Manifest, ManifestError, ManifestReader, Overrides, Setting,
@@ -36,8 +44,8 @@ pub use crate::{
 #[doc(inline)]
 pub use crate::__register as register;
 
-/// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter) or
-/// [`ManifestReader`](crate::ext::ManifestReader) to every program that this crate is linked into. It is
+/// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter),
+/// [`ManifestReader`](crate::ext::ManifestReader) or `HealthListener` to every program that this crate is linked into. It is
 /// an item, and what it is given is a constant expression.
 ///
 /// ```
@@ -55,4 +63,34 @@ macro_rules! __register {
     ($added:expr) => {
         $crate::__private::inventory::submit! { $added }
     };
+}
+
+/// Runs `work` as code that belongs to nobody's service: what it asks about the stop makes nobody a
+/// listener, and nobody ready. For extensions, and for what answers a probe; of a future, each poll
+/// is to be run in it.
+///
+/// # Panics
+/// When `work` does.
+pub fn as_library<R>(work: impl FnOnce() -> R) -> R {
+    crate::admission::context::as_library(work)
+}
+
+/// A site at a place of the application's, for an extension that makes sites on its behalf: a
+/// route, a queue. Its calls are refused once the service drains, and finished by the drain.
+#[must_use]
+pub const fn site(name: &'static str, location: SourceLocation) -> Site {
+    Site::declared(name, location, Policy::FINISH)
+}
+
+/// The same with `admit = always`: counted, and never refused. For what has begun before it is
+/// counted.
+#[must_use]
+pub const fn site_never_refused(name: &'static str, location: SourceLocation) -> Site {
+    Site::declared(name, location, Policy { admit_always: true, drain: Drain::Finish })
+}
+
+/// Says that the call of `guard` is about to be dropped, as the drain's time with it is up: it
+/// counts as cancelled when it ends, and not as finished.
+pub fn cancel(guard: &Guard) {
+    guard.cancel();
 }

@@ -72,9 +72,15 @@ async fn wait_for_work(service: &Process) -> u64 {
     let client = client();
     let asked = Instant::now();
     loop {
-        let status = client.get(format!("{}/readyz", service.url)).send().await.unwrap();
+        let asked_for = client.get(format!("{}/health", service.health));
+        let status = asked_for.header("accept", "application/json").send().await.unwrap();
         let status: Value = status.json().await.unwrap();
-        let in_flight = status["in_flight"].as_u64().unwrap();
+        // Not the requests that these are made in.
+        let is_counted = |site: &&Value| {
+            ["orders::http::place_order", "dispatch"].iter().any(|name| site["name"] == *name)
+        };
+        let sites = status["sites"].as_array().unwrap().iter().filter(is_counted);
+        let in_flight = sites.map(|site| site["in_flight"].as_u64().unwrap()).sum();
         if in_flight >= audit::IN_FLIGHT || asked.elapsed() > Duration::from_secs(5) {
             return in_flight;
         }

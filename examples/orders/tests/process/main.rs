@@ -9,4 +9,6 @@ mod endpoints;
 mod listeners;
 mod load;
 mod postgres;
+#[cfg(any(feature = "grpc", feature = "tls"))]
+mod protocols;
 mod service;

@@ -46,6 +46,7 @@ impl Setup {
         let mut command = Command::new(env!("CARGO_BIN_EXE_orders"));
         command
             .env("ORDERS_ADDR", "127.0.0.1:0")
+            .env("ORDERS_HEALTH_ADDR", free_addr())
             .env("DATABASE_URL", &self.database)
             .env("ORDERS_WORK_MS", self.work.as_millis().to_string())
             .env("ORDERS_SABOTAGE", self.sabotage)
@@ -62,8 +63,13 @@ impl Setup {
 
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(&self) -> Process {
-        let mut process = Process::start(self.command());
+        let health = free_addr();
+        let mut command = self.command();
+        command.env("ORDERS_HEALTH_ADDR", &health);
+        let mut process = Process::start(command);
+        process.health = format!("http://{health}");
         process.wait_for("running").await;
+        process.wait_for("listening on ").await;
         process.url =
             process.line("listening on ").split("listening on ").nth(1).unwrap().to_owned();
         process
@@ -81,6 +87,8 @@ pub(crate) struct Process {
     lines: watch::Receiver<Vec<String>>,
     /// Where the service listens.
     pub(crate) url: String,
+    /// Where it answers probes with all details.
+    pub(crate) health: String,
 }
 
 /// What is left of a process.
@@ -101,7 +109,7 @@ impl Process {
         let (lines, received) = watch::channel(Vec::new());
         collect(child.stdout.take().unwrap(), lines.clone());
         collect(child.stderr.take().unwrap(), lines);
-        Self { child, lines: received, url: String::new() }
+        Self { child, lines: received, url: String::new(), health: String::new() }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -147,6 +155,12 @@ impl Ended {
     pub(crate) fn printed(&self, text: &str) -> bool {
         self.log.iter().any(|line| line.contains(text))
     }
+}
+
+/// An address that nobody listens at.
+pub(crate) fn free_addr() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
 }
 
 /// A fresh directory, gone when this is dropped.
