@@ -5,6 +5,9 @@ use crate::{
     output::{Line, shown},
 };
 
+/// What is said of a process that ended too late, and of nothing else.
+pub(crate) const LATE: &str = "from the last signal, more than";
+
 /// How a process ended. A shell cannot tell the two apart, and the library must: 143 by its own
 /// hand is an answer to a signal, and being killed by it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +144,7 @@ impl Ending {
     pub fn ends_within(&self, limit: Duration) -> &Self {
         let took = self.since_last_signal();
         if took > limit {
-            self.fail(&format!("took {took:.3?} from the last signal, more than {limit:?}"));
+            self.fail(&format!("took {took:.3?} {LATE} {limit:?}"));
         }
         self
     }
