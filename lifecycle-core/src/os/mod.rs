@@ -24,13 +24,13 @@ pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
 pub(crate) use self::surroundings::{in_container, shell_between};
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    Waker, at_thread_end, boot_time, exit_now, guard, is_forked_child, listen, listening,
+    Waker, at_thread_end, boot_time, exit_now, fork, guard, is_forked_child, listen, listening,
     overwrite_file, replace_file, run_as_application, run_as_usual, run_first, spawn, thread_names,
     write_stderr,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
-    Waker, at_thread_end, boot_time, exit_now, guard, is_forked_child, listen, listening,
+    Waker, at_thread_end, boot_time, exit_now, fork, guard, is_forked_child, listen, listening,
     overwrite_file, replace_file, run_as_application, run_as_usual, run_first, spawn, thread_names,
     write_stderr,
 };

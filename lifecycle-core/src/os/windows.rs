@@ -111,6 +111,13 @@ pub(crate) fn listening(signals: &[Signal]) -> Vec<Listening> {
 }
 
 /// There is no fork.
+pub(crate) mod fork {
+    pub(crate) const fn watch() {}
+    pub(crate) const fn wakes() {}
+    pub(crate) const fn sleeps() {}
+}
+
+/// Nobody forked.
 pub(crate) const fn is_forked_child() -> bool {
     false
 }

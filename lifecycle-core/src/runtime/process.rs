@@ -117,6 +117,7 @@ fn process() -> &'static Process {
 fn drive(process: &'static Process, waker: &'static Waker, ready: &mpsc::SyncSender<()>) {
     foreign::keep_out();
     os::run_first();
+    os::fork::wakes();
     // Tokio's thread-local is made now: later somebody may hold the loader's lock, which that needs.
     let _ = Handle::try_current();
     let _ = ready.try_send(());
@@ -131,7 +132,10 @@ fn drive(process: &'static Process, waker: &'static Waker, ready: &mpsc::SyncSen
             }
         });
         let timeout = [timeout, foreign].into_iter().flatten().min();
-        for signal in process.signals_of(waker.wait(timeout)) {
+        os::fork::sleeps();
+        let calls = waker.wait(timeout);
+        os::fork::wakes();
+        for signal in process.signals_of(calls) {
             lifecycle.post(signal);
         }
     }
@@ -152,6 +156,7 @@ impl Host for Process {
             Some(waker) => waker,
             None => {
                 let waker: &'static Waker = Box::leak(Box::new(Waker::new()?));
+                os::fork::watch();
                 os::guard::start()?;
                 os::guard::set_driver(waker);
                 let (ready, is_ready) = mpsc::sync_channel(1);

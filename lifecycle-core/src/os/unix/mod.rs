@@ -3,6 +3,7 @@ mod clock;
 mod event;
 mod exit;
 mod files;
+pub(crate) mod fork;
 pub(crate) mod guard;
 mod heard;
 mod pending;

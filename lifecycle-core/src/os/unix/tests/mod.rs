@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "signals, limits and forks have no safe face in std")]
 
 mod files;
+mod fork;
 mod guard;
 mod signals;
 mod stderr;

@@ -51,7 +51,7 @@ fn block(signal: c_int) {
     }
 }
 
-fn ended(process: libc::pid_t) -> c_int {
+pub(super) fn ended(process: libc::pid_t) -> c_int {
     let mut status = 0;
     // SAFETY: a valid place.
     assert_eq!(unsafe { libc::waitpid(process, &raw mut status, 0) }, process);
