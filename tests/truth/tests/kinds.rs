@@ -141,6 +141,8 @@ fn hooks_of_a_library_are_in_the_plan_of_each_program_that_names_it() {
 fn a_job_over_a_library_ends_between_two_of_its_calls() {
     let mut child = service!(bin "truth-ledger-import").start();
     child.wait_for("entered 1");
+    // The next one is under way by then.
+    thread::sleep(Duration::from_millis(20));
     child.signal(Signal::INT);
     let ending = child.end();
     ending.is_killed_by(Signal::INT).says("entered 2").never_says("entered 5");
