@@ -1,0 +1,90 @@
+//! Eight ways for a grandchild to get away, against each containment.
+
+use std::{fs, io::Write, path::Path, time::Duration};
+
+use lifecycle_process::{Command, Containment, StopError, Stopped};
+
+/// What is found in the command line of every process of a case.
+fn cookie(case: &str) -> String {
+    format!("escape-{case}-{}", std::process::id())
+}
+
+/// The processes whose command line has it, dead ones apart.
+fn with(cookie: &str) -> Vec<u32> {
+    let pids = fs::read_dir("/proc").expect("proc").flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        // A keeper has the arguments of its child.
+        !line.starts_with(b"lifecycle-keeper") && String::from_utf8_lossy(&line).contains(cookie)
+    })
+    .collect()
+}
+
+/// A program that sleeps, with the cookie as an argument that it does not look at.
+fn sleeps(cookie: &str) -> String {
+    format!("sh -c 'sleep 60; :' {cookie}")
+}
+
+/// The cases: a script for `sh`, and whether a process group holds it.
+fn cases(folder: &Path) -> Vec<(&'static str, String, bool)> {
+    let chain = folder.join("chain.sh");
+    let mut file = fs::File::create(&chain).expect("a file");
+    writeln!(file, "sleep 0.002; setsid sh {} $1 & exit 0", chain.display()).expect("written");
+    let of = |case: &'static str, script: &str, is_held: bool| {
+        let cookie = cookie(case);
+        (case, script.replace("SLEEPS", &sleeps(&cookie)).replace("COOKIE", &cookie), is_held)
+    };
+    vec![
+        of("ignores", "trap '' TERM; SLEEPS & while :; do sleep 1; done # COOKIE", true),
+        of("setsid", "setsid SLEEPS & wait", false),
+        of("daemon", "(setsid sh -c \"SLEEPS &\" COOKIE) & sleep 60; :", false),
+        of("orphan", "(setsid sh -c \"SLEEPS &\" COOKIE)", false),
+        of("no-environment", "(env -i PATH=$PATH setsid sh -c \"SLEEPS &\" COOKIE)", false),
+        of("stopped", "setsid sh -c 'kill -STOP $$; sleep 60; :' COOKIE & wait", false),
+        of("chain", &format!("setsid sh {} COOKIE & wait; sleep 60", chain.display()), false),
+    ]
+}
+
+async fn stop(case: &str, script: &str, containment: Containment) -> Result<Stopped, StopError> {
+    let child = Command::new("sh")
+        .args(["-c", script, &cookie(case)])
+        .name(case)
+        .stop_timeout(Duration::from_millis(300))
+        .containment(containment)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(child.containment(), containment);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    child.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_gets_away_from_a_keeper() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (case, script, _) in cases(folder.path()) {
+        let stopped = stop(case, &script, Containment::Keeper).await;
+        assert_eq!(with(&cookie(case)), [0; 0], "{case}: {stopped:?}");
+        // Each left something behind, which is no clean stop.
+        let Err(StopError::Killed(stopped)) = stopped else { panic!("{case}: {stopped:?}") };
+        assert!(stopped.escalated() && stopped.stuck.is_empty(), "{case}: {stopped:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_leaves_its_process_group_gets_away_and_the_containment_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (case, script, is_held) in cases(folder.path()) {
+        let case: &'static str = Box::leak(format!("group-{case}").into_boxed_str());
+        let script = script.replace("escape-", "escape-group-");
+        let _ = stop(case, &script, Containment::Group).await;
+        let left = with(&cookie(case));
+        assert_eq!(left.is_empty(), is_held, "{case}: {left:?}");
+        while let pids @ [_, ..] = &with(&cookie(case))[..] {
+            for pid in pids {
+                let _ =
+                    std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            }
+        }
+    }
+}

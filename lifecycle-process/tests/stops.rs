@@ -1,0 +1,151 @@
+//! One child and its stop.
+
+use std::time::{Duration, Instant};
+
+use lifecycle_core::Signal;
+use lifecycle_process::{Child, Command, Containment, ExitStatus, SpawnError, StopError};
+
+fn shell(script: &str) -> Command {
+    Command::new("sh").args(["-c", script]).stop_timeout(Duration::from_millis(500))
+}
+
+fn started(command: Command) -> Child {
+    command.spawn().unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn settled() {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+#[tokio::test]
+async fn who_ends_in_time_is_stopped_clean_and_his_last_lines_are_kept() {
+    let child =
+        started(shell("trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.01; done"));
+    assert_eq!(child.containment(), Containment::Keeper);
+    settled().await;
+    let stopped = child.stop().await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(stopped.status, Some(ExitStatus::Code(0)));
+    assert_eq!(stopped.signal, Some(Signal::Term));
+    assert_eq!(stopped.tail, ["hi", "bye"]);
+    assert!(!stopped.escalated());
+}
+
+#[tokio::test]
+async fn the_signal_is_the_one_that_was_asked_for() {
+    let script = "trap 'exit 0' INT; trap 'exit 3' TERM; while :; do sleep 0.01; done";
+    let child = started(shell(script).stop_signal(Signal::Int));
+    settled().await;
+    assert_eq!(child.stop().await.expect("clean").status, Some(ExitStatus::Code(0)));
+}
+
+#[tokio::test]
+async fn who_does_not_end_is_killed_and_named_with_what_he_said_last() {
+    let child =
+        started(shell("trap '' TERM; echo busy; while :; do sleep 0.05; done").name("mule"));
+    settled().await;
+    let began = Instant::now();
+    let error = child.stop().await.expect_err("it had to be killed");
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    let text = error.to_string();
+    let StopError::Killed(stopped) = error else { panic!("{text}") };
+    assert_eq!(stopped.status, Some(ExitStatus::Signal(9)));
+    assert!(text.starts_with(&format!("`mule` ({}) did not end by", child.id())), "{text}");
+    assert!(text.contains("in 500.0ms: killed") && text.ends_with("its last line: busy"), "{text}");
+}
+
+#[tokio::test]
+async fn who_ends_with_an_error_when_asked_has_not_stopped_clean() {
+    let child = started(shell("trap 'exit 3' TERM; while :; do sleep 0.01; done"));
+    settled().await;
+    let error = child.stop().await.expect_err("a code of its own");
+    assert!(matches!(error, StopError::Failed(_)), "{error}");
+    assert!(error.to_string().contains("ended with exit code 3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_said_at_once() {
+    let error = Command::new("/no/such/program").name("ghost").spawn().expect_err("nothing there");
+    let SpawnError::Start { source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+    assert!(error.to_string().starts_with("`ghost` cannot be started"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stopped_child_is_continued() {
+    let child = started(shell("trap 'exit 0' TERM; while :; do sleep 0.01; done"));
+    settled().await;
+    kill("-STOP", child.id());
+    settled().await;
+    let stopped = child.stop().await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(stopped.status, Some(ExitStatus::Code(0)));
+}
+
+#[tokio::test]
+async fn a_grandchild_that_holds_the_pipe_does_not_hold_the_stop() {
+    let child = started(shell("trap 'exit 0' TERM; sleep 60 & while :; do sleep 0.01; done"));
+    settled().await;
+    let began = Instant::now();
+    let error = child.stop().await.expect_err("it left somebody behind");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(error.to_string().contains("left processes behind: killed sleep"), "{error}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_held_by_somebody_else_is_named_and_left_alone() {
+    let foreign = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = foreign.local_addr().expect("an address").port();
+    let child = started(shell("exec sleep 60").port(port));
+    let error = child.stop().await.expect_err("the port is held");
+    assert!(
+        error.to_string().contains(&format!("port {port} of `sh` is still held by")),
+        "{error}"
+    );
+    tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it still listens");
+}
+
+#[tokio::test]
+async fn who_ended_by_himself_is_known_and_his_hook_is_gone() {
+    let child = started(shell("exit 7"));
+    assert_eq!(child.wait().await, Some(ExitStatus::Code(7)));
+    settled().await;
+    assert!(!child.hook().unregister(), "the hook was still there");
+}
+
+#[tokio::test]
+async fn a_keeper_that_is_killed_is_said() {
+    let child = started(shell("while :; do sleep 0.05; done"));
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("a child");
+    let keeper = status.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).expect("ppid");
+    kill("-KILL", keeper.parse().expect("a pid"));
+    settled().await;
+    let error = child.stop().await.expect_err("nobody knows");
+    assert!(matches!(error, StopError::Lost(_)), "{error}");
+    settled().await;
+    assert!(!std::path::Path::new(&format!("/proc/{}/exe", child.id())).exists(), "it lives");
+}
+
+#[tokio::test]
+async fn a_terminals_interrupt_reaches_no_child() {
+    let child = started(shell("trap 'exit 9' INT; while :; do sleep 0.01; done # until TERM"));
+    settled().await;
+    // The group of this test is not that of the child, nor of its keeper.
+    let group = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+        let rest = stat.rsplit(") ").next().expect("fields").to_owned();
+        let mut fields = rest.split(' ').skip(1);
+        let parent: u32 = fields.next().and_then(|field| field.parse().ok()).expect("ppid");
+        let group: u32 = fields.next().and_then(|field| field.parse().ok()).expect("pgrp");
+        (parent, group)
+    };
+    let (_, mine) = group(std::process::id());
+    let (keeper, of_child) = group(child.id());
+    let (_, of_keeper) = group(keeper);
+    assert_eq!(of_child, child.id());
+    assert!(of_keeper != mine && of_child != mine);
+    assert!(child.stop().await.is_ok());
+}
+
+fn kill(signal: &str, pid: u32) {
+    let status = std::process::Command::new("kill").args([signal, &pid.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()));
+}
