@@ -37,6 +37,9 @@ pub use lifecycle_http as http;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use lifecycle_http::check;
+#[cfg(feature = "process")]
+#[doc(inline)]
+pub use lifecycle_process as process;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;

@@ -8,10 +8,10 @@ use std::{
 
 use lifecycle_core::{
     HookHandle, Signal,
-    ext::{LastResort, LastResortHandle, as_library},
+    ext::{Handle, LastResort, LastResortHandle, as_library, note},
 };
 use tokio::{
-    runtime::Handle,
+    runtime,
     sync::{mpsc, watch},
     time::Instant,
 };
@@ -69,7 +69,8 @@ impl Child {
     ///
     /// As [`StopError`] lists them.
     pub async fn stop(&self) -> Result<Stopped, StopError> {
-        let stopped = stop::stop(&self.inner).await;
+        let run = self.inner.stop_for_good().expect("started before the child is given away");
+        let stopped = stop::stop(&self.inner, run).await;
         self.hook().unregister();
         stopped
     }
@@ -90,9 +91,12 @@ impl fmt::Debug for Child {
 #[track_caller]
 pub(crate) fn spawn(command: Command) -> Result<Child, SpawnError> {
     let name = command.name.clone();
-    let Ok(runtime) = Handle::try_current() else {
+    let Ok(runtime) = runtime::Handle::try_current() else {
         return Err(SpawnError::NoRuntime { name });
     };
+    if is_stopping() {
+        return Err(SpawnError::Stopping { name });
+    }
     let mut hook = lifecycle_core::hook(name.clone()).timeout(command.stop_timeout + KILL_TIMEOUT);
     for other in &command.after {
         hook = hook.after_handle(other);
@@ -110,9 +114,12 @@ pub(crate) fn spawn(command: Command) -> Result<Child, SpawnError> {
     let stopped = Arc::clone(&inner);
     let handle = hook
         .register(move || async move {
-            let stopped = stop::stop(&stopped).await?;
-            tracing::info!(target: "lifecycle::process", child = stopped.name, "{stopped}");
-            Ok::<_, StopError>(())
+            // None where the stop was faster than the start, which then finds it stopped.
+            let Some(run) = stopped.stop_for_good() else { return Ok(()) };
+            let ended = stop::stop(&stopped, run).await;
+            let how = ended.as_ref().unwrap_or_else(StopError::stopped);
+            note(&how.name, how.to_string());
+            ended.map(drop)
         })
         .map_err(|source| SpawnError::Plan { name: name.clone(), source })?;
     let handle = inner.hook.get_or_init(|| handle);
@@ -255,7 +262,7 @@ impl Inner {
     fn start(&self) -> Result<(), SpawnError> {
         let Command { name, program, arguments, containment, .. } = &self.command;
         let mut state = self.lock();
-        if state.is_stopping || lifecycle_core::time_left().is_some() {
+        if state.is_stopping || is_stopping() {
             return Err(SpawnError::Stopping { name: name.clone() });
         }
         let started = contained::start(name, program, arguments, *containment, |command| {
@@ -278,6 +285,11 @@ impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a stop was requested.
+fn is_stopping() -> bool {
+    as_library(|| Handle::current().status().reason().is_some())
 }
 
 fn follow(

@@ -6,7 +6,11 @@ use lifecycle_core::Signal;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Containment, ExitStatus, Member, child::Inner, ports};
+use crate::{
+    Containment, ExitStatus, Member,
+    child::{Inner, Run},
+    ports,
+};
 
 /// What a stop takes at most beyond the child's own time: to kill the tree, to see it gone and to
 /// read the rest of its output.
@@ -46,15 +50,26 @@ impl Stopped {
     }
 }
 
+/// One line: who, how, in which time, what was killed, the last lines.
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({})", self.name, self.pid)?;
+        write!(f, "pid {} ", self.pid)?;
         match (self.status, self.signal) {
-            (Some(status), Some(signal)) => write!(f, " ended by {status} after {signal}")?,
-            (Some(status), None) => write!(f, " had ended by {status}")?,
-            (None, _) => f.write_str(" has not ended")?,
+            (Some(status), Some(signal)) => write!(f, "ended by {status} after {signal}")?,
+            (Some(status), None) => write!(f, "had ended by {status}")?,
+            (None, _) => f.write_str("has not ended")?,
         }
-        write!(f, " in {:.1?} (held by a {})", self.took, self.containment)
+        write!(f, " in {:.1?}, held by a {}", self.took, self.containment)?;
+        if self.escalated() {
+            write!(f, ", {} killed: {}", self.killed.len(), list(&self.killed))?;
+        }
+        if !self.stuck.is_empty() {
+            write!(f, ", still there: {}", list(&self.stuck))?;
+        }
+        if !self.tail.is_empty() {
+            write!(f, ", its last lines: {}", self.tail.join(" / "))?;
+        }
+        Ok(())
     }
 }
 
@@ -78,24 +93,32 @@ pub enum StopError {
     #[error("the keeper of `{}` ({}) is gone, somebody killed it: its process group was killed, and \
         what has left that is not known", .0.name, .0.pid)]
     Lost(Box<Stopped>),
-    /// The stop came before it was started, and it is not started any more.
-    #[error("`{name}` was asked to stop before it was started")]
-    NeverStarted {
-        /// What the child is called.
-        name: String,
-    },
     /// A port of its is still listened on, by somebody who is none of its processes and was left
     /// alone.
-    #[error("port {port} of `{name}` is still held by {}: it is none of its processes and was left \
-        alone", owners(.by))]
+    #[error("port {port} of `{}` is still held by {}: it is none of its processes and was left \
+        alone", .stopped.name, owners(.by))]
     PortHeld {
-        /// What the child is called.
-        name: String,
+        /// How it was stopped.
+        stopped: Box<Stopped>,
         /// Which port.
         port: u16,
         /// Who listens there, as far as can be seen.
         by: Vec<Member>,
     },
+}
+
+impl StopError {
+    /// How far the stop came.
+    #[must_use]
+    pub fn stopped(&self) -> &Stopped {
+        match self {
+            Self::Killed(stopped)
+            | Self::Failed(stopped)
+            | Self::Stuck(stopped)
+            | Self::Lost(stopped)
+            | Self::PortHeld { stopped, .. } => stopped,
+        }
+    }
 }
 
 fn text(of: Option<impl fmt::Display>) -> String {
@@ -121,7 +144,9 @@ fn last_words(stopped: &Stopped) -> String {
 
 fn killed(stopped: &Stopped) -> String {
     let Stopped { name, pid, timeout, killed, .. } = stopped;
-    let why = if killed.iter().any(|member| member.pid == *pid) {
+    let why = if timeout.is_zero() {
+        "had no time left to end by itself".to_owned()
+    } else if killed.iter().any(|member| member.pid == *pid) {
         let signal = text(stopped.signal);
         format!("did not end by {signal} in {timeout:.1?}")
     } else {
@@ -133,11 +158,8 @@ fn killed(stopped: &Stopped) -> String {
 /// Stops it. When this returns, nothing of its tree is left, or the error says what is. Not cancel
 /// safe in its time: dropped half-way, the tree is as it was left; the keeper still ends with the
 /// service.
-pub(crate) async fn stop(inner: &Inner) -> Result<Stopped, StopError> {
+pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopError> {
     let began = Instant::now();
-    let Some(mut run) = inner.stop_for_good() else {
-        return Err(StopError::NeverStarted { name: inner.name().to_owned() });
-    };
     let mut stopped = Stopped {
         name: inner.name().to_owned(),
         pid: run.pid,
@@ -188,7 +210,7 @@ pub(crate) async fn stop(inner: &Inner) -> Result<Stopped, StopError> {
     }
     for &port in inner.ports() {
         if let Some(by) = ports::held(port) {
-            return Err(StopError::PortHeld { name: stopped.name, port, by });
+            return Err(StopError::PortHeld { stopped: Box::new(stopped), port, by });
         }
     }
     Ok(stopped)

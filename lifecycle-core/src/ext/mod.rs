@@ -5,6 +5,7 @@
 //! - An [`Observer`] is told what happens; [`observe`] registers it.
 //! - A [`Component`] is there from before main until after the last hook: `Config::component` adds it.
 //! - A [`LastResort`] is done when the library ends the process.
+//! - A [`note`] adds a line to the report.
 //! - [`Status`] is a lifecycle at one moment, and [`Handle`] asks for it from anywhere.
 //! - A [`Site`] is the only door for admission; [`site()`] makes one as the program runs.
 //!
@@ -37,8 +38,10 @@ pub use crate::{
     config::{Component, ComponentError},
     os::{LastResort, LastResortError, LastResortFn},
     plan::{HookView, PlanView, PlanWriter, PlannedComponent},
-    report::ReportWriter,
-    runtime::{Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, Status, observe},
+    report::{Note, ReportWriter},
+    runtime::{
+        Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, Status, note, observe,
+    },
 };
 
 #[doc(inline)]

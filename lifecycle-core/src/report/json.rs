@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{DrainReport, HookReport, Inner, Problem, Report, SignalReport};
+use super::{DrainReport, HookReport, Inner, Note, Problem, Report, SignalReport};
 use crate::{
     Outcome, Reason, Signal, SignalSender, SourceLocation,
     text::json::{Format, JsonError, Seconds, moment, optional_moment, optional_seconds, seconds},
@@ -55,6 +55,8 @@ struct Document {
     #[serde(skip_deserializing)]
     critical_chain: Vec<String>,
     problems: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Note>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,6 +120,7 @@ impl From<&Report> for Document {
                 .map(|hook| hook.name.clone())
                 .collect(),
             problems: report.problems().to_vec(),
+            notes: inner.notes.clone(),
         }
     }
 }
@@ -138,6 +141,7 @@ impl Document {
             drain: self.drain,
             hooks,
             problems: self.problems.into_iter().map(Problem::Read).collect(),
+            notes: self.notes,
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 mod json;
+mod note;
 pub(crate) mod problem;
 mod summary;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use self::writer::ReportWriter;
+pub use self::{note::Note, writer::ReportWriter};
 pub(crate) use self::{
     problem::{Problem, after},
     timeline::short,
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) drain: DrainReport,
     pub(crate) hooks: Vec<HookReport>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// What became of one hook.
@@ -131,6 +133,7 @@ impl Report {
             drain: DrainReport::default(),
             hooks: Vec::new(),
             problems,
+            notes: Vec::new(),
         })
     }
 
@@ -191,6 +194,12 @@ impl Report {
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.lines
+    }
+
+    /// What extensions had to say, in the order in which they said it: how each child process ended.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.inner.notes
     }
 
     /// What became of `H`; `None` when the plan did not have it. Of a report that was read from

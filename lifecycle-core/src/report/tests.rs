@@ -44,6 +44,7 @@ fn report(hooks: Vec<HookReport>) -> Report {
         drain: DrainReport::default(),
         hooks,
         problems: Vec::new(),
+        notes: Vec::new(),
     })
 }
 

@@ -80,6 +80,9 @@ impl fmt::Display for Report {
         for problem in drain.main_line().iter().chain(self.problems()) {
             wrapped(f, "! ", problem)?;
         }
+        for note in &inner.notes {
+            wrapped(f, "  ", &note.to_string())?;
+        }
         Ok(())
     }
 }

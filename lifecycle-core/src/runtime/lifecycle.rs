@@ -22,6 +22,7 @@ use super::{
     kept::{KEEP_TIMEOUT, Kept},
     log::Log,
     main_task::MainTask,
+    notes::Notes,
     observers::Observers,
     readiness::Readiness,
     registry::Registry,
@@ -55,6 +56,7 @@ pub(crate) struct Lifecycle {
     pub(super) components: ComponentSet,
     pub(crate) forced_exit: ForcedExit,
     pub(crate) kept: Kept,
+    pub(super) notes: Notes,
     /// The process lives on once the report is there.
     pub(super) lets_live: AtomicBool,
     inbox: Inbox,
@@ -120,6 +122,7 @@ impl Lifecycle {
             components: ComponentSet::default(),
             forced_exit: ForcedExit::default(),
             kept: Kept::default(),
+            notes: Notes::default(),
             lets_live: AtomicBool::new(false),
             inbox: Inbox::default(),
             run: OnceLock::new(),

@@ -27,6 +27,7 @@ mod lifecycle;
 mod linked;
 mod log;
 mod main_task;
+mod notes;
 mod observer;
 mod observers;
 mod process;
@@ -59,6 +60,7 @@ pub use self::{
     entry::{MainExit, install, main},
     handle::Handle,
     last_resort::LastResortHandle,
+    notes::note,
     observer::{Observer, ObserverHandle, observe},
     run::{MainResult, run},
     status::{HookStatus, Status},

@@ -75,6 +75,7 @@ impl Lifecycle {
             drain,
             hooks,
             problems,
+            notes: self.notes.all(),
         })
     }
 }

@@ -2,24 +2,8 @@
 
 use std::{fs, io::Write, path::Path, time::Duration};
 
-use lifecycle_process::{Command, Containment, StopError, Stopped};
-
-/// What is found in the command line of every process of a case.
-fn cookie(case: &str) -> String {
-    format!("escape-{case}-{}", std::process::id())
-}
-
-/// The processes whose command line has it, dead ones apart.
-fn with(cookie: &str) -> Vec<u32> {
-    let pids = fs::read_dir("/proc").expect("proc").flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        // A keeper has the arguments of its child.
-        !line.starts_with(b"lifecycle-keeper") && String::from_utf8_lossy(&line).contains(cookie)
-    })
-    .collect()
-}
+use lifecycle::process::{Command, Containment, StopError, Stopped};
+use lifecycle_children_tests::{cookie, kill, with};
 
 /// A program that sleeps, with the cookie as an argument that it does not look at.
 fn sleeps(cookie: &str) -> String {
@@ -64,7 +48,7 @@ async fn nothing_gets_away_from_a_keeper() {
     let folder = tempfile::tempdir().expect("a folder");
     for (case, script, _) in cases(folder.path()) {
         let stopped = stop(case, &script, Containment::Keeper).await;
-        assert_eq!(with(&cookie(case)), [0; 0], "{case}: {stopped:?}");
+        assert_eq!(with(&cookie(case), false), [0; 0], "{case}: {stopped:?}");
         // Each left something behind, which is no clean stop.
         let Err(StopError::Killed(stopped)) = stopped else { panic!("{case}: {stopped:?}") };
         assert!(stopped.escalated() && stopped.stuck.is_empty(), "{case}: {stopped:?}");
@@ -76,15 +60,12 @@ async fn what_leaves_its_process_group_gets_away_and_the_containment_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     for (case, script, is_held) in cases(folder.path()) {
         let case: &'static str = Box::leak(format!("group-{case}").into_boxed_str());
-        let script = script.replace("escape-", "escape-group-");
+        let script = script.replace("cookie-", "cookie-group-");
         let _ = stop(case, &script, Containment::Group).await;
-        let left = with(&cookie(case));
+        let left = with(&cookie(case), false);
         assert_eq!(left.is_empty(), is_held, "{case}: {left:?}");
-        while let pids @ [_, ..] = &with(&cookie(case))[..] {
-            for pid in pids {
-                let _ =
-                    std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
-            }
+        while let pids @ [_, ..] = &with(&cookie(case), false)[..] {
+            pids.iter().for_each(|pid| kill("-KILL", *pid));
         }
     }
 }

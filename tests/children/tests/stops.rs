@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use lifecycle_core::Signal;
-use lifecycle_process::{Child, Command, Containment, ExitStatus, SpawnError, StopError};
+use lifecycle::{
+    Signal,
+    process::{Child, Command, Containment, ExitStatus, SpawnError, StopError},
+};
+use lifecycle_children_tests::kill;
 
 fn shell(script: &str) -> Command {
     Command::new("sh").args(["-c", script]).stop_timeout(Duration::from_millis(500))
@@ -143,9 +146,4 @@ async fn a_terminals_interrupt_reaches_no_child() {
     assert_eq!(of_child, child.id());
     assert!(of_keeper != mine && of_child != mine);
     assert!(child.stop().await.is_ok());
-}
-
-fn kill(signal: &str, pid: u32) {
-    let status = std::process::Command::new("kill").args([signal, &pid.to_string()]).status();
-    assert!(status.is_ok_and(|status| status.success()));
 }
