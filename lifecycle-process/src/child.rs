@@ -241,6 +241,11 @@ impl Inner {
         &self.command.ports
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn others(&self) -> &[crate::Filter] {
+        &self.command.others
+    }
+
     pub(crate) fn tail(&self) -> Vec<String> {
         self.tail.lines()
     }

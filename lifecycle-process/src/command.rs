@@ -11,6 +11,8 @@ use std::{
 use lifecycle_core::{HookHandle, PlanError, Signal};
 use thiserror::Error;
 
+#[cfg(target_os = "linux")]
+use crate::Filter;
 use crate::{Child, Containment, Restart, child};
 
 /// The longest time that a child may be given to stop.
@@ -54,6 +56,8 @@ pub struct Command {
     pub(crate) after: Vec<HookHandle>,
     pub(crate) before: Vec<HookHandle>,
     pub(crate) ports: Vec<u16>,
+    #[cfg(target_os = "linux")]
+    pub(crate) others: Vec<Filter>,
     pub(crate) restart: Restart,
     pub(crate) containment: Option<Containment>,
 }
@@ -86,6 +90,8 @@ impl Command {
             after: Vec::new(),
             before: Vec::new(),
             ports: Vec::new(),
+            #[cfg(target_os = "linux")]
+            others: Vec::new(),
             restart: Restart::Never,
             containment: None,
         }
@@ -176,6 +182,14 @@ impl Command {
     /// and left alone.
     pub fn port(mut self, port: u16) -> Self {
         self.ports.push(port);
+        self
+    }
+
+    /// Other processes that belong to it, and end with it: once it is gone, they are asked by its
+    /// stop signal and killed 500 ms later. Linux.
+    #[cfg(target_os = "linux")]
+    pub fn kill_others(mut self, which: Filter) -> Self {
+        self.others.push(which);
         self
     }
 

@@ -6,13 +6,19 @@ mod command;
 mod contained;
 #[cfg(target_os = "linux")]
 mod keeper;
+#[cfg(target_os = "linux")]
+mod others;
 mod output;
 mod ports;
+#[cfg(target_os = "linux")]
+mod processes;
 mod restart;
 mod status;
 mod stop;
 mod word;
 
+#[cfg(target_os = "linux")]
+pub use self::others::Filter;
 pub use self::{
     child::Child,
     command::{Command, SpawnError},

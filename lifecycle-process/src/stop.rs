@@ -32,6 +32,9 @@ pub struct Stopped {
     pub timeout: Duration,
     /// What was killed, the deepest first: it had not ended by then, or outlived the child.
     pub killed: Vec<Member>,
+    /// What was none of its tree, belonged to it by a [`Filter`](crate::Filter), and was asked to
+    /// stop.
+    pub others: Vec<Member>,
     /// What was killed and is still there.
     pub stuck: Vec<Member>,
     /// How long all of it took.
@@ -62,6 +65,9 @@ impl fmt::Display for Stopped {
         write!(f, " in {:.1?}, held by a {}", self.took, self.containment)?;
         if self.escalated() {
             write!(f, ", {} killed: {}", self.killed.len(), list(&self.killed))?;
+        }
+        if !self.others.is_empty() {
+            write!(f, ", stopped beside it: {}", list(&self.others))?;
         }
         if !self.stuck.is_empty() {
             write!(f, ", still there: {}", list(&self.stuck))?;
@@ -167,6 +173,7 @@ pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopErr
         signal: None,
         timeout: Duration::ZERO,
         killed: Vec::new(),
+        others: Vec::new(),
         stuck: Vec::new(),
         took: Duration::ZERO,
         tail: Vec::new(),
@@ -191,6 +198,12 @@ pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopErr
     stopped.status = seen.status;
     stopped.killed = seen.killed;
     stopped.stuck = seen.stuck;
+    #[cfg(target_os = "linux")]
+    {
+        let others = crate::others::stop(inner.others(), inner.stop_signal()).await;
+        stopped.others = others.found;
+        stopped.killed.extend(others.killed);
+    }
     stopped.took = began.elapsed();
     stopped.tail = inner.tail();
     if !stopped.stuck.is_empty() || !(seen.is_gone || seen.is_lost) {

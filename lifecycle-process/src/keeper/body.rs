@@ -71,7 +71,7 @@ struct Keeper {
 
 impl Keeper {
     fn start(socket: UnixStream) -> Option<Self> {
-        let _ = rustix::thread::set_name(c"keeper");
+        let _ = rustix::thread::set_name(c"lifecycle-keep");
         // The thread that starts the keeper may have some blocked, and a child is to hear its own.
         block_signals(false);
         set_child_subreaper(Some(rustix::process::getpid())).ok()?;

@@ -14,5 +14,8 @@ pub(crate) use self::client::{is_possible, start};
 /// What makes a start of this program a keeper.
 const MARK: &str = "LIFECYCLE_KEEPER";
 
+/// What the kernel calls a keeper.
+pub(crate) const NAME: &str = "lifecycle-keep";
+
 /// Where the keeper finds its socket.
 const SOCKET: i32 = 3;

@@ -3,13 +3,16 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
-use crate::word::Member;
+use crate::{
+    Member,
+    processes::{self, Process},
+};
 
 /// How many rounds of freezing at most: what forks faster than it is found is killed as it is.
 const FREEZES: usize = 50;
@@ -19,36 +22,6 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// When what was killed and is still there is said to be stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
-
-/// One process, and what tells it from a later one of the same id.
-#[derive(Clone, Debug)]
-pub(super) struct Process {
-    pub(super) member: Member,
-    parent: u32,
-    start: u64,
-    depth: usize,
-}
-
-impl Process {
-    fn is_dead(&self) -> bool {
-        matches!(self.member.state, 'Z' | 'X' | 'x')
-    }
-
-    fn is_frozen(&self) -> bool {
-        // What cannot be interrupted cannot fork either.
-        self.is_dead() || matches!(self.member.state, 'T' | 't' | 'D')
-    }
-
-    /// Sent to this very process: the descriptor is of whoever has the id now, and it is looked
-    /// whether that is still the one that was seen.
-    fn signal(&self, signal: Signal) {
-        let Some(pid) = Pid::from_raw(self.member.pid.cast_signed()) else { return };
-        let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        if read(self.member.pid).is_some_and(|now| now.start == self.start) {
-            let _ = pidfd_send_signal(fd, signal);
-        }
-    }
-}
 
 /// Kills all of them, the deepest first; returns when none lives. `kills` is told of each once,
 /// `stuck` once of each that is still there two seconds after it was killed.
@@ -77,8 +50,7 @@ pub(super) fn kill_all(mut kills: impl FnMut(Member), mut stuck: impl FnMut(Memb
         if all.is_empty() {
             return;
         }
-        all.sort_by_key(|process| std::cmp::Reverse(process.depth));
-        for process in &all {
+        for process in all.iter().rev() {
             if told.insert((process.member.pid, process.start)) {
                 kills(process.member.clone());
             }
@@ -97,61 +69,17 @@ pub(super) fn kill_all(mut kills: impl FnMut(Member), mut stuck: impl FnMut(Memb
     }
 }
 
-/// All below this process, dead ones among them.
+/// All below this process, dead ones among them; each after its parent.
 fn below() -> Vec<Process> {
     let mut children: HashMap<u32, Vec<Process>> = HashMap::new();
-    for process in all() {
+    for process in processes::all() {
         children.entry(process.parent).or_default().push(process);
     }
-    let mut found = Vec::new();
-    let mut next = vec![(getpid().as_raw_nonzero().get().cast_unsigned(), 0)];
-    while let Some((parent, depth)) = next.pop() {
-        for mut process in children.remove(&parent).unwrap_or_default() {
-            process.depth = depth;
-            next.push((process.member.pid, depth + 1));
-            found.push(process);
-        }
+    let mut found = children.remove(&std::process::id()).unwrap_or_default();
+    let mut at = 0;
+    while let Some(parent) = found.get(at).map(|process| process.member.pid) {
+        found.extend(children.remove(&parent).unwrap_or_default());
+        at += 1;
     }
     found
-}
-
-fn all() -> impl Iterator<Item = Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
-}
-
-fn read(pid: u32) -> Option<Process> {
-    parse(pid, &String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?))
-}
-
-/// `pid (name) state ppid ... starttime ...`, of which the name may hold anything.
-fn parse(pid: u32, stat: &str) -> Option<Process> {
-    let (before, after) = stat.rsplit_once(')')?;
-    let (_, name) = before.split_once('(')?;
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    Some(Process {
-        member: Member { pid, name: name.to_owned(), state: fields.first()?.chars().next()? },
-        parent: fields.get(1)?.parse().ok()?,
-        start: fields.get(19)?.parse().ok()?,
-        depth: 0,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_may_hold_brackets_and_spaces() {
-        let stat = format!("42 (a) S 1 (b) T 7 {}", "0 ".repeat(17) + "99 0");
-        let process = parse(42, &stat).expect("a process");
-        assert_eq!((process.member.name.as_str(), process.member.state), ("a) S 1 (b", 'T'));
-        assert_eq!((process.parent, process.start), (7, 99));
-    }
-
-    #[test]
-    fn this_process_is_read_by_its_own_id() {
-        let me = read(std::process::id()).expect("this process");
-        assert!(!me.is_dead() && !me.is_frozen());
-    }
 }

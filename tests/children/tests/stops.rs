@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lifecycle::{
     Signal,
-    process::{Child, Command, Containment, ExitStatus, SpawnError, StopError},
+    process::{Child, Command, Containment, ExitStatus, Filter, SpawnError, StopError},
 };
 use lifecycle_children_tests::kill;
 
@@ -104,6 +104,30 @@ async fn a_port_that_is_held_by_somebody_else_is_named_and_left_alone() {
         "{error}"
     );
     tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it still listens");
+}
+
+#[tokio::test]
+async fn others_that_belong_to_it_end_with_it_and_nobody_else_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |folder: &std::path::Path, script: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, "belongs"]).current_dir(folder).spawn().expect("a shell")
+    };
+    let mut asked = start(folder.path(), "trap 'exit 5' TERM; while :; do sleep 0.01; done");
+    let mut mule = start(folder.path(), "trap '' TERM; while :; do sleep 0.01; done");
+    let mut other = start(std::path::Path::new("/"), "while :; do sleep 0.01; done");
+    let which = Filter::new().name("sh").command_line("belongs").current_dir(folder.path());
+    let child = started(shell("exec sleep 60").kill_others(which).kill_others(Filter::new()));
+    settled().await;
+    let error = child.stop().await.expect_err("one had to be killed");
+    let stopped = error.stopped();
+    assert_eq!(stopped.others.len(), 2, "{error}");
+    assert_eq!(stopped.killed.iter().map(|member| member.pid).collect::<Vec<_>>(), [mule.id()]);
+    assert_eq!(asked.wait().expect("ended").code(), Some(5));
+    assert_eq!(mule.wait().expect("ended").code(), None);
+    assert!(other.try_wait().expect("a child").is_none(), "a stranger was killed");
+    other.kill().expect("killed");
+    other.wait().expect("ended");
 }
 
 #[tokio::test]

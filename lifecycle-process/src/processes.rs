@@ -1,0 +1,83 @@
+//! The processes of this machine, as `/proc` shows them.
+
+use std::fs;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::Member;
+
+/// One process, and what tells it from a later one of the same id.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    pub(crate) member: Member,
+    pub(crate) parent: u32,
+    /// When it was started, in ticks since boot.
+    pub(crate) start: u64,
+}
+
+impl Process {
+    pub(crate) fn is_dead(&self) -> bool {
+        matches!(self.member.state, 'Z' | 'X' | 'x')
+    }
+
+    /// Whether this very process lives.
+    pub(crate) fn is_there(&self) -> bool {
+        read(self.member.pid).is_some_and(|now| now.start == self.start && !now.is_dead())
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        // What cannot be interrupted cannot fork either.
+        self.is_dead() || matches!(self.member.state, 'T' | 't' | 'D')
+    }
+
+    /// Sent to this very process: the descriptor is of whoever has the id now, and it is looked
+    /// whether that is still the one that was seen.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let Some(pid) = Pid::from_raw(self.member.pid.cast_signed()) else { return };
+        let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        if read(self.member.pid).is_some_and(|now| now.start == self.start) {
+            let _ = pidfd_send_signal(fd, signal);
+        }
+    }
+}
+
+/// All that are there, threads and what has just gone apart.
+pub(crate) fn all() -> impl Iterator<Item = Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
+}
+
+pub(crate) fn read(pid: u32) -> Option<Process> {
+    parse(pid, &String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?))
+}
+
+/// `pid (name) state ppid ... starttime ...`, of which the name may hold anything.
+fn parse(pid: u32, stat: &str) -> Option<Process> {
+    let (before, after) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    Some(Process {
+        member: Member { pid, name: name.to_owned(), state: fields.first()?.chars().next()? },
+        parent: fields.get(1)?.parse().ok()?,
+        start: fields.get(19)?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_brackets_and_spaces() {
+        let stat = format!("42 (a) S 1 (b) T 7 {}", "0 ".repeat(17) + "99 0");
+        let process = parse(42, &stat).expect("a process");
+        assert_eq!((process.member.name.as_str(), process.member.state), ("a) S 1 (b", 'T'));
+        assert_eq!((process.parent, process.start), (7, 99));
+    }
+
+    #[test]
+    fn this_process_is_read_by_its_own_id() {
+        let me = read(std::process::id()).expect("this process");
+        assert!(!me.is_dead() && !me.is_frozen());
+    }
+}
