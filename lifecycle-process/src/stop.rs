@@ -8,13 +8,16 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     Containment, ExitStatus, Member,
-    child::{Inner, Run},
+    child::{Inner, Run, Seen},
     ports,
 };
 
 /// What a stop takes at most beyond the child's own time: to kill the tree, to see it gone and to
 /// read the rest of its output.
 pub(crate) const KILL_TIMEOUT: Duration = Duration::from_millis(2500);
+
+/// How long what a child has left behind has to end by itself, as workers do whose parent is gone.
+const FOLLOW_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How a child was stopped.
 #[derive(Clone, Debug)]
@@ -188,6 +191,9 @@ pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopErr
         let ended = run.seen.wait_for(|seen| seen.status.is_some() || seen.is_over());
         let _ = timeout_at(began + stopped.timeout, ended).await;
     }
+    // Those that end because it did are on their way.
+    let leaves = (began + stopped.timeout).min(Instant::now() + FOLLOW_TIMEOUT);
+    let _ = timeout_at(leaves, run.seen.wait_for(Seen::is_over)).await;
     if !run.seen.borrow().is_over() {
         run.control.kill();
     }

@@ -62,7 +62,9 @@ async fn what_leaves_its_process_group_gets_away_and_the_containment_says_so() {
         let case: &'static str = Box::leak(format!("group-{case}").into_boxed_str());
         let script = script.replace("cookie-", "cookie-group-");
         let _ = stop(case, &script, Containment::Group).await;
-        let left = with(&cookie(case), false);
+        // One that goes from process to process is missed by some looks.
+        let looks = (0..20).map(|_| with(&cookie(case), false));
+        let left = looks.max_by_key(Vec::len).unwrap_or_default();
         assert_eq!(left.is_empty(), is_held, "{case}: {left:?}");
         while let pids @ [_, ..] = &with(&cookie(case), false)[..] {
             pids.iter().for_each(|pid| kill("-KILL", *pid));
