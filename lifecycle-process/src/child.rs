@@ -282,7 +282,7 @@ impl Inner {
             Containment::Keeper => None,
         };
         let seen = follow(words, last_resort);
-        state.reading = Some(Reading::start(output, &self.tail));
+        state.reading = Some(Reading::start(output, &self.tail, &self.command.label()));
         state.run = Some(Run { pid, containment, control: Arc::from(control), seen });
         Ok(())
     }

@@ -51,6 +51,7 @@ pub struct Command {
     clears_environment: bool,
     folder: Option<PathBuf>,
     output: OutputTo,
+    pub(crate) labels_output: bool,
     pub(crate) stop_signal: Signal,
     pub(crate) stop_timeout: Duration,
     pub(crate) after: Vec<HookHandle>,
@@ -85,6 +86,7 @@ impl Command {
             clears_environment: false,
             folder: None,
             output: OutputTo::Read,
+            labels_output: false,
             stop_signal: Signal::Term,
             stop_timeout: Duration::from_secs(10),
             after: Vec::new(),
@@ -131,6 +133,12 @@ impl Command {
     /// The folder it starts in.
     pub fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// Each line that is passed on begins with its name: `postgres | ready`.
+    pub fn label_output(mut self) -> Self {
+        self.labels_output = true;
         self
     }
 
@@ -223,6 +231,11 @@ impl Command {
     #[track_caller]
     pub fn spawn(self) -> Result<Child, SpawnError> {
         child::spawn(self)
+    }
+
+    /// What each of its lines begins with.
+    pub(crate) fn label(&self) -> String {
+        if self.labels_output { format!("{} | ", self.name) } else { String::new() }
     }
 
     /// All but program, arguments and group.

@@ -46,14 +46,14 @@ impl Tail {
 pub(crate) struct Reading(JoinSet<()>);
 
 impl Reading {
-    pub(crate) fn start(output: Output, tail: &Tail) -> Self {
+    pub(crate) fn start(output: Output, tail: &Tail, label: &str) -> Self {
         let mut readers = JoinSet::new();
         let receiver = |fd: std::os::fd::OwnedFd| pipe::Receiver::from_owned_fd(fd).ok();
         if let Some(pipe) = output.stdout.and_then(|pipe| receiver(pipe.into())) {
-            readers.spawn(pass_on(pipe, tail.clone(), std::io::stdout()));
+            readers.spawn(pass_on(pipe, tail.clone(), label.to_owned(), std::io::stdout()));
         }
         if let Some(pipe) = output.stderr.and_then(|pipe| receiver(pipe.into())) {
-            readers.spawn(pass_on(pipe, tail.clone(), std::io::stderr()));
+            readers.spawn(pass_on(pipe, tail.clone(), label.to_owned(), std::io::stderr()));
         }
         Self(readers)
     }
@@ -64,11 +64,13 @@ impl Reading {
     }
 }
 
-async fn pass_on(pipe: impl AsyncRead + Unpin, tail: Tail, mut to: impl Write) {
+async fn pass_on(pipe: impl AsyncRead + Unpin, tail: Tail, label: String, mut to: impl Write) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
     while pipe.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
-        let _ = to.write_all(&line).and_then(|()| to.flush());
+        // In one go, so that the lines of several do not mix.
+        let whole = [label.as_bytes(), &line].concat();
+        let _ = to.write_all(&whole).and_then(|()| to.flush());
         tail.push(String::from_utf8_lossy(&line).trim_end());
         line.clear();
     }
