@@ -76,6 +76,19 @@ mod tests {
     }
 
     #[test]
+    fn another_process_that_got_the_same_id_is_left_alone() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("a child");
+        let this = read(child.id()).expect("it runs");
+        let earlier = Process { start: this.start - 1, ..this.clone() };
+        earlier.signal(Signal::KILL);
+        assert!(this.is_there() && !earlier.is_there());
+        this.signal(Signal::KILL);
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(child.wait().expect("ended").signal(), Some(9));
+        assert!(!this.is_there());
+    }
+
+    #[test]
     fn this_process_is_read_by_its_own_id() {
         let me = read(std::process::id()).expect("this process");
         assert!(!me.is_dead() && !me.is_frozen());

@@ -19,7 +19,7 @@ fn cases(folder: &Path) -> Vec<(&'static str, String, bool)> {
         let cookie = cookie(case);
         (case, script.replace("SLEEPS", &sleeps(&cookie)).replace("COOKIE", &cookie), is_held)
     };
-    vec![
+    let mut cases = vec![
         of("ignores", "trap '' TERM; SLEEPS & while :; do sleep 1; done # COOKIE", true),
         of("setsid", "setsid SLEEPS & wait", false),
         of("daemon", "(setsid sh -c \"SLEEPS &\" COOKIE) & sleep 60; :", false),
@@ -27,7 +27,25 @@ fn cases(folder: &Path) -> Vec<(&'static str, String, bool)> {
         of("no-environment", "(env -i PATH=$PATH setsid sh -c \"SLEEPS &\" COOKIE)", false),
         of("stopped", "setsid sh -c 'kill -STOP $$; sleep 60; :' COOKIE & wait", false),
         of("chain", &format!("setsid sh {} COOKIE & wait; sleep 60", chain.display()), false),
-    ]
+    ];
+    match cgroup() {
+        Some(cgroup) => {
+            let leaves =
+                format!("echo $$ > {}/cgroup.procs; setsid SLEEPS & wait", cgroup.display());
+            cases.push(of("cgroup", &leaves, false));
+        }
+        None => println!("not possible here: a control group of its own"),
+    }
+    cases
+}
+
+/// A control group that is not that of the test, where one can be had.
+fn cgroup() -> Option<std::path::PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let of_kind = |line: &&str| line.contains(" - cgroup2 ");
+    let mount = mounts.lines().find(of_kind)?.split(' ').nth(4)?;
+    let cgroup = Path::new(mount).join("lifecycle-children");
+    (cgroup.is_dir() || fs::create_dir(&cgroup).is_ok()).then_some(cgroup)
 }
 
 async fn stop(case: &str, script: &str, containment: Containment) -> Result<Stopped, StopError> {

@@ -83,6 +83,80 @@ async fn a_stopped_child_is_continued() {
     assert_eq!(stopped.status, Some(ExitStatus::Code(0)));
 }
 
+/// A dead process that nobody has waited for is no survivor.
+#[tokio::test]
+async fn a_zombie_is_not_taken_for_one_that_lives() {
+    // Who has become `sleep` does not wait for its child.
+    let child = started(shell("sleep 0.05 & exec sleep 60"));
+    settled().await;
+    let stopped = child.stop().await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(stopped.status, Some(ExitStatus::Signal(15)));
+    assert!(stopped.killed.is_empty(), "{stopped}");
+}
+
+/// As on a network filesystem whose server is gone: no signal ends it.
+#[tokio::test]
+async fn who_cannot_be_killed_is_named_and_not_waited_for() {
+    let Some(filesystem) = Frozen::make() else {
+        assert!(std::env::var("LIFECYCLE_E2E").as_deref() != Ok("all"), "no filesystem to freeze");
+        return println!("not possible here: a filesystem that is frozen");
+    };
+    let script = format!("echo x > {}/file", filesystem.mount().display());
+    let child = started(shell(&script).name("writer"));
+    settled().await;
+    let began = Instant::now();
+    let error = child.stop().await.expect_err("it is stuck");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let text = error.to_string();
+    assert!(matches!(error, StopError::Stuck(_)), "{text}");
+    assert!(text.contains(&format!("sh ({})", child.id())) && text.contains("wchan"), "{text}");
+    drop(filesystem);
+    // It ends once it can.
+    assert!(matches!(child.wait().await, Some(ExitStatus::Signal(_))));
+}
+
+/// A filesystem of its own, frozen until it is dropped. Only root can have one.
+struct Frozen {
+    folder: tempfile::TempDir,
+}
+
+impl Frozen {
+    fn make() -> Option<Self> {
+        let frozen = Self { folder: tempfile::tempdir().expect("a folder") };
+        let (image, mount) = (frozen.folder.path().join("image"), frozen.mount());
+        std::fs::create_dir(&mount).expect("a folder");
+        let file = std::fs::File::create(&image).expect("a file");
+        file.set_len(16 << 20).expect("a size");
+        let (image, mount) = (image.to_str()?, mount.to_str()?);
+        (run("mkfs.ext4", &["-q", image])
+            && run("mount", &["-o", "loop", image, mount])
+            && run("fsfreeze", &["-f", mount]))
+        .then_some(frozen)
+    }
+
+    fn mount(&self) -> std::path::PathBuf {
+        self.folder.path().join("mount")
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let mount = self.mount();
+        let mount = mount.to_str().unwrap_or_default();
+        run("fsfreeze", &["-u", mount]);
+        // Who was stuck in it has it open a moment longer.
+        let _ = (0..100).find(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            run("umount", &[mount])
+        });
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> bool {
+    let done = std::process::Command::new(program).args(arguments).output();
+    done.is_ok_and(|output| output.status.success())
+}
+
 #[tokio::test]
 async fn a_grandchild_that_holds_the_pipe_does_not_hold_the_stop() {
     let child = started(shell("trap 'exit 0' TERM; sleep 60 & while :; do sleep 0.01; done"));
