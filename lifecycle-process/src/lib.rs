@@ -15,6 +15,8 @@ mod processes;
 mod restart;
 mod status;
 mod stop;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod word;
 
 #[cfg(target_os = "linux")]
