@@ -64,6 +64,8 @@ mod pages {
         };
     }
 
+    #[cfg(feature = "process")]
+    page!(children, "../docs/children.md");
     page!(configuration, "../docs/configuration.md");
     page!(extending, "../docs/extending.md");
     page!(hooks, "../docs/hooks.md");
