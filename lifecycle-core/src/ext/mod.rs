@@ -39,9 +39,7 @@ pub use crate::{
     os::{LastResort, LastResortError, LastResortFn},
     plan::{HookView, PlanView, PlanWriter, PlannedComponent},
     report::{Note, ReportWriter},
-    runtime::{
-        Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, Status, note, observe,
-    },
+    runtime::{Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, Status, observe},
 };
 
 #[doc(inline)]
@@ -90,6 +88,14 @@ pub const fn site(name: &'static str, location: SourceLocation) -> Site {
 #[must_use]
 pub const fn site_never_refused(name: &'static str, location: SourceLocation) -> Site {
     Site::declared(name, location, Policy { admit_always: true, drain: Drain::Finish })
+}
+
+/// Adds a line to the report of the stop: [`Report::notes`](crate::Report::notes), its text and its
+/// JSON have it. It makes no stop unclean: what is wrong is the error of a hook or of a component.
+/// What comes after the report is final is lost, as is what comes after the first thousand, which
+/// are counted; a line is cut at 2,000 characters.
+pub fn note(about: impl AsRef<str>, text: impl AsRef<str>) {
+    crate::runtime::Lifecycle::current().notes.add(about.as_ref(), text.as_ref());
 }
 
 /// Says that the call of `guard` is about to be dropped, as the drain's time with it is up: it

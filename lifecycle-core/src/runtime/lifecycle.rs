@@ -56,7 +56,7 @@ pub(crate) struct Lifecycle {
     pub(super) components: ComponentSet,
     pub(crate) forced_exit: ForcedExit,
     pub(crate) kept: Kept,
-    pub(super) notes: Notes,
+    pub(crate) notes: Notes,
     /// The process lives on once the report is there.
     pub(super) lets_live: AtomicBool,
     inbox: Inbox,

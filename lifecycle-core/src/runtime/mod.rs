@@ -60,7 +60,6 @@ pub use self::{
     entry::{MainExit, install, main},
     handle::Handle,
     last_resort::LastResortHandle,
-    notes::note,
     observer::{Observer, ObserverHandle, observe},
     run::{MainResult, run},
     status::{HookStatus, Status},

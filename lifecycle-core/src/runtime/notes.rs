@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::lifecycle::Lifecycle;
 use crate::{report::Note, text};
 
 /// More of them are counted and not kept, and longer ones are cut: a report is to be read.
@@ -15,7 +14,7 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    fn add(&self, about: &str, text: &str) {
+    pub(crate) fn add(&self, about: &str, text: &str) {
         let line = |text: &str, most| text::name(text).chars().take(most).collect();
         let (kept, left_out) = &mut *self.lock();
         if kept.len() < MOST {
@@ -35,14 +34,6 @@ impl Notes {
     fn lock(&self) -> MutexGuard<'_, (Vec<Note>, usize)> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Adds a line to the report of the stop: [`Report::notes`](crate::Report::notes), its text and its
-/// JSON have it. It makes no stop unclean: what is wrong is the error of a hook or of a component.
-/// What comes after the report is final is lost, as is what comes after the first thousand, which
-/// are counted; a line is cut at 2,000 characters.
-pub fn note(about: impl AsRef<str>, text: impl AsRef<str>) {
-    Lifecycle::current().notes.add(about.as_ref(), text.as_ref());
 }
 
 #[cfg(test)]
