@@ -37,9 +37,6 @@ pub use lifecycle_http as http;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use lifecycle_http::check;
-#[cfg(feature = "process")]
-#[doc(inline)]
-pub use lifecycle_process as process;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
@@ -53,6 +50,9 @@ pub use lifecycle_macros::test;
 #[doc = include_str!("docs/tracked.md")]
 #[doc(inline)]
 pub use lifecycle_macros::tracked;
+#[cfg(feature = "process")]
+#[doc(inline)]
+pub use lifecycle_process as process;
 
 /// The Rust blocks of the pages in `docs/` compile, as those of the README do.
 #[cfg(doctest)]
