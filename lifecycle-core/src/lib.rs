@@ -43,7 +43,7 @@ pub use crate::{
     event::{Event, Events},
     plan::{HookSet, Plan, PlanDiff, PlanError, PlanHint, PlanProblem, PlannedHook},
     report::{DrainReport, HookReport, Report, SignalReport},
-    runtime::{HookStatus, MainResult, Status, install, run},
+    runtime::{DrainStatus, HookStatus, MainResult, Status, install, run},
     text::json::JsonError,
     values::{
         Outcome, Reason, ShutdownContext, Signal, SignalSender, SiteReport, SiteStatus,

@@ -18,8 +18,11 @@
 //! - `Plan::fits_manifest` and `LIFECYCLE_MANIFEST` have their file read by a [`ManifestReader`], which
 //!   makes a [`Deployment`] of it.
 //! - `Config::health` adds what a `HealthListener` gives it (feature `health`).
+//! - An [`OnRun`] is begun with the process's `run`: an observer that needs no code in the service.
+//! - [`ConnectionSites`] tell which sites count connections, and not work.
 //! - The functions of [`text`] are how the library writes for people.
 
+mod connections;
 mod deployment;
 pub mod text;
 
@@ -28,6 +31,7 @@ use crate::{
     declare::site::{Drain, Policy},
 };
 
+pub use self::connections::{ConnectionSites, connection_kind};
 #[cfg(feature = "health")]
 pub use crate::config::HealthListener;
 pub use crate::{
@@ -39,14 +43,18 @@ pub use crate::{
     os::{LastResort, LastResortError, LastResortFn},
     plan::{HookView, PlanView, PlanWriter, PlannedComponent},
     report::{Note, ReportWriter},
-    runtime::{Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, Status, observe},
+    runtime::{
+        DrainStatus, Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, OnRun, Status,
+        observe,
+    },
 };
 
 #[doc(inline)]
 pub use crate::__register as register;
 
 /// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter),
-/// [`ManifestReader`](crate::ext::ManifestReader) or `HealthListener` to every program that this crate is linked into. It is
+/// [`ManifestReader`](crate::ext::ManifestReader), [`OnRun`](crate::ext::OnRun),
+/// [`ConnectionSites`](crate::ext::ConnectionSites) or `HealthListener` to every program that this crate is linked into. It is
 /// an item, and what it is given is a constant expression.
 ///
 /// ```

@@ -74,6 +74,13 @@ pub(crate) enum Cut {
     TimeIsUp,
 }
 
+impl Drain {
+    /// How long it may take.
+    pub(crate) fn allotted(&self) -> Option<Duration> {
+        self.until.map(|until| until.since(self.began))
+    }
+}
+
 impl Machine {
     pub(crate) const fn drain(&self) -> Option<&Drain> {
         self.drain.as_ref()

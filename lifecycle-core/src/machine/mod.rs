@@ -39,13 +39,12 @@ use crate::{
 
 use self::{
     components::{ComponentStop, Components},
-    drain::Drain,
     escalation::Received,
     stop::Stop,
     time::Time,
 };
 pub(crate) use self::{
-    drain::{Cut, Dropping},
+    drain::{Cut, Drain, Dropping},
     effect::{Effect, ExitWhy, Guard, Step, TeardownHook},
     exit_code::{CONFIGURATION_CODE, DEADLINE_CODE, STOPPED_JOB_CODE, exit_code_of},
     hook_timeout::ABORT_GRACE,

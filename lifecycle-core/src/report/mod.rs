@@ -24,8 +24,11 @@ pub(crate) use self::{
     timeline::short,
 };
 use crate::{
-    Hook, Outcome, Reason, Signal, SiteReport, SourceLocation, declare::HookId, os,
-    text::json::moment, values::SignalAction,
+    Hook, Outcome, Reason, Signal, SiteReport, SourceLocation,
+    declare::HookId,
+    os,
+    text::json::{moment, optional_moment},
+    values::SignalAction,
 };
 
 /// What a stop did: final when [`run`](crate::run) returns it. Cheap to clone.
@@ -94,6 +97,8 @@ pub struct DrainReport {
     pub(crate) delay: Duration,
     #[serde(rename = "took_seconds", with = "moment")]
     pub(crate) took: Duration,
+    #[serde(rename = "allotted_seconds", default, with = "optional_moment")]
+    pub(crate) allotted: Option<Duration>,
     pub(crate) timed_out: bool,
     #[serde(rename = "hurried")]
     pub(crate) drain_skipped: bool,
@@ -394,6 +399,12 @@ impl DrainReport {
     #[must_use]
     pub const fn took(&self) -> Duration {
         self.took
+    }
+
+    /// How long it might have taken; `None` without a limit, and where there was none.
+    #[must_use]
+    pub const fn allotted(&self) -> Option<Duration> {
+        self.allotted
     }
 
     /// Whether it ended because its time was up.

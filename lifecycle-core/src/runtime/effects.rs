@@ -1,6 +1,6 @@
 //! What the machine decides is carried out here, by the thread that drives the lifecycle.
 
-use super::driver::Driver;
+use super::{driver::Driver, status::PublishedDrain};
 use crate::{
     Event, Signal, SignalSender, SourceLocation, State,
     declare::site::SiteEntry,
@@ -95,7 +95,11 @@ impl Driver {
         }
         self.log_start_line();
         self.lifecycle.emit(Event::State { state, time_left: self.time_left() });
-        self.publish(|published| published.state = state);
+        let drain = self.machine.drain().map(PublishedDrain::new);
+        self.publish(|published| {
+            published.state = state;
+            published.drain = drain;
+        });
         if state == State::Running {
             self.warn_of_missing_resources();
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{lifecycle::Lifecycle, status::Status};
-use crate::{Reason, State, admission::context, foreign::Shielded};
+use crate::{Reason, SiteReport, State, admission::context, foreign::Shielded};
 
 /// The lifecycle of whoever made it: for the threads and tasks of an extension, which may belong to
 /// a scenario and do not know. Nothing that is asked of it makes main a listener.
@@ -21,6 +21,13 @@ impl Handle {
     #[must_use]
     pub fn status(self) -> Status {
         self.0.status()
+    }
+
+    /// What the stop has done so far to the calls of each site that it had to do with: none before
+    /// draining begins, as nothing is counted until then.
+    #[must_use]
+    pub fn site_reports(self) -> Vec<SiteReport> {
+        self.0.gate.report()
     }
 
     /// Asks for a stop, as [`shutdown`](crate::shutdown) does.

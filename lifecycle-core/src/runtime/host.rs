@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use super::{
     forced_exit::ForcedExit,
+    on_run::OnRun,
     registry::{HookFuture, Start},
 };
 use crate::{
@@ -23,6 +24,9 @@ pub(crate) trait Host: Send + Sync {
 
     /// The environment that counts.
     fn environment(&self) -> Environment;
+
+    /// What linked crates begin with the run.
+    fn begins(&self) -> Vec<OnRun>;
 
     /// Drives the lifecycle from here on, and hears the signals of these settings and no others.
     fn start(&self, settings: &Settings) -> io::Result<()>;

@@ -27,7 +27,7 @@ use super::{
     readiness::Readiness,
     registry::Registry,
     report_slot::ReportSlot,
-    status::{PublishedHooks, Status},
+    status::{PublishedDrain, PublishedHooks, Status},
 };
 use crate::{
     Plan, Reason, Report, State,
@@ -82,6 +82,7 @@ pub(crate) struct Published {
     /// Whether nothing is in flight any more, or the drain's time is up.
     pub(crate) drained: bool,
     pub(super) hooks: PublishedHooks,
+    pub(super) drain: Option<PublishedDrain>,
 }
 
 /// What `run` was called with.
@@ -104,6 +105,7 @@ impl Lifecycle {
             deadline: None,
             drained: false,
             hooks: PublishedHooks::default(),
+            drain: None,
         };
         let lifecycle: &'static Self = Box::leak(Box::new(Self {
             host,
@@ -254,6 +256,7 @@ impl Lifecycle {
             hooks: published.hooks.status(),
             sites: self.gate.snapshot(),
             holds,
+            drain: published.drain.map(|drain| drain.status(now)),
         }
     }
 

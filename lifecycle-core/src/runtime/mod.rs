@@ -30,6 +30,7 @@ mod main_task;
 mod notes;
 mod observer;
 mod observers;
+mod on_run;
 mod process;
 mod publication;
 mod readiness;
@@ -61,8 +62,9 @@ pub use self::{
     handle::Handle,
     last_resort::LastResortHandle,
     observer::{Observer, ObserverHandle, observe},
+    on_run::OnRun,
     run::{MainResult, run},
-    status::{HookStatus, Status},
+    status::{DrainStatus, HookStatus, Status},
 };
 pub(crate) use self::{
     lifecycle::{Lifecycle, Published},

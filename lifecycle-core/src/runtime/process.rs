@@ -24,6 +24,7 @@ use super::{
     lifecycle::Lifecycle,
     linked::linked,
     log::Log,
+    on_run::OnRun,
     registry::HookFuture,
 };
 use crate::{
@@ -148,6 +149,10 @@ impl Host for Process {
 
     fn environment(&self) -> Environment {
         Environment::of_process(linked())
+    }
+
+    fn begins(&self) -> Vec<OnRun> {
+        OnRun::linked()
     }
 
     fn start(&self, settings: &Settings) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use super::Lifecycle;
 use crate::{
     DrainReport, HookReport, Reason, Report, SignalReport,
-    machine::{Cut, Dropping, Machine, MainEnd, Moment},
+    machine::{Cut, Drain, Dropping, Machine, MainEnd, Moment},
     report::{Inner, Problem},
     values::HookId,
 };
@@ -34,6 +34,7 @@ impl Lifecycle {
             delay: drain.map_or(Duration::ZERO, |drain| since(drain.began)),
             took: drain
                 .map_or(Duration::ZERO, |drain| drain.ended.unwrap_or(now).since(drain.began)),
+            allotted: drain.and_then(Drain::allotted),
             timed_out: drain.is_some_and(|drain| drain.timed_out),
             drain_skipped: machine.is_drain_skipped(),
             main_did_not_return,

@@ -295,6 +295,7 @@ impl Lifecycle {
         let workload = Workload::from(&plan);
         let input = Input::RunBegan { settings: Box::new(settings), workload, under_main };
         self.send(Post::RunBegan { input, plan_version, start_line });
+        self.begin_linked();
         self.check_ready();
         Ok(())
     }

@@ -3,7 +3,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::{
-    Reason, SiteStatus, State, declare::site::SiteEntry, machine::TeardownHook, values::HookId,
+    Reason, SiteStatus, State,
+    declare::site::SiteEntry,
+    machine::{Drain, Moment, TeardownHook},
+    values::HookId,
 };
 
 /// A lifecycle at one moment.
@@ -16,6 +19,7 @@ pub struct Status {
     pub(super) hooks: HookStatus,
     pub(super) sites: Vec<SiteStatus>,
     pub(super) holds: Vec<String>,
+    pub(super) drain: Option<DrainStatus>,
 }
 
 impl Status {
@@ -91,6 +95,52 @@ impl Status {
     #[must_use]
     pub fn holds(&self) -> &[String] {
         &self.holds
+    }
+
+    /// The drain of the stop that is under way, once it has begun.
+    #[must_use]
+    pub const fn drain(&self) -> Option<DrainStatus> {
+        self.drain
+    }
+}
+
+/// How long a drain takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainStatus {
+    pub(super) took: Duration,
+    pub(super) allotted: Option<Duration>,
+}
+
+impl DrainStatus {
+    /// How long it has taken so far, or took in all.
+    #[must_use]
+    pub const fn took(self) -> Duration {
+        self.took
+    }
+
+    /// How long it may take; `None` without a limit.
+    #[must_use]
+    pub const fn allotted(self) -> Option<Duration> {
+        self.allotted
+    }
+}
+
+/// The drain, as the driver publishes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublishedDrain {
+    began: Moment,
+    ended: Option<Moment>,
+    allotted: Option<Duration>,
+}
+
+impl PublishedDrain {
+    pub(super) fn new(drain: &Drain) -> Self {
+        Self { began: drain.began, ended: drain.ended, allotted: drain.allotted() }
+    }
+
+    pub(super) fn status(self, now: Moment) -> DrainStatus {
+        let took = self.ended.unwrap_or(now).since(self.began);
+        DrainStatus { took, allotted: self.allotted }
     }
 }
 

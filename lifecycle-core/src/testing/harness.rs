@@ -22,7 +22,9 @@ use crate::{
     machine::{Input, Moment},
     os::{LastResort, LastResortError, Listening, last_resort},
     report::files::ReportFiles,
-    runtime::{Driver, ForcedExit, HookFuture, Host, LastReport, Lifecycle, Replacement, Start},
+    runtime::{
+        Driver, ForcedExit, HookFuture, Host, LastReport, Lifecycle, OnRun, Replacement, Start,
+    },
     values::HookId,
 };
 
@@ -153,6 +155,11 @@ impl Host for Harness {
     /// There is none.
     fn environment(&self) -> Environment {
         Environment::default()
+    }
+
+    /// What observes the process is not to count what a test does.
+    fn begins(&self) -> Vec<OnRun> {
+        Vec::new()
     }
 
     /// The scenario has a task that drives, and no signal reaches it.

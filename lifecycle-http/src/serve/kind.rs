@@ -17,17 +17,25 @@ pub(super) enum Kind {
     Http2,
 }
 
-const NAMES: [(Kind, &str); 9] = [
-    (Kind::New, "connections: new"),
-    (Kind::Idle, "connections: idle"),
-    (Kind::Silent, "connections: nothing sent"),
-    (Kind::HalfHead, "connections: half a request head"),
-    (Kind::HalfBody, "connections: half a request body"),
-    (Kind::Answering, "connections: answering"),
-    (Kind::SlowReader, "connections: answer not read"),
-    (Kind::Upgraded, "connections: upgraded"),
-    (Kind::Http2, "connections: HTTP/2 without streams"),
+/// The names of the sites, and what the kind is called where it is a label.
+const NAMES: [(Kind, &str, &str); 9] = [
+    (Kind::New, "connections: new", "new"),
+    (Kind::Idle, "connections: idle", "idle"),
+    (Kind::Silent, "connections: nothing sent", "nothing_sent"),
+    (Kind::HalfHead, "connections: half a request head", "half_head"),
+    (Kind::HalfBody, "connections: half a request body", "half_body"),
+    (Kind::Answering, "connections: answering", "answering"),
+    (Kind::SlowReader, "connections: answer not read", "answer_not_read"),
+    (Kind::Upgraded, "connections: upgraded", "upgraded"),
+    (Kind::Http2, "connections: HTTP/2 without streams", "http2"),
 ];
+
+ext::register!(ext::ConnectionSites::new(kind));
+
+fn kind(name: &str, location: SourceLocation) -> Option<&'static str> {
+    let (.., label) = NAMES.iter().find(|(_, known, _)| *known == name)?;
+    all().iter().any(|(place, _)| *place == location).then_some(*label)
+}
 
 /// Where the connections of a server are counted: under their kinds, at the place where it is made.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +48,7 @@ impl Sites {
         if let Some((_, sites)) = all.iter().find(|(place, _)| *place == location) {
             return *sites;
         }
-        let made = NAMES.map(|(kind, name)| (kind, ext::site_never_refused(name, location)));
+        let made = NAMES.map(|(kind, name, _)| (kind, ext::site_never_refused(name, location)));
         let sites = Self(Box::leak(Box::new(made)));
         all.push((location, sites));
         sites
@@ -56,8 +64,7 @@ impl Sites {
 
 /// Whether a site counts connections and not work.
 pub(super) fn counts_connections(name: &str, location: SourceLocation) -> bool {
-    all().iter().any(|(place, _)| *place == location)
-        && NAMES.iter().any(|(_, known)| *known == name)
+    kind(name, location).is_some()
 }
 
 fn all() -> std::sync::MutexGuard<'static, Vec<(SourceLocation, Sites)>> {

@@ -1,0 +1,56 @@
+//! What linked crates begin together with the process's `run`.
+
+use super::lifecycle::Lifecycle;
+use crate::{admission::context, foreign::contain, text::terminal};
+
+/// What a linked crate begins as the first `run` of the process begins: it may
+/// [observe](crate::ext::observe) it. A scenario begins nothing of this, and neither does a program
+/// that only answers `LIFECYCLE_PLAN`.
+///
+/// ```
+/// use lifecycle_core::{Report, ext::{self, Observer}};
+///
+/// ext::register!(ext::OnRun::new(|| {
+///     ext::observe(Exits);
+/// }));
+///
+/// struct Exits;
+///
+/// impl Observer for Exits {
+///     fn report(&mut self, report: &Report) {
+///         println!("exit code {}", report.exit_code());
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OnRun {
+    begin: fn(),
+}
+
+inventory::collect!(OnRun);
+
+impl OnRun {
+    /// `begin` is called once, before main is polled, on the thread of `run`, which waits for it. What
+    /// it asks of milestones makes nobody a listener. A panic of it is said, and ends nothing.
+    #[must_use]
+    pub const fn new(begin: fn()) -> Self {
+        Self { begin }
+    }
+
+    pub(super) fn linked() -> Vec<Self> {
+        inventory::iter::<Self>().copied().collect()
+    }
+}
+
+impl Lifecycle {
+    pub(super) fn begin_linked(&self) {
+        for linked in self.host.begins() {
+            if let Err(said) = contain(|| context::as_library(linked.begin)) {
+                let said = terminal::plain_lines(&said);
+                let line = format!("what a linked crate begins with the run panicked: {said}");
+                self.eprint(&line);
+                self.warn(&line);
+            }
+        }
+    }
+}
