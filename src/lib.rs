@@ -53,6 +53,12 @@ pub use lifecycle_macros::tracked;
 #[cfg(feature = "process")]
 #[doc(inline)]
 pub use lifecycle_process as process;
+#[cfg(feature = "metrics")]
+#[doc(inline)]
+pub use lifecycle_telemetry::metrics;
+#[cfg(feature = "opentelemetry")]
+#[doc(inline)]
+pub use lifecycle_telemetry::opentelemetry;
 
 /// The Rust blocks of the pages in `docs/` compile, as those of the README do.
 #[cfg(doctest)]
@@ -121,5 +127,5 @@ pub mod resource {
 
 /// What [`status()`] and [`hold_ready`] return.
 pub mod status {
-    pub use lifecycle_core::{HookStatus, ReadyHold, SiteStatus, Status};
+    pub use lifecycle_core::{DrainStatus, HookStatus, ReadyHold, SiteStatus, Status};
 }
