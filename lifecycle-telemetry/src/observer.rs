@@ -24,7 +24,8 @@ ext::register!(ext::OnRun::new(begin));
 fn begin() {
     let exported = Exported::begin(Handle::current());
     let last_report = LastReport::open();
-    let _handle = ext::observe(Telemetry { exported, last_report, unsaid: None, state: State::Starting });
+    let _handle =
+        ext::observe(Telemetry { exported, last_report, unsaid: None, state: State::Starting });
 }
 
 struct Telemetry {

@@ -3,10 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use lifecycle_core::{
-    Reason, Site, draining, ext, hook, run, shutdown,
-    testing::Scenario,
-};
+use lifecycle_core::{Reason, Site, draining, ext, hook, run, shutdown, testing::Scenario};
 use lifecycle_telemetry::metrics::refresh;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::time::sleep;

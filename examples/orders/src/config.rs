@@ -2,6 +2,11 @@
 
 use std::{env, net::SocketAddr, time::Duration};
 
+use axum::{Router, routing::get};
+use lifecycle::http::HealthServer;
+
+use crate::telemetry;
+
 /// The settings of the service.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -43,14 +48,14 @@ impl Config {
     }
 }
 
-/// How the service stops, with the probes on a port of their own, `ORDERS_HEALTH_ADDR`. What cannot
-/// be read is said by main.
+/// How the service stops, with the probes and `/metrics` on a port of their own,
+/// `ORDERS_HEALTH_ADDR`. What cannot be read is said by main.
 pub fn lifecycle() -> lifecycle::Config {
     let config = lifecycle::Config::new();
-    match health_addr() {
-        Ok(addr) => config.health(addr),
-        Err(_) => config,
-    }
+    let Ok(addr) = health_addr() else { return config };
+    // Answered until after the last hook, so that a drain is seen.
+    let metrics = Router::new().route("/metrics", get(async || telemetry::metrics()));
+    config.component(HealthServer::new(addr).merge(metrics))
 }
 
 fn health_addr() -> Result<SocketAddr, String> {

@@ -1,6 +1,21 @@
 //! What the service counts about itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// What is to be scraped, in the words of Prometheus.
+pub fn metrics() -> String {
+    static PROMETHEUS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
+        PrometheusBuilder::new().install_recorder().expect("no other recorder is installed")
+    });
+    let prometheus = &*PROMETHEUS;
+    lifecycle::metrics::refresh();
+    prometheus.render()
+}
 
 /// Counters that are shipped in intervals, and once more at the very end. Here shipping is a line
 /// in the log.

@@ -56,6 +56,7 @@ fn add(config: Config, addr: SocketAddr) -> Config {
 pub struct HealthServer {
     at: At,
     routes: Health,
+    beside: Router,
     silence: Duration,
     running: Option<Running>,
 }
@@ -90,8 +91,19 @@ impl HealthServer {
         self
     }
 
+    /// Answers these beside the probes, on their thread, for as long as them: `/metrics`, which is
+    /// to be scraped while the service drains and its hooks run. A handler that blocks holds up the
+    /// probes.
+    ///
+    /// # Panics
+    /// When the component starts, where both have a route of one path; `run` ends with 1.
+    pub fn merge(mut self, routes: Router) -> Self {
+        self.beside = self.beside.merge(routes);
+        self
+    }
+
     fn at(at: At) -> Self {
-        Self { at, routes: health(), silence: SILENCE, running: None }
+        Self { at, routes: health(), beside: Router::new(), silence: SILENCE, running: None }
     }
 
     fn listener(&self) -> io::Result<TcpListener> {
@@ -118,16 +130,17 @@ impl Component for HealthServer {
         let listener = self.listener()?;
         tracing::info!("health at http://{}", listener.local_addr()?);
         let heartbeat = Arc::new(Heartbeat::new(self.silence));
-        let routes = self.routes.clone().with_details(Details {
+        let probes = self.routes.clone().with_details(Details {
             lifecycle: ext::Handle::current(),
             heartbeat: Arc::clone(&heartbeat),
             runtime: Handle::current(),
         });
+        let routes = probes.into_router().merge(self.beside.clone());
         let (stop, stopped) = oneshot::channel();
         let (ended, end) = oneshot::channel::<()>();
         let (started, starts) = mpsc::channel();
         thread::Builder::new().name("lifecycle-health".to_owned()).spawn(move || {
-            let served = serve(listener, routes.into_router(), stopped, &started);
+            let served = serve(listener, routes, stopped, &started);
             drop((served.map_err(|error| started.send(Err(error))), ended));
         })?;
         starts.recv().unwrap_or_else(|_| Err(io::Error::other("its thread died")))?;
