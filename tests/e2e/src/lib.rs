@@ -1,11 +1,12 @@
 //! Deploys under load. [`App`] is a server that is started and stopped as a platform does; [`load`]
 //! is the client: it opens raw connections, tries nothing twice, and counts what it saw;
-//! [`HaProxy`] stands between the two.
+//! [`HaProxy`] stands between the two. [`Prometheus`](prometheus::Prometheus) looks on.
 
 mod app;
 mod haproxy;
 pub mod http1;
 pub mod load;
+pub mod prometheus;
 pub mod tls;
 
 pub use self::{
