@@ -77,6 +77,8 @@ mod pages {
     page!(hooks, "../docs/hooks.md");
     #[cfg(all(feature = "axum", feature = "http"))]
     page!(http, "../docs/http.md");
+    #[cfg(feature = "opentelemetry")]
+    page!(metrics, "../docs/metrics.md");
     page!(plan, "../docs/plan.md");
     page!(report, "../docs/report.md");
     page!(tracking, "../docs/tracking.md");

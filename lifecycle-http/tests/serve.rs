@@ -12,7 +12,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::Request;
-use lifecycle_core::{Config, Report, State, testing::Scenario};
+use lifecycle_core::{Config, Report, State, ext, testing::Scenario};
 use lifecycle_http::{Serve, Shared, health, serve, track};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -498,6 +498,11 @@ fn assert_abandoned(report: &Report, site: &str) {
     assert!(report.total() < DRAIN + SECOND / 2, "it took {:?}: {report}", report.total());
     let found = report.drain().sites().iter().find(|found| found.name() == site);
     assert_eq!(found.map(|found| found.abandoned()), Some(1), "{site}: {report}");
+    // For who counts connections that were cut apart from work that was abandoned.
+    let kind = found.and_then(|found| ext::connection_kind(found.name(), found.location()));
+    let label = site.strip_prefix("connections: ").map(|kind| kind.replace(' ', "_"));
+    let label = label.map(|label| label.replace("half_a_request", "half"));
+    assert_eq!(kind, label.as_deref(), "{site}");
 }
 
 struct Client(TcpStream);

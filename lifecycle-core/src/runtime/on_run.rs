@@ -1,7 +1,6 @@
 //! What linked crates begin together with the process's `run`.
 
-use super::lifecycle::Lifecycle;
-use crate::{admission::context, foreign::contain, text::terminal};
+use crate::{admission::context, foreign::contain};
 
 /// What a linked crate begins as the first `run` of the process begins: it may
 /// [observe](crate::ext::observe) it. A scenario begins nothing of this, and neither does a program
@@ -40,17 +39,9 @@ impl OnRun {
     pub(super) fn linked() -> Vec<Self> {
         inventory::iter::<Self>().copied().collect()
     }
-}
 
-impl Lifecycle {
-    pub(super) fn begin_linked(&self) {
-        for linked in self.host.begins() {
-            if let Err(said) = contain(|| context::as_library(linked.begin)) {
-                let said = terminal::plain_lines(&said);
-                let line = format!("what a linked crate begins with the run panicked: {said}");
-                self.eprint(&line);
-                self.warn(&line);
-            }
-        }
+    /// The error is what it panicked with.
+    pub(super) fn begin(self) -> Result<(), String> {
+        contain(|| context::as_library(self.begin))
     }
 }

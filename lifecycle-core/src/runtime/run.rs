@@ -300,6 +300,17 @@ impl Lifecycle {
         Ok(())
     }
 
+    fn begin_linked(&self) {
+        for linked in self.host.begins() {
+            if let Err(said) = linked.begin() {
+                let said = terminal::plain_lines(&said);
+                let line = format!("what a linked crate begins with the run panicked: {said}");
+                self.eprint(&line);
+                self.warn(&line);
+            }
+        }
+    }
+
     /// Polls main until it ends or is to be dropped, and drops it.
     async fn poll_main<M>(&self, components: &Components, main: M) -> MainEnd
     where

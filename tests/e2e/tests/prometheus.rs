@@ -163,7 +163,7 @@ fn a_drain_is_scraped_and_an_unclean_stop_alarms_and_a_clean_one_does_not() {
 
     // After: the next start tells how the last stop was.
     let clean = Orders::start(directory, "clean", &[], Some(at_clean));
-    let unclean = Orders::start(directory, "unclean", &short, Some(at_unclean));
+    let unclean = Orders::start(directory, "unclean", &[], Some(at_unclean));
     until(|| values(&prometheus, "lifecycle_last_shutdown_clean", "job").len() == 2);
     assert!(has(r#"lifecycle_last_shutdown_clean{job="clean"}"#, 1.0));
     assert!(has(r#"lifecycle_last_shutdown_clean{job="unclean"}"#, 0.0));

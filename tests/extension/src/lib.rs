@@ -2,9 +2,11 @@
 //! it is told, and an answer to `LIFECYCLE_PLAN=names`.
 
 mod answers;
+mod begun;
 mod port;
 mod recorder;
 
 pub use answers::names;
+pub use begun::begun;
 pub use port::{Port, ask};
 pub use recorder::{Recorder, Told};

@@ -91,6 +91,20 @@ fn an_observer_sleeps_while_nothing_happens_and_has_the_report_before_run_return
     child.end().exits(0).says(states);
 }
 
+/// It asks for the drain and panics: main is no listener by it, and runs.
+#[test]
+fn what_a_linked_crate_begins_with_the_run_has_begun_before_main() {
+    let ending = extended("begun").run();
+    ending.exits(0).says("begun 1, starting").says("then 1");
+    ending.says("what a linked crate begins with the run panicked: it is not there yet");
+}
+
+#[test]
+fn nothing_begins_where_only_the_plan_is_asked_for() {
+    let ending = extended("begun").env("LIFECYCLE_PLAN", "names").run();
+    ending.exits(0).says("then 0").never_says("begun 1");
+}
+
 fn group_of(child: &Child) -> String {
     child.wait_for("child ").replace("child ", "")
 }

@@ -16,7 +16,7 @@ use lifecycle::{Config, Reason, Report, Site, State, testing::Scenario};
 use lifecycle_core::ext::{
     Component, ComponentError, Handle, LastResort, LastResortError, Observer, observe,
 };
-use lifecycle_extension_tests::{Port, Recorder, Told, ask};
+use lifecycle_extension_tests::{Port, Recorder, Told, ask, begun};
 
 const ALL: [State; 5] =
     [State::Starting, State::Running, State::Draining, State::Stopping, State::Stopped];
@@ -392,4 +392,48 @@ impl Drop for Hangs {
     fn drop(&mut self) {
         thread::sleep(Duration::from_secs(12));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scenario_begins_nothing_of_a_linked_crate() {
+    let main = async { lifecycle::draining().await };
+    let report = Scenario::new().main(main).shutdown("deploy").await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(begun(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_shows_how_long_it_takes_and_may_take_and_what_it_does_to_calls() {
+    static ORDERS: Site = Site::new("orders");
+    let config = Config::new().drain_timeout(Duration::from_secs(4));
+    let looks = async {
+        let handle = Handle::current();
+        let drain = handle.status().drain().unwrap();
+        assert_eq!(drain.took(), Duration::from_secs(1));
+        assert_eq!(drain.allotted(), Some(Duration::from_secs(4)));
+        assert!(ORDERS.admit().is_err());
+        let [site] = &handle.site_reports()[..] else { panic!("{:?}", handle.site_reports()) };
+        assert_eq!((site.name(), site.admitted(), site.refused()), ("orders", 1, 1));
+    };
+    let before = async {
+        let handle = Handle::current();
+        assert!(handle.status().drain().is_none() && handle.site_reports().is_empty());
+    };
+    let main = async {
+        lifecycle::draining().await;
+    };
+    let report = Scenario::new()
+        .config(config)
+        .main(main)
+        .call_at(Duration::ZERO, &ORDERS, Duration::from_secs(5))
+        .at(Duration::from_secs(2), before)
+        .at(Duration::from_secs(3), async { lifecycle::shutdown("deploy") })
+        .at(Duration::from_secs(4), looks)
+        .run()
+        .await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.drain().took(), Duration::from_secs(2));
+    assert_eq!(report.drain().allotted(), Some(Duration::from_secs(4)));
+    let read = Report::from_json(&report.to_json()).unwrap();
+    assert_eq!(read.drain().allotted(), Some(Duration::from_secs(4)));
 }

@@ -12,7 +12,7 @@ use std::{
 
 use lifecycle::Config;
 use lifecycle_core::ext::{LastResort, LastResortHandle, observe};
-use lifecycle_extension_tests::{Port, Recorder, ask};
+use lifecycle_extension_tests::{Port, Recorder, ask, begun};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -51,7 +51,16 @@ fn main() -> ExitCode {
             println!("told {:?} and {}", told().states, told().report.is_some());
             report
         }
-        _ => panic!("port, held, leaked or observed, and not {what:?}"),
+        Some("begun") => {
+            let report = runtime.block_on(lifecycle::run(async {
+                println!("begun {}, {}", begun(), lifecycle::status().state());
+                lifecycle::shutdown("seen");
+                pending::<()>().await;
+            }));
+            println!("then {}", begun());
+            report
+        }
+        _ => panic!("port, held, leaked, observed or begun, and not {what:?}"),
     }
     .report()
 }

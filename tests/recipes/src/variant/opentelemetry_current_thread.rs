@@ -5,7 +5,7 @@ mod telemetry;
 
 use std::time::Duration;
 
-use lifecycle::{Refused, on_shutdown, tracked};
+use lifecycle::{Refused, on_shutdown, plan::PlanError, tracked};
 use tracing::instrument;
 
 struct Outbox;
@@ -31,10 +31,11 @@ async fn send_messages() {}
 fn close_pool(_pool: Pool) {}
 
 #[lifecycle::main(flavor = "current_thread")]
-async fn main() {
-    telemetry::install(exporter::SpanLines::new());
+async fn main() -> Result<(), PlanError> {
+    telemetry::install(exporter::SpanLines::new())?;
     lifecycle::provide(Outbox);
     lifecycle::provide(Pool);
     tokio::spawn(place_order());
     lifecycle::draining().await;
+    Ok(())
 }

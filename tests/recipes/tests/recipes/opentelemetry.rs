@@ -35,6 +35,7 @@ fn every_span_of_the_stop_arrives(program: Service, name: &str) {
     assert_eq!(
         spans(&ending),
         [
+            "hook opentelemetry::flush".to_owned(),
             "place_order".to_owned(),
             "shutdown".to_owned(),
             "shutdown / drain".to_owned(),
