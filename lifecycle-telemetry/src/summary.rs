@@ -1,6 +1,6 @@
 //! The last word: one line with what a stop did, for who keeps logs.
 
-use lifecycle_core::Report;
+use lifecycle_core::{Report, ext::text::plain};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
@@ -27,7 +27,7 @@ impl Summary {
             .take(LISTED)
             .map(|hook| {
                 json!({
-                    "name": hook.name(),
+                    "name": plain(hook.name()),
                     "outcome": word(hook.outcome()),
                     "seconds": seconds(hook.took()),
                 })
@@ -36,15 +36,15 @@ impl Summary {
         let left = drain.sites().iter().filter(|site| site.abandoned() > 0);
         let sites: Vec<_> = left
             .take(LISTED)
-            .map(|site| json!({ "name": site.name(), "abandoned": site.abandoned() }))
+            .map(|site| json!({ "name": plain(site.name()), "abandoned": site.abandoned() }))
             .collect();
-        let problems: Vec<_> = report.problems().iter().take(LISTED).collect();
+        let problems: Vec<_> = report.problems().iter().take(LISTED).map(|it| plain(it)).collect();
         let json = json!({
             "shutdown_id": report.shutdown_id(),
             "pod": pod::name(),
             "namespace": pod::namespace(),
             "reason": kind_of(report.reason()),
-            "reason_text": report.reason().to_string(),
+            "reason_text": plain(&report.reason().to_string()),
             "clean": report.is_clean(),
             "exit_code": report.exit_code(),
             "seconds": seconds(report.total()),
@@ -61,7 +61,7 @@ impl Summary {
     }
 }
 
-/// One event; JSON has no line breaks of its own.
+/// One event. JSON has no line breaks of its own, and what it quotes moves no terminal.
 pub(crate) fn say(summary: &Summary) {
     let json = &summary.json;
     if summary.is_clean {

@@ -315,6 +315,8 @@ fn said(case: &Case, quiet: bool) -> Vec<String> {
         // A line that goes on is indented. The process may end before the log has its last one.
         if !line.starts_with("    ") {
             goes_on = is_said(line) && !line.contains("ends the process now");
+            // Of a feature, and of numbers; lifecycle-telemetry has its own test.
+            goes_on &= !line.contains(" lifecycle.summary: ");
             // Progress comes as often as there is time for it.
             goes_on &= lines.last() != Some(&text);
             lines.extend(goes_on.then_some(text));
@@ -513,6 +515,10 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         ],
     ),
     ("the process may end before the log has it", &["ends the process now"]),
+    (
+        "it takes a linked crate: tests/extension",
+        &["what a linked crate begins with the run panicked:"],
+    ),
     (
         "it takes a minute",
         &[
