@@ -443,6 +443,7 @@ mod json {
             inner.drain = DrainReport {
                 delay: ms(5_000),
                 took: ms(41),
+                allotted: Some(ms(40)),
                 timed_out: true,
                 drain_skipped: true,
                 main_did_not_return: true,
