@@ -516,3 +516,45 @@ async fn a_pool_that_timed_out_as_the_clock_jumped_is_told_how_to_hold_it() {
     let problems = failing.run().await.problems().join("\n");
     assert!(!problems.contains("hold_clock"), "{problems}");
 }
+
+/// What a scenario's closure of `on_busy` is told, and when.
+fn told(busy: &Arc<Mutex<Vec<(bool, u128)>>>) -> Config {
+    let busy = Arc::clone(busy);
+    let began = tokio::time::Instant::now();
+    Config::new().on_busy(move |is| busy.lock().unwrap().push((is, began.elapsed().as_millis())))
+}
+
+#[lifecycle::test]
+async fn a_scenario_is_told_when_it_is_busy_on_its_own_clock() {
+    let busy = Arc::default();
+    let scenario = Scenario::new()
+        .config(told(&busy))
+        .only::<()>()
+        .call_at(Duration::from_secs(1), &EXPORTS, Duration::from_secs(2))
+        .call_at(Duration::from_secs(2), &EXPORTS, Duration::from_secs(3))
+        .call_at(Duration::from_secs(20), &EXPORTS, Duration::from_secs(3))
+        .signal_at(Duration::from_secs(21), Signal::Term);
+    let report = scenario.run().await;
+    assert!(report.is_clean(), "{report}");
+    let busy = std::mem::take(&mut *busy.lock().unwrap());
+    let states: Vec<_> = busy.iter().map(|(is, _)| *is).collect();
+    assert_eq!(states, [true, false, true, false], "{busy:?}");
+    for ((_, at), about) in busy.iter().zip([1_000, 5_000, 20_000, 23_000]) {
+        assert!((about..=about + 101).contains(at), "{busy:?}");
+    }
+}
+
+#[lifecycle::test]
+async fn who_is_told_of_busy_hears_of_the_end_though_work_was_abandoned() {
+    let busy = Arc::default();
+    let config = told(&busy).drain_timeout(Duration::from_secs(1));
+    let scenario = Scenario::new()
+        .config(config.on_busy(|_| panic!("of the test")))
+        .only::<()>()
+        .call_at(Duration::from_secs(1), &EXPORTS, Duration::from_secs(60))
+        .signal_at(Duration::from_secs(2), Signal::Term);
+    let report = scenario.run().await;
+    assert_eq!(report.exit_code(), 70, "{report}");
+    let busy: Vec<_> = busy.lock().unwrap().iter().map(|(is, _)| *is).collect();
+    assert_eq!(busy, [true, false]);
+}

@@ -1,5 +1,6 @@
 //! What a lifecycle is configured with: in code, by the environment, by the platform.
 
+mod busy;
 mod component;
 mod diagnostic;
 mod environment;
@@ -18,6 +19,7 @@ pub(crate) use self::diagnostic::NO_PICTURES;
 #[cfg(feature = "health")]
 pub use self::health::HealthListener;
 pub(crate) use self::{
+    busy::OnBusy,
     component::{BoxedComponent, ComponentFuture, Components},
     diagnostic::{Diagnostic, NO_READER},
     environment::{Environment, Linked, ManifestVariables, PlanAnswer, ReportFile, ReportFormat},
@@ -63,6 +65,7 @@ pub struct Config {
     pub(crate) escalate_on_term: bool,
     pub(crate) terminal: Option<Terminal>,
     pub(crate) components: Components,
+    pub(crate) on_busy: OnBusy,
 }
 
 impl Config {

@@ -6,6 +6,7 @@ use std::{any::Any, io};
 use tokio::runtime::Handle;
 
 use super::{
+    busy::BusyWatch,
     forced_exit::ForcedExit,
     on_run::OnRun,
     registry::{HookFuture, Start},
@@ -79,6 +80,10 @@ pub(crate) trait Host: Send + Sync {
     /// The first word about how the process ends now is about to be said: main may return meanwhile, and
     /// must not make that a lie.
     fn announce_exit(&self);
+
+    /// Takes it where the host looks itself at what is in flight, on its clock; what it gives back
+    /// is for a thread.
+    fn take_busy_watch(&self, watch: BusyWatch) -> Option<BusyWatch>;
 
     /// Has it done when the process is ended, while what it returns lives.
     fn add_last_resort(

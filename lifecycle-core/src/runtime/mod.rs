@@ -7,6 +7,7 @@
 //! force. `watchdog` names who does not yield meanwhile. `entry` and `run` are how it all begins.
 
 mod announce;
+mod busy;
 mod component_set;
 mod components;
 mod deadline;
@@ -50,6 +51,7 @@ mod watchdog;
 pub(crate) use self::run::MainFailure;
 #[cfg(feature = "testing")]
 pub(crate) use self::{
+    busy::{BUSY_INTERVAL, BusyWatch},
     driver::Driver,
     forced_exit::ForcedExit,
     host::{Host, LastReport, Replacement},

@@ -4,17 +4,18 @@
 //! Nothing of an observer runs on the driver's thread, or under a lock.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
+    busy::{BUSY_INTERVAL, BusyWatch},
     lifecycle::Lifecycle,
     observers::{Letter, Mailbox, OBSERVER_TIMEOUT, Word},
     status::Status,
 };
-use crate::{Event, Report, State, admission::context, foreign::contain, os};
+use crate::{Event, Report, State, admission::context, config::OnBusy, foreign::contain, os};
 
 /// Is told what happens: for metrics, for a service manager, for an operator's view. [`observe`]
 /// registers one.
@@ -42,7 +43,8 @@ pub trait Observer: Send + 'static {
     }
 
     /// The lifecycle at one moment: while something is in flight and while a stop is under way, at
-    /// the interval that was asked for. While neither is, nobody is woken for it.
+    /// the interval that was asked for, and once more when nothing is in flight any longer. While
+    /// neither is, nobody is woken for it.
     fn status(&mut self, status: &Status) {}
 
     /// The final report, which is never dropped; nothing comes after it. `run` waits at most 200 ms
@@ -58,18 +60,27 @@ pub trait Observer: Send + 'static {
 ///
 /// When the system grants no thread.
 pub fn observe(observer: impl Observer) -> ObserverHandle {
-    let lifecycle = Lifecycle::current();
+    let observed = observe_in(Lifecycle::current(), "an observer", observer);
+    observed.unwrap_or_else(|error| panic!("lifecycle: an observer has no thread: {error}"))
+}
+
+/// `what` it is called where it panics.
+pub(super) fn observe_in(
+    lifecycle: &'static Lifecycle,
+    what: &'static str,
+    observer: impl Observer,
+) -> io::Result<ObserverHandle> {
     let mailbox = lifecycle.observers.add();
     let served = Arc::clone(&mailbox);
     let thread = os::spawn("lifecycle-obs", move || {
         os::run_as_application();
-        serve(lifecycle, &served, observer);
+        serve(lifecycle, &served, what, observer);
     });
     if let Err(error) = thread {
         lifecycle.observers.remove(&mailbox);
-        panic!("lifecycle: an observer has no thread: {error}");
+        return Err(error);
     }
-    ObserverHandle { lifecycle, mailbox }
+    Ok(ObserverHandle { lifecycle, mailbox })
 }
 
 /// An observer that was registered by [`observe`].
@@ -92,7 +103,31 @@ impl fmt::Debug for ObserverHandle {
     }
 }
 
+impl Observer for BusyWatch {
+    fn interval(&self) -> Option<Duration> {
+        Some(BUSY_INTERVAL)
+    }
+
+    fn status(&mut self, status: &Status) {
+        self.look(status.in_flight() > 0);
+    }
+
+    fn report(&mut self, _: &Report) {
+        self.look(false);
+    }
+}
+
 impl Lifecycle {
+    /// Has the closures told, from here to the report.
+    pub(super) fn watch_busy(&'static self, on_busy: OnBusy) {
+        for told in on_busy.0 {
+            let Some(watch) = self.host.take_busy_watch(BusyWatch::new(told)) else { continue };
+            if let Err(error) = observe_in(self, "on_busy's closure", watch) {
+                self.warn(&format!("on_busy is told nothing, as it has no thread: {error}"));
+            }
+        }
+    }
+
     /// The report goes to the observers, who have their time.
     pub(super) fn tell_observers(&self, report: &Report) {
         self.observers.report(report);
@@ -101,11 +136,16 @@ impl Lifecycle {
 }
 
 /// The body of an observer's thread.
-fn serve(lifecycle: &'static Lifecycle, mailbox: &Arc<Mailbox>, observer: impl Observer) {
+fn serve(
+    lifecycle: &'static Lifecycle,
+    mailbox: &Arc<Mailbox>,
+    what: &str,
+    observer: impl Observer,
+) {
     let _gate = context::use_gate(Arc::clone(&lifecycle.gate));
     let told = contain(|| context::as_library(|| tell_all(lifecycle, mailbox, observer)));
     if let Err(said) = told {
-        let line = format!("an observer panicked and is told nothing more: {said}");
+        let line = format!("{what} panicked and is told nothing more: {said}");
         lifecycle.eprint(&line);
         lifecycle.warn(&line);
     }
@@ -115,7 +155,7 @@ fn serve(lifecycle: &'static Lifecycle, mailbox: &Arc<Mailbox>, observer: impl O
 }
 
 fn tell_all(lifecycle: &'static Lifecycle, mailbox: &Mailbox, mut observer: impl Observer) {
-    let (mut last, mut watches) = (None, false);
+    let (mut last, mut watches, mut was_busy) = (None, false, false);
     loop {
         let interval = observer.interval();
         if interval.is_some() && !watches {
@@ -124,13 +164,15 @@ fn tell_all(lifecycle: &'static Lifecycle, mailbox: &Mailbox, mut observer: impl
         }
         let now = Instant::now();
         let due = interval.map(|interval| last.map_or(now, |last| later(last, interval)));
-        match mailbox.next(due, || lifecycle.is_active()) {
+        match mailbox.next(due, || was_busy || lifecycle.is_active()) {
             Some(Word::Letter(Letter::State(state))) => observer.state(state),
             Some(Word::Letter(Letter::Event(event))) => observer.event(&event),
             Some(Word::Dropped(count)) => observer.dropped(count),
             Some(Word::Status) => {
                 last = Some(Instant::now());
-                observer.status(&lifecycle.status());
+                let status = lifecycle.status();
+                was_busy = status.in_flight() > 0;
+                observer.status(&status);
             }
             Some(Word::Letter(Letter::Report(report))) => return observer.report(&report),
             None => return,

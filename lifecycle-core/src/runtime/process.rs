@@ -16,6 +16,7 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
+    busy::BusyWatch,
     driver::Driver,
     exit::end_process,
     forced_exit::ForcedExit,
@@ -153,6 +154,10 @@ impl Host for Process {
 
     fn begins(&self) -> Vec<OnRun> {
         OnRun::linked()
+    }
+
+    fn take_busy_watch(&self, watch: BusyWatch) -> Option<BusyWatch> {
+        Some(watch)
     }
 
     fn start(&self, settings: &Settings) -> io::Result<()> {

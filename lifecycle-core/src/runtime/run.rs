@@ -23,7 +23,7 @@ use crate::{
     Config, FitError, Fits, Plan, Report,
     admission::{context, drop_as_lost},
     budget::{Constraints, Manifest, Workload},
-    config::{Components, Diagnostic, Environment, HookTimeouts, PlanAnswer, Settings},
+    config::{Components, Diagnostic, Environment, HookTimeouts, OnBusy, PlanAnswer, Settings},
     declare::hook::Returns,
     foreign::{Shielded, contain},
     os,
@@ -185,6 +185,7 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     invalid_plan: Option<PlanError>,
     hook_timeouts: HookTimeouts,
+    on_busy: OnBusy,
     /// What the plan is to be held against, and the environment that this process has.
     manifest: Option<(Manifest, Environment)>,
 }
@@ -206,6 +207,7 @@ impl Prepared {
             invalid_plan: plan.check().err(),
             plan,
             hook_timeouts,
+            on_busy: config.on_busy.clone(),
         }
     }
 
@@ -277,7 +279,7 @@ impl Lifecycle {
         prepared: Prepared,
         under_main: bool,
     ) -> Result<(), Problem> {
-        let Prepared { settings, diagnostics, plan, hook_timeouts, .. } = prepared;
+        let Prepared { settings, diagnostics, plan, hook_timeouts, on_busy, .. } = prepared;
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Problem::NoRuntime)?;
         if !self.claim() {
             return Err(Problem::RunTwice);
@@ -296,6 +298,7 @@ impl Lifecycle {
         let input = Input::RunBegan { settings: Box::new(settings), workload, under_main };
         self.send(Post::RunBegan { input, plan_version, start_line });
         self.begin_linked();
+        self.watch_busy(on_busy);
         self.check_ready();
         Ok(())
     }

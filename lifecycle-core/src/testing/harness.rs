@@ -18,12 +18,15 @@ use tokio::{runtime::Handle, sync::Notify, time::Instant};
 use super::clock_guard::{ClockGuard, REAL_TIME_LIMIT};
 use crate::{
     Report, Signal,
+    admission::context,
     config::{Environment, Settings},
+    foreign::contain,
     machine::{Input, Moment},
     os::{LastResort, LastResortError, Listening, last_resort},
     report::files::ReportFiles,
     runtime::{
-        Driver, ForcedExit, HookFuture, Host, LastReport, Lifecycle, OnRun, Replacement, Start,
+        BUSY_INTERVAL, BusyWatch, Driver, ForcedExit, HookFuture, Host, LastReport, Lifecycle,
+        OnRun, Replacement, Start,
     },
     values::HookId,
 };
@@ -40,6 +43,8 @@ pub(super) struct Harness {
     /// The hooks that wait for something outside of the runtime.
     outside: Mutex<HashSet<HookId>>,
     last_resorts: Arc<Mutex<BTreeMap<u64, String>>>,
+    /// The closures of `Config::on_busy`.
+    busy: Mutex<Vec<BusyWatch>>,
 }
 
 /// A last resort that is listed until this is dropped.
@@ -88,6 +93,7 @@ impl Harness {
             named_faults: Mutex::default(),
             outside: Mutex::default(),
             last_resorts: Arc::default(),
+            busy: Mutex::default(),
         }
     }
 
@@ -101,9 +107,14 @@ impl Harness {
         let mut guard = ClockGuard::new();
         loop {
             let wake = self.turn();
-            if lifecycle.report().is_some() {
+            let is_over = lifecycle.report().is_some();
+            let looks =
+                self.look_whether_busy(lifecycle, !is_over && lifecycle.gate.in_flight() > 0);
+            if is_over {
                 return;
             }
+            let look = looks.then(|| self.now().after(BUSY_INTERVAL));
+            let wake = wake.into_iter().chain(look).min();
             guard.renew();
             let mut woken = pin!(self.wake.notified());
             let Some(wake) = wake else {
@@ -117,6 +128,22 @@ impl Harness {
             });
             woken.await;
         }
+    }
+
+    /// Whether anybody wants to be told. A closure that panics is told nothing more.
+    fn look_whether_busy(&self, lifecycle: &Lifecycle, busy: bool) -> bool {
+        let mut watches = std::mem::take(&mut *lock(&self.busy));
+        watches.retain_mut(|watch| {
+            let told = contain(|| context::as_library(|| watch.look(busy)));
+            told.map_err(|said| {
+                lifecycle
+                    .warn(&format!("on_busy's closure panicked and is told nothing more: {said}"));
+            })
+            .is_ok()
+        });
+        let wanted = !watches.is_empty();
+        lock(&self.busy).extend(watches);
+        wanted
     }
 
     fn turn(&self) -> Option<Moment> {
@@ -241,6 +268,12 @@ impl Host for Harness {
     }
 
     fn announce_exit(&self) {}
+
+    fn take_busy_watch(&self, watch: BusyWatch) -> Option<BusyWatch> {
+        lock(&self.busy).push(watch);
+        self.wake();
+        None
+    }
 
     fn add_last_resort(
         &self,

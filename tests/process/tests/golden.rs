@@ -498,6 +498,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "what was to outlive the log is not dropped, and lines of it may be lost:",
             "resources are not dropped:",
             "lifecycle: an observer has no thread:",
+            "on_busy is told nothing, as it has no thread:",
             "the deadline has passed",
             "the report is final and the process did not end in time",
             ", and the library's own thread is held (in the loader, the allocator or the kernel): \
