@@ -67,6 +67,43 @@ impl Platform {
     }
 }
 
+/// Which of many this process is, as its platform calls it: the pod, the allocation, the container,
+/// the revision. `None` where the environment does not say.
+pub(super) fn instance(platform: Platform, env: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let set = |name| env(name).filter(|value| !value.is_empty());
+    let named = |what: &str, name| set(name).map(|value| format!("{what} {value}"));
+    let parts = match platform {
+        // What the downward API was asked for, by the names that are usual.
+        Platform::Kubernetes => {
+            let pod = set("POD_NAME")?;
+            return Some(match set("POD_NAMESPACE") {
+                Some(namespace) => format!("pod {namespace}/{pod}"),
+                None => format!("pod {pod}"),
+            });
+        }
+        Platform::Nomad => [
+            named("alloc", "NOMAD_ALLOC_ID"),
+            named("job", "NOMAD_JOB_NAME"),
+            named("task", "NOMAD_TASK_NAME"),
+        ],
+        Platform::CloudRun => [
+            named("service", "K_SERVICE").or_else(|| named("job", "CLOUD_RUN_JOB")),
+            named("revision", "K_REVISION").or_else(|| named("execution", "CLOUD_RUN_EXECUTION")),
+            named("task", "CLOUD_RUN_TASK_INDEX"),
+        ],
+        // The agent's address ends in the id that it gave the container.
+        Platform::Ecs => {
+            let address = set("ECS_CONTAINER_METADATA_URI_V4")
+                .or_else(|| set("ECS_CONTAINER_METADATA_URI"))?;
+            let id = address.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            return (!id.is_empty()).then(|| format!("container {id}"));
+        }
+        Platform::Systemd | Platform::Container | Platform::Unknown => return None,
+    };
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use super::{
-    Diagnostic, Environment, ManifestVariables, PlanAnswer, ReportFile, Terminal,
+    Diagnostic, Environment, ManifestVariables, PlanAnswer, ReportFile, Terminal, platform,
     source::{
         DRAIN_TIMEOUT, EXIT_TIMEOUT, GRACE_PERIOD, HOOK_TIMEOUT, MAIN_TIMEOUT, SHUTDOWN_DELAY,
         Source, Sourced,
     },
 };
-use crate::{Config, Plan, Platform, Signal, plan::PlannedComponent};
+use crate::{
+    Config, Plan, Platform, Signal,
+    plan::PlannedComponent,
+    text::{redact::redact, terminal::plain},
+};
 
 /// What [`Config`] and the environment come to.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) platform: Sourced<Platform>,
+    /// Which of many this process is.
+    pub(crate) instance: Option<String>,
     pub(crate) grace: Sourced<Option<Duration>>,
     pub(crate) delay: Sourced<Duration>,
     pub(crate) drain_timeout: Sourced<Option<Duration>>,
@@ -76,6 +82,7 @@ impl Settings {
             exit_timeout: Sourced::first(EXIT_TIMEOUT, variables.exit_timeout, config.exit_timeout)
                 .unwrap_or(Sourced::new(DEFAULT_EXIT_TIMEOUT, Source::Default)),
             hook_timeouts: variables.hook_timeouts,
+            instance: instance(platform.value, environment),
             platform,
             signals: config.signals.clone().unwrap_or_else(|| Signal::DEFAULT.to_vec()),
             job: config.job,
@@ -126,6 +133,13 @@ fn platform(config: &Config, environment: &Environment) -> Sourced<Platform> {
     Sourced::new(value, source)
 }
 
+fn instance(platform: Platform, environment: &Environment) -> Option<String> {
+    /// No platform has longer names.
+    const MOST: usize = 512;
+    let name = platform::instance(platform, |name| environment.get(name).map(redact));
+    name.map(|name| plain(&name).chars().take(MOST).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +182,37 @@ mod tests {
         assert_eq!(settings.delay.to_string(), "5s (Kubernetes)");
         assert_eq!(settings.drain_timeout.to_string(), "1m30s (LIFECYCLE_DRAIN_TIMEOUT)");
         assert_eq!(settings.hook_timeouts, [("CLOSE".to_owned(), Duration::from_millis(250))]);
+    }
+
+    #[test]
+    fn the_instance_is_named_as_its_platform_does() {
+        let ecs = ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/cd189a93-2495160603");
+        let pod = [("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("POD_NAME", "orders-7d9f")];
+        let in_namespace = [pod[0], pod[1], ("POD_NAMESPACE", "shop")];
+        let nomad =
+            [("NOMAD_ALLOC_ID", "5c1d"), ("NOMAD_JOB_NAME", "orders"), ("NOMAD_TASK_NAME", "web")];
+        let run = [("K_SERVICE", "orders"), ("K_REVISION", "orders-00042-abc")];
+        let job = [("CLOUD_RUN_JOB", "bill"), ("CLOUD_RUN_TASK_INDEX", "3")];
+        let cases: [(&[_], _); 9] = [
+            (&[ecs], Some("container cd189a93-2495160603")),
+            (&pod, Some("pod orders-7d9f")),
+            (&in_namespace, Some("pod shop/orders-7d9f")),
+            (&pod[..1], None),
+            (&nomad, Some("alloc 5c1d, job orders, task web")),
+            (&nomad[..1], Some("alloc 5c1d")),
+            (&run, Some("service orders, revision orders-00042-abc")),
+            (&job, Some("job bill, task 3")),
+            // Of another platform.
+            (&[("POD_NAME", "orders-7d9f")], None),
+        ];
+        for (variables, expected) in cases {
+            let (settings, _) = Settings::resolve(&Config::new(), &environment(variables));
+            assert_eq!(settings.instance.as_deref(), expected, "{variables:?}");
+        }
+        let broken = [pod[0], ("POD_NAME", "a\nlifecycle: b\u{1b}[2J")];
+        let (settings, _) = Settings::resolve(&Config::new(), &environment(&broken));
+        let name = settings.instance.unwrap();
+        assert!(!name.contains(char::is_control), "{name:?}");
     }
 
     #[test]

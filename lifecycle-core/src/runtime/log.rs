@@ -51,6 +51,8 @@ struct Shared {
     panicked: AtomicBool,
     /// Who writes where no thread can be had.
     runtime: OnceLock<Handle>,
+    /// As the platform calls this process.
+    instance: OnceLock<String>,
 }
 
 #[derive(Default)]
@@ -79,6 +81,11 @@ impl Log {
         if !dispatch.is::<NoSubscriber>() {
             let _ = self.shared.dispatch.set(dispatch);
         }
+    }
+
+    /// What the span of the stop says of where it was.
+    pub(super) fn set_instance(&self, name: &str) {
+        let _ = self.shared.instance.set(name.to_owned());
     }
 
     /// Whether anybody may see what is logged.
@@ -195,7 +202,10 @@ impl Log {
 
     fn write(&self, event: &Event) {
         if let Event::Requested { shutdown_id, .. } = event {
-            let span = info_span!(target: "lifecycle", parent: None, "shutdown", id = %shutdown_id);
+            let instance = self.shared.instance.get();
+            let span = info_span!(
+                target: "lifecycle", parent: None, "shutdown", id = %shutdown_id, instance
+            );
             *lock(&self.shared.shutdown) = Some(span);
         }
         if let Event::State { state, .. } = event {

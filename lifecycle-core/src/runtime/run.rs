@@ -286,6 +286,7 @@ impl Lifecycle {
         }
         self.log.adopt_subscriber();
         self.log.set_runtime(&runtime);
+        settings.instance.iter().for_each(|name| self.log.set_instance(name));
         self.set_run(RunContext { runtime, plan, hook_timeouts, terminal: settings.terminal });
         // The version first: what is registered from here on may be in the plan, and changes it all the same.
         let plan_version = self.registry.plan_changed();

@@ -30,8 +30,10 @@ impl StartLine {
     ) -> Self {
         let Settings { platform, grace, delay, drain_timeout, hook_timeout, exit_timeout, .. } =
             settings;
+        let instance = settings.instance.as_ref().map(|name| format!(", {name}"));
+        let instance = instance.unwrap_or_default();
         let numbers = format!(
-            "on {platform}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
+            "on {platform}{instance}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
              timeout {hook_timeout}; exit timeout {exit_timeout}{}",
             signals(listening)
         );
