@@ -31,6 +31,9 @@ pub use lifecycle_core::{
 };
 #[cfg(feature = "tokio-util")]
 pub use lifecycle_core::{draining_token, requested_token};
+#[cfg(feature = "ecs")]
+#[doc(inline)]
+pub use lifecycle_ecs as ecs;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use lifecycle_http as http;

@@ -1,0 +1,94 @@
+//! Keeps the protection as the service is busy or not.
+
+use std::{future::pending, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+use tracing::{info, warn};
+
+use crate::agent::Agent;
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+pub(crate) struct Keeper {
+    agent: Agent,
+    minutes: u64,
+    released_after: Duration,
+    /// It was asked for, and not given back since: the agent may have granted what it did not
+    /// answer.
+    asked_for: bool,
+    /// When it is to be renewed; `None`: it is not granted.
+    renew_at: Option<Instant>,
+    /// After a failure: when to ask again, and how long to wait after the next.
+    retry: Option<(Instant, Duration)>,
+}
+
+impl Keeper {
+    pub(crate) const fn new(agent: Agent, minutes: u64, released_after: Duration) -> Self {
+        Self { agent, minutes, released_after, asked_for: false, renew_at: None, retry: None }
+    }
+
+    /// Until nobody tells any more whether the service is busy.
+    pub(crate) async fn keep(mut self, mut busy: watch::Receiver<bool>) {
+        let mut idle_since = Instant::now();
+        loop {
+            let is_busy = *busy.borrow_and_update();
+            let due = if is_busy {
+                Some(self.renew_at.unwrap_or_else(Instant::now))
+            } else {
+                self.asked_for.then_some(idle_since + self.released_after)
+            };
+            let due = due.map(|due| self.retry.map_or(due, |(at, _)| at.max(due)));
+            let wait = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                changed = busy.changed() => match changed {
+                    Ok(()) => {
+                        if !*busy.borrow() {
+                            idle_since = Instant::now();
+                        }
+                    }
+                    // The service has stopped; the process may live on.
+                    Err(_) if self.asked_for => return self.put(false).await,
+                    Err(_) => return,
+                },
+                () = wait => self.put(is_busy).await,
+            }
+        }
+    }
+
+    async fn put(&mut self, protect: bool) {
+        let asked = Instant::now();
+        self.asked_for |= protect;
+        match self.agent.put(protect.then_some(self.minutes)).await {
+            Ok(()) => {
+                if self.retry.take().is_some() {
+                    info!(target: "lifecycle", "the agent answers again");
+                }
+                let half = Duration::from_secs(self.minutes * 30);
+                self.asked_for = protect;
+                self.renew_at = protect.then_some(asked + half);
+            }
+            Err(why) => {
+                let delay = self.retry.map_or(FIRST_RETRY, |(_, next)| next);
+                let what = if protect {
+                    "the task is not protected from scale-in"
+                } else {
+                    "the protection from scale-in is not given back, and expires"
+                };
+                // Once, and not at each retry.
+                if self.retry.is_none() {
+                    warn!(target: "lifecycle", "{what}: {why}");
+                }
+                self.retry = Some((Instant::now() + delay, (delay * 2).min(LAST_RETRY)));
+            }
+        }
+    }
+}
