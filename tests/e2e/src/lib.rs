@@ -1,17 +1,20 @@
 //! Deploys under load. [`App`] is a server that is started and stopped as a platform does; [`load`]
 //! is the client: it opens raw connections, tries nothing twice, and counts what it saw;
-//! [`HaProxy`] stands between the two. [`Prometheus`](prometheus::Prometheus) looks on.
+//! [`HaProxy`] stands between the two, [`Podman`] runs them in containers, and
+//! [`Prometheus`](prometheus::Prometheus) looks on.
 
 mod app;
 mod haproxy;
 pub mod http1;
 pub mod load;
+mod podman;
 pub mod prometheus;
 pub mod tls;
 
 pub use self::{
     app::{App, Ended, Listening},
     haproxy::HaProxy,
+    podman::{Podman, Stopped},
 };
 
 /// Whether what is missing on this machine fails a test instead of being passed over.
