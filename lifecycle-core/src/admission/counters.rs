@@ -19,7 +19,9 @@ pub(super) struct Counters {
     index: HashMap<usize, usize, BuildHasherDefault<AddressHasher>>,
     sites: Vec<SiteCounters>,
     in_flight: usize,
-    /// How many of those the drain cancels in the end, or lets settle.
+    /// How many have ended since draining began that nobody cancelled.
+    ended: u64,
+    /// How many of those in flight the drain cancels in the end, or lets settle.
     to_cancel: usize,
     phase: Phase,
     closed_at: Option<Instant>,
@@ -168,6 +170,10 @@ impl Counters {
         self.phase == Phase::Over
     }
 
+    pub(super) const fn ended(&self) -> u64 {
+        self.ended
+    }
+
     pub(super) const fn in_flight(&self) -> usize {
         self.in_flight
     }
@@ -271,6 +277,8 @@ impl Counters {
             Phase::Requested => {}
             Phase::Draining | Phase::Over => {
                 let now = Instant::now();
+                let is_own = slot.kind.is_counted() && slot.fate != Fate::Cancelled;
+                self.ended += u64::from(is_own);
                 slot.count(&mut counters.report, ending, now);
                 self.note(now);
             }

@@ -236,6 +236,11 @@ impl Gate {
         self.noted(&inner)
     }
 
+    /// How many calls have ended since draining began.
+    pub(crate) fn ended(&self) -> u64 {
+        self.lock().counters.ended()
+    }
+
     /// Whether any site ever had a call that no attribute declares.
     pub(crate) fn is_used(&self) -> bool {
         self.is_used.load(Ordering::Relaxed) || self.lock().counters.is_used()

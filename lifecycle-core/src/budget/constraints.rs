@@ -26,6 +26,8 @@ pub struct Constraints {
     pub(crate) hook_timeout: Option<Duration>,
     /// What is set aside for hooks that are registered at run time.
     pub(crate) reserve: Duration,
+    /// What the grace period may become while a stop makes progress, where that is more.
+    pub(crate) extension: Option<Duration>,
     /// Where a manifest was read: what it grants, and what the library takes there.
     pub(crate) limit: Option<PlatformLimit>,
 }
@@ -54,6 +56,7 @@ impl Constraints {
             components: Term::new(Duration::ZERO, "none"),
             hook_timeout: None,
             reserve: Duration::ZERO,
+            extension: None,
             limit: None,
         }
     }
@@ -101,11 +104,19 @@ impl Constraints {
         self
     }
 
+    /// With what the grace period may become, where it may.
+    pub(crate) const fn with_extension(mut self, up_to: Option<Duration>) -> Self {
+        self.extension = up_to;
+        self
+    }
+
     /// With what a manifest grants, instead of the grace period.
     pub(crate) fn with_limit(mut self, limit: PlatformLimit) -> Self {
         let (grace, source) = limit.constraints();
         self.margin.value = grace.map(margin).unwrap_or_default();
         self.grace = Term::new(grace, source);
+        // Only systemd is asked.
+        self.extension = self.extension.filter(|_| limit.setting.name == "TimeoutStopSec");
         self.limit = Some(limit);
         self
     }
@@ -136,6 +147,7 @@ impl From<&Settings> for Constraints {
             )
             .with_hook_timeout(settings.written_hook_timeout())
             .with_reserve(settings.reserve)
+            .with_extension(settings.extend_up_to)
             .with_components(&settings.components)
     }
 }

@@ -13,6 +13,9 @@ use super::{
     constraints::Term, counted_drain, least_drain, least_grace,
 };
 
+/// What is said of it, as nothing is proved by it.
+const EXTENDED: &str = "at most, while the stop makes progress (Config::extend_up_to)";
+
 impl Plan {
     /// Whether delay, drain, the hooks at their slowest and the library's margin fit into the grace
     /// period of `constraints`: a `Duration` (no delay), a [`Platform`](crate::Platform) with its
@@ -219,6 +222,12 @@ impl Account {
         account
     }
 
+    /// What the grace period may become, where that is more than it is.
+    fn extension(&self) -> Option<Duration> {
+        let grace = self.constraints.grace.value?;
+        self.constraints.extension.filter(|up_to| *up_to > grace)
+    }
+
     fn needed(&self) -> Duration {
         [
             self.drain.value,
@@ -392,6 +401,10 @@ impl fmt::Display for Account {
         for (what, time, source) in granted {
             let time = time.map_or_else(|| "no end".to_owned(), |time| display(time).to_string());
             write!(f, "\n  {what:<10}{time:>8}  {source}")?;
+        }
+        if let Some(up_to) = self.extension() {
+            let (what, time) = ("extended", display(up_to).to_string());
+            write!(f, "\n  {what:<10}{time:>8}  {EXTENDED}")?;
         }
         Ok(())
     }

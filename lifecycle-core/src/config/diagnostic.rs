@@ -69,6 +69,15 @@ pub(crate) enum Diagnostic {
          let the service send it, or leave `WatchdogSec=` out of its unit"
     )]
     NobodyFeeds,
+    #[error(
+        "Config::extend_up_to({up_to}) is no more than the grace period of {grace} ({set_by}): no stop is extended"
+    )]
+    NothingToExtend { up_to: String, grace: String, set_by: Source },
+    #[error(
+        "Config::extend_up_to: this program speaks to no service manager, and no stop is extended; build it with the \
+         feature `systemd` of `lifecycle-hooks`"
+    )]
+    NobodyExtends,
     #[error("{TERMINAL}={value}: write `off`, `unclean` or `full`")]
     NoTerminal { value: String },
     #[error("{variable} is not a variable of lifecycle{}", did_you_mean(*.near))]
@@ -85,6 +94,8 @@ impl Diagnostic {
                 | Self::UselessOfManifest { .. }
                 | Self::NobodyNotifies
                 | Self::NobodyFeeds
+                | Self::NothingToExtend { .. }
+                | Self::NobodyExtends
                 | Self::UnknownVariable { .. }
         )
     }
@@ -97,13 +108,16 @@ impl Diagnostic {
             | Self::SeveralHooks { variable }
             | Self::NoHook { variable }
             | Self::UnknownVariable { variable, .. } => Some(variable),
-            Self::NoGrace { set_by } | Self::NoTimeForHooks { set_by } => match set_by {
+            Self::NoGrace { set_by }
+            | Self::NoTimeForHooks { set_by }
+            | Self::NothingToExtend { set_by, .. } => match set_by {
                 Source::Environment(variable) => Some(variable),
                 _ => None,
             },
             Self::NoPictures { variable, .. } | Self::UselessOfManifest { variable } => {
                 Some(variable)
             }
+            Self::NobodyExtends => None,
             Self::NobodyNotifies => Some(NOTIFY_SOCKET),
             Self::NobodyFeeds => Some(WATCHDOG_USEC),
             Self::NoTerminal { .. } => Some(TERMINAL),

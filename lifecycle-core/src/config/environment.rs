@@ -48,6 +48,8 @@ pub(crate) struct Linked {
     /// What the path of `LIFECYCLE_REPORT` may end in.
     pub(crate) report_writers: Vec<&'static str>,
     pub(crate) reads_manifests: bool,
+    /// What speaks to a service manager; `Some(true)`: it has one.
+    pub(crate) manager: Option<bool>,
 }
 
 /// What `LIFECYCLE_PLAN` asks for.
@@ -165,8 +167,10 @@ impl Environment {
 
         diagnostics.extend(self.useless_manifest());
         diagnostics.extend(self.useless_of_manifest());
-        diagnostics.extend(self.get(NOTIFY_SOCKET).map(|_| Diagnostic::NobodyNotifies));
-        diagnostics.extend(self.get(WATCHDOG_USEC).map(|_| Diagnostic::NobodyFeeds));
+        if self.linked.manager.is_none() {
+            diagnostics.extend(self.get(NOTIFY_SOCKET).map(|_| Diagnostic::NobodyNotifies));
+            diagnostics.extend(self.get(WATCHDOG_USEC).map(|_| Diagnostic::NobodyFeeds));
+        }
         diagnostics.extend(self.unknown_names());
         variables
     }

@@ -7,6 +7,7 @@ mod environment;
 #[cfg(feature = "health")]
 mod health;
 mod hook_timeouts;
+mod manager;
 mod platform;
 mod settings;
 mod source;
@@ -29,6 +30,7 @@ pub(crate) use self::{
 };
 pub use self::{
     component::{Component, ComponentError},
+    manager::ServiceManager,
     platform::Platform,
     terminal::Terminal,
 };
@@ -58,6 +60,7 @@ pub struct Config {
     pub(crate) hook_timeout: Option<Duration>,
     pub(crate) reserve: Option<Duration>,
     pub(crate) exit_timeout: Option<Duration>,
+    pub(crate) extend_up_to: Option<Duration>,
     pub(crate) signals: Option<Vec<Signal>>,
     pub(crate) platform: Option<Platform>,
     pub(crate) plan: Option<Plan>,

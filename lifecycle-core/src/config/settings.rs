@@ -13,6 +13,7 @@ use crate::{
     Config, Plan, Platform, Signal,
     plan::PlannedComponent,
     text::{redact::redact, terminal::plain},
+    values::duration,
 };
 
 /// What [`Config`] and the environment come to.
@@ -29,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) hook_timeout: Sourced<Duration>,
     pub(crate) reserve: Duration,
     pub(crate) exit_timeout: Sourced<Duration>,
+    /// What the grace period may become while a stop makes progress.
+    pub(crate) extend_up_to: Option<Duration>,
+    /// Whether there is a service manager that can be told.
+    pub(crate) has_manager: bool,
     /// `LIFECYCLE_HOOK_TIMEOUT__<NAME>`: the name as written, and the time.
     pub(crate) hook_timeouts: Vec<(String, Duration)>,
     pub(crate) signals: Vec<Signal>,
@@ -81,6 +86,8 @@ impl Settings {
             reserve: config.reserve.unwrap_or_default(),
             exit_timeout: Sourced::first(EXIT_TIMEOUT, variables.exit_timeout, config.exit_timeout)
                 .unwrap_or(Sourced::new(DEFAULT_EXIT_TIMEOUT, Source::Default)),
+            extend_up_to: config.extend_up_to,
+            has_manager: environment.linked.manager == Some(true),
             hook_timeouts: variables.hook_timeouts,
             instance: instance(platform.value, environment),
             platform,
@@ -100,6 +107,18 @@ impl Settings {
         if settings.grace.value == Some(Duration::ZERO) {
             diagnostics.push(Diagnostic::NoGrace { set_by: settings.grace.source });
         }
+        if let Some(up_to) = settings.extend_up_to {
+            if environment.linked.manager.is_none() {
+                diagnostics.push(Diagnostic::NobodyExtends);
+            }
+            if let Some(grace) = settings.grace.value.filter(|grace| up_to <= *grace) {
+                diagnostics.push(Diagnostic::NothingToExtend {
+                    up_to: duration::display(up_to).to_string(),
+                    grace: duration::display(grace).to_string(),
+                    set_by: settings.grace.source,
+                });
+            }
+        }
         if settings.hook_timeout.value.is_zero() {
             diagnostics.push(Diagnostic::NoTimeForHooks { set_by: settings.hook_timeout.source });
         }
@@ -109,6 +128,11 @@ impl Settings {
     /// The timeout of hooks that declare none, where the configuration or a variable wrote it.
     pub(crate) fn written_hook_timeout(&self) -> Option<Duration> {
         (self.hook_timeout.source != Source::Default).then_some(self.hook_timeout.value)
+    }
+
+    /// What the grace period may become in this process.
+    pub(crate) fn extension(&self) -> Option<Duration> {
+        self.extend_up_to.filter(|_| self.has_manager)
     }
 
     /// `plan` with that timeout.

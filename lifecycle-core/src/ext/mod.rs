@@ -20,10 +20,13 @@
 //! - `Config::health` adds what a `HealthListener` gives it (feature `health`).
 //! - An [`OnRun`] is begun with the process's `run`: an observer that needs no code in the service.
 //! - [`ConnectionSites`] tell which sites count connections, and not work.
+//! - A [`ServiceManager`] hears how the service is, and is asked for more time to stop.
+//! - [`inherited`] has the sockets that the process was given (Unix).
 //! - The functions of [`text`] are how the library writes for people.
 
 mod connections;
 mod deployment;
+mod outliving;
 pub mod text;
 
 use crate::{
@@ -32,14 +35,17 @@ use crate::{
 };
 
 pub use self::connections::{ConnectionSites, connection_kind};
+pub use self::outliving::{note_outliving, outlives};
 #[cfg(feature = "health")]
 pub use crate::config::HealthListener;
+#[cfg(unix)]
+pub use crate::os::inherited;
 pub use crate::{
     budget::{
         AskedBy, Deployment, Manifest, ManifestError, ManifestReader, Overrides, Setting,
         StopSignal, Variable,
     },
-    config::{Component, ComponentError},
+    config::{Component, ComponentError, ServiceManager},
     os::{LastResort, LastResortError, LastResortFn},
     plan::{HookView, PlanView, PlanWriter, PlannedComponent},
     report::{Note, ReportWriter},
@@ -53,7 +59,7 @@ pub use crate::{
 pub use crate::__register as register;
 
 /// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter),
-/// [`ManifestReader`](crate::ext::ManifestReader), [`OnRun`](crate::ext::OnRun),
+/// [`ManifestReader`](crate::ext::ManifestReader), [`ServiceManager`](crate::ext::ServiceManager), [`OnRun`](crate::ext::OnRun),
 /// [`ConnectionSites`](crate::ext::ConnectionSites) or `HealthListener` to every program that this crate is linked into. It is
 /// an item, and what it is given is a constant expression.
 ///

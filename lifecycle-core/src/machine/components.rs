@@ -31,6 +31,11 @@ pub(super) enum ComponentStop {
 }
 
 impl Machine {
+    /// What the components may take.
+    pub(super) fn components_timeout(&self) -> Duration {
+        PlannedComponent::longest(&self.settings.components).unwrap_or_default()
+    }
+
     /// What hooks take, and components after them.
     pub(super) fn teardown_workload(&self) -> Workload {
         let components = PlannedComponent::longest(&self.settings.components);
@@ -40,7 +45,7 @@ impl Machine {
     /// When the hooks of `plan` and the resources have to be gone, so that the components have
     /// their share. Unwritten timeouts give way to it, as `fits` proved it.
     pub(super) fn hooks_deadline(&self, now: Moment, plan: &Plan) -> Option<Moment> {
-        let deadline = self.deadline()?;
+        let deadline = self.deadline_with_credit()?;
         let Some(components) = PlannedComponent::longest(&self.settings.components) else {
             return Some(deadline);
         };

@@ -18,8 +18,15 @@ pub(crate) enum Effect {
     },
     /// The stop that is under way has another reason.
     ReasonChanged(Reason),
-    /// The stop that is under way has other numbers: its `run` came after its request.
+    /// The stop that is under way has other numbers: its `run` came after its request, or its
+    /// manager waits longer.
     DeadlineMoved(Option<Moment>),
+    /// Tell the service manager that the stop goes on for `time` from now, so that it kills at
+    /// `until` or later, and say whether it was told: `Input::ManagerTold`.
+    TellManager {
+        until: Moment,
+        time: Duration,
+    },
     Enter(State),
     /// What ends the process where the driver does not come to it.
     Guard(Option<Guard>),

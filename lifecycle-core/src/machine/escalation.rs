@@ -60,7 +60,10 @@ impl Machine {
         match action {
             SignalAction::Merged | SignalAction::Repeated => return,
             SignalAction::Stops => self.enter_first_state(time, effects),
-            SignalAction::SkipsDrain => self.drain_skipped = true,
+            SignalAction::SkipsDrain => {
+                self.drain_skipped = true;
+                self.end_credit(time.now);
+            }
             SignalAction::Exits => {
                 let why = if self.finished.is_some() {
                     ExitWhy::AfterRun(signal)

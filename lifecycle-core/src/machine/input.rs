@@ -50,6 +50,12 @@ pub(crate) enum Input {
     Planned(Box<Plan>),
     /// The plan of the teardown under way, with more hooks; answered by `Effect::Extended`.
     Extend(Box<Plan>),
+    /// The answer to `Effect::TellManager`.
+    ManagerTold {
+        /// When it kills now.
+        until: Moment,
+        told: bool,
+    },
     HookEnded {
         hook: HookId,
         end: End,
@@ -66,7 +72,13 @@ pub(crate) enum Input {
 impl Input {
     /// Whether it has numbers that the deadline of a stop under way depends on.
     pub(super) const fn moves_deadline(&self) -> bool {
-        matches!(self, Self::Prepared { .. } | Self::RunBegan { .. } | Self::Workload(_))
+        matches!(
+            self,
+            Self::Prepared { .. }
+                | Self::RunBegan { .. }
+                | Self::Workload(_)
+                | Self::ManagerTold { .. }
+        )
     }
 }
 
@@ -110,6 +122,8 @@ pub(crate) struct Facts {
     /// What the clock shows while the input is handled: not before it was posted.
     pub(crate) now: Moment,
     pub(crate) in_flight: usize,
+    /// How many calls have ended since draining began.
+    pub(crate) ended: u64,
     /// How many calls are being cancelled by a drain that is over.
     pub(crate) cancelling: usize,
     /// Whether somebody has asked about the stop, so that main is taken to know of it.

@@ -19,6 +19,7 @@ mod drain;
 mod effect;
 mod escalation;
 mod exit_code;
+mod extension;
 mod guard;
 mod hook_timeout;
 mod input;
@@ -40,6 +41,7 @@ use crate::{
 use self::{
     components::{ComponentStop, Components},
     escalation::Received,
+    extension::Extension,
     stop::Stop,
     time::Time,
 };
@@ -78,6 +80,7 @@ pub(crate) struct Machine {
     resources_until: Option<Moment>,
     resources_dropped: bool,
     components: Components,
+    extension: Extension,
     finished: Option<Finished>,
     breached: bool,
     guard: Option<Guard>,
@@ -121,6 +124,7 @@ impl Machine {
             resources_until: None,
             resources_dropped: false,
             components: Components::default(),
+            extension: Extension::default(),
             finished: None,
             breached: false,
             guard: None,
@@ -175,7 +179,11 @@ impl Machine {
                 let verdict = self.extend(*plan);
                 effects.push(Effect::Extended(verdict));
             }
+            Input::ManagerTold { until, told } => {
+                self.manager_told(time, until, told, &mut effects)
+            }
             Input::HookEnded { hook, end } => {
+                self.extension.hook_ended(time.at, &end);
                 if let Some(teardown) = &mut self.teardown {
                     teardown.ended(hook, end, time, &mut effects);
                 }
@@ -217,6 +225,7 @@ impl Machine {
             self.resources_until
                 .filter(|_| open && self.components.stop == ComponentStop::NotAsked),
             self.components.next_wake().filter(|_| open),
+            self.extension_wake(),
             stop.and_then(|stop| stop.deadline).filter(|_| open && !self.breached),
             self.finished.and_then(|finished| finished.exit_at),
         ];
@@ -346,6 +355,7 @@ impl Machine {
         if self.breaches(time, effects) {
             return;
         }
+        self.ask_for_time(time, facts, effects);
         if self.not_ready_at.is_some_and(|at| at <= time.at) && self.state == State::Starting {
             self.not_ready_at = None;
             effects.push(Effect::NotReadyYet);
@@ -391,7 +401,8 @@ impl Machine {
         match self.resources_until {
             None => {
                 let timeout = self.settings.hook_timeout.value;
-                let until = self.hooks_until.unwrap_or_else(|| time.now.after(timeout));
+                let until = self.resources_deadline(time.now);
+                let until = until.unwrap_or_else(|| time.now.after(timeout));
                 self.resources_until = Some(until);
                 effects.push(Effect::DropResources);
             }

@@ -23,6 +23,8 @@ pub(crate) use self::bounded::{Unbounded, bounded};
 pub use self::last_resort::{LastResort, LastResortError, LastResortFn};
 pub(crate) use self::surroundings::{in_container, shell_between};
 #[cfg(unix)]
+pub use self::unix::inherited;
+#[cfg(unix)]
 pub(crate) use self::unix::{
     Waker, at_thread_end, boot_time, exit_now, fork, guard, is_forked_child, listen, listening,
     overwrite_file, replace_file, run_as_application, run_as_usual, run_first, spawn, thread_names,

@@ -195,6 +195,7 @@ impl Driver {
         Facts {
             now: self.lifecycle.now(),
             in_flight: gate.in_flight(),
+            ended: gate.ended(),
             cancelling: gate.cancelling(),
             listens: gate.has_listeners(),
             stop_seen: gate.stop_was_seen(),

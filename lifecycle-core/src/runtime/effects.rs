@@ -1,10 +1,12 @@
 //! What the machine decides is carried out here, by the thread that drives the lifecycle.
 
+use std::time::Duration;
+
 use super::{driver::Driver, status::PublishedDrain};
 use crate::{
     Event, Signal, SignalSender, SourceLocation, State,
     declare::site::SiteEntry,
-    machine::{Effect, Input, Moment, Step},
+    machine::{Effect, Input, Moment, Step, TeardownHook},
     values::SignalAction,
 };
 
@@ -36,6 +38,10 @@ impl Driver {
             }
             Effect::DeadlineMoved(deadline) => {
                 self.publish(|published| published.deadline = deadline);
+            }
+            Effect::TellManager { until, time } => {
+                let told = self.lifecycle.host.extend(time);
+                return Some(Input::ManagerTold { until, told });
             }
             Effect::Enter(state) => self.enter(state),
             Effect::Guard(guard) => self.set_guard(guard),
@@ -126,10 +132,13 @@ impl Driver {
     fn step_of_hook(&mut self, step: Step) {
         match step {
             Step::Start { hook, timeout } => {
-                self.publish(|published| published.hooks.started(hook.clone()));
+                self.publish_started(&hook, timeout);
                 self.launch(&hook, timeout);
             }
-            Step::Fallback { hook, .. } => self.launch_fallback(&hook),
+            Step::Fallback { hook, timeout } => {
+                self.publish_started(&hook, timeout);
+                self.launch_fallback(&hook);
+            }
             Step::Abort { hook } => self.running.abort(hook.id()),
             Step::Stuck { hook, elapsed } => {
                 let why = if self.running.waits_for_a_worker(hook.id()) {
@@ -163,6 +172,11 @@ impl Driver {
                 });
             }
         }
+    }
+
+    fn publish_started(&self, hook: &TeardownHook, timeout: Duration) {
+        let until = self.lifecycle.now().after(timeout);
+        self.publish(|published| published.hooks.started(hook.clone(), until));
     }
 
     fn signal_received(&self, signal: Signal, sender: Option<SignalSender>, action: SignalAction) {

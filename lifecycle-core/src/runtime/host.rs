@@ -1,7 +1,7 @@
 //! What a lifecycle needs of the world around it. For the lifecycle of the process that is the process
 //! (`process`), for that of a test its scenario.
 
-use std::{any::Any, io};
+use std::{any::Any, io, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -56,6 +56,9 @@ pub(crate) trait Host: Send + Sync {
 
     /// What was posted will be taken without the caller's doing, or is taken now.
     fn let_drive(&self);
+
+    /// Tells the service manager that the stop goes on for so long from now; whether it was told.
+    fn extend(&self, time: Duration) -> bool;
 
     /// The signals that have come and were not taken yet.
     fn take_signals(&self) -> Vec<Input>;

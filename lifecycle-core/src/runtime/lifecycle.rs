@@ -253,7 +253,7 @@ impl Lifecycle {
             ready: published.state == State::Running && is_given,
             reason: published.reason.clone(),
             time_left: published.deadline.map(|deadline| deadline.since(now)),
-            hooks: published.hooks.status(),
+            hooks: published.hooks.status(now),
             sites: self.gate.snapshot(),
             holds,
             drain: published.drain.map(|drain| drain.status(now)),

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     Report, Signal, SignalSender,
     admission::{Gate, context},
-    config::{Environment, Settings},
+    config::{Environment, ServiceManager, Settings},
     foreign,
     machine::{DEADLINE_CODE, Input, Moment, STOPPED_JOB_CODE},
     os::{self, Call, LastResort, LastResortError, Listening, Unbounded, Waker},
@@ -240,6 +240,10 @@ impl Host for Process {
 
     /// The thread drives by itself.
     fn let_drive(&self) {}
+
+    fn extend(&self, time: Duration) -> bool {
+        ServiceManager::linked().is_some_and(|manager| manager.extend(time))
+    }
 
     fn take_signals(&self) -> Vec<Input> {
         let calls = self.waker().map(|waker| waker.wait(Some(Duration::ZERO)));

@@ -34,7 +34,8 @@ impl StartLine {
         let instance = instance.unwrap_or_default();
         let numbers = format!(
             "on {platform}{instance}; grace period {grace}; shutdown delay {delay}; drain timeout {drain_timeout}; hook \
-             timeout {hook_timeout}; exit timeout {exit_timeout}{}",
+             timeout {hook_timeout}; exit timeout {exit_timeout}{}{}",
+            extension(settings),
             signals(listening)
         );
         let looks_wrong = diagnostics.iter().filter(|found| !found.is_error());
@@ -63,6 +64,11 @@ impl StartLine {
             }
         });
     }
+}
+
+fn extension(settings: &Settings) -> String {
+    let extended = |up_to| format!("; extended up to {} (code)", duration::display(up_to));
+    settings.extension().map(extended).unwrap_or_default()
 }
 
 /// Which are heard, and which are not.

@@ -150,6 +150,7 @@ pub struct HookStatus {
     planned: usize,
     ended: usize,
     running: Vec<String>,
+    time_left: Option<Duration>,
 }
 
 impl HookStatus {
@@ -171,6 +172,13 @@ impl HookStatus {
     pub fn running(&self) -> &[String] {
         &self.running
     }
+
+    /// The longest that one of those that run may still take before it is cancelled; nothing where
+    /// the time of all is up.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.time_left
+    }
 }
 
 /// The hooks, as the driver publishes them. Each change costs the same, however many there are.
@@ -178,12 +186,13 @@ impl HookStatus {
 pub(crate) struct PublishedHooks {
     pub(super) planned: usize,
     ended: usize,
-    running: HashMap<HookId, TeardownHook>,
+    /// With when each is cancelled.
+    running: HashMap<HookId, (TeardownHook, Moment)>,
 }
 
 impl PublishedHooks {
-    pub(super) fn started(&mut self, hook: TeardownHook) {
-        self.running.insert(hook.id(), hook);
+    pub(super) fn started(&mut self, hook: TeardownHook, until: Moment) {
+        self.running.insert(hook.id(), (hook, until));
     }
 
     /// A stuck hook that ends later is none that ends twice.
@@ -191,10 +200,12 @@ impl PublishedHooks {
         self.ended += usize::from(self.running.remove(&hook).is_some());
     }
 
-    pub(super) fn status(&self) -> HookStatus {
+    pub(super) fn status(&self, now: Moment) -> HookStatus {
         let mut running: Vec<_> =
-            self.running.values().map(|hook| hook.name().to_owned()).collect();
+            self.running.values().map(|(hook, _)| hook.name().to_owned()).collect();
         running.sort_unstable();
-        HookStatus { planned: self.planned, ended: self.ended, running }
+        let until = self.running.values().map(|(_, until)| *until).max();
+        let time_left = until.map(|until| until.since(now));
+        HookStatus { planned: self.planned, ended: self.ended, running, time_left }
     }
 }

@@ -189,6 +189,11 @@ impl Host for Harness {
         Vec::new()
     }
 
+    /// No manager is to hear of a test.
+    fn extend(&self, _: Duration) -> bool {
+        false
+    }
+
     /// The scenario has a task that drives, and no signal reaches it.
     fn start(&self, _: &Settings) -> io::Result<()> {
         Ok(())

@@ -10,9 +10,11 @@ mod phase;
 mod service;
 
 use std::{
+    any::Any,
     fmt,
     io::Result,
     marker::PhantomData,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -25,7 +27,10 @@ use hyper_util::{
     rt::TokioTimer,
     server::conn::auto::{Builder, Http1Builder, Http2Builder},
 };
-use lifecycle_core::{Milestone, SourceLocation, State, ext::as_library};
+use lifecycle_core::{
+    Milestone, SourceLocation, State,
+    ext::{self, as_library},
+};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
@@ -86,6 +91,7 @@ where
     L: Listener,
     M: MakeService<L, K>,
 {
+    let inherited = outlives(&listener);
     let cut = CancellationToken::new();
     let mut http = Builder::new(Executor::until(cut.clone()));
     http.http1().timer(TokioTimer::new()).header_read_timeout(None);
@@ -101,11 +107,26 @@ where
             linger: LINGER,
             spread: SPREAD,
             first_request_timeout: None,
-            inherited: false,
+            inherited,
             stay_up: false,
         },
         kind: PhantomData,
     }
+}
+
+/// Whether the socket is known to be held by somebody else too, whatever is wrapped around it.
+fn outlives<L: Listener>(listener: &L) -> bool {
+    let Ok(addr) = listener.local_addr() else { return false };
+    let addr: &dyn Any = &addr;
+    if let Some(addr) = addr.downcast_ref::<SocketAddr>() {
+        return ext::outlives(&addr.to_string());
+    }
+    #[cfg(unix)]
+    if let Some(addr) = addr.downcast_ref::<tokio::net::unix::SocketAddr>() {
+        let path = addr.as_pathname().map(|path| path.display().to_string());
+        return path.is_some_and(|path| ext::outlives(&path));
+    }
+    false
 }
 
 /// Made by [`serve`]; await it.
@@ -147,7 +168,7 @@ impl<L: Listener, M, K> Serve<L, M, K> {
     }
 
     /// The listening socket outlives this process: systemd holds it, or the next process has it
-    /// already. The backlog is left to whoever comes next from the moment draining begins.
+    /// already. `lifecycle::listener` says so by itself. The backlog is left to whoever comes next from the moment draining begins.
     pub const fn inherited(mut self) -> Self {
         self.options.inherited = true;
         self

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Config, Plan, Reason, Signal, State,
     budget::Workload,
-    config::{Environment, Settings},
+    config::{Environment, Linked, Settings},
     declare::HookId,
 };
 
@@ -88,6 +88,9 @@ pub(super) struct Simulator {
     pub(super) machine: Machine,
     pub(super) now: Duration,
     pub(super) in_flight: usize,
+    pub(super) ended: u64,
+    /// Whether the service manager can be told.
+    pub(super) manager_hears: bool,
     pub(super) trace: Vec<(Duration, Effect)>,
     pub(super) main: Main,
     pub(super) plan: Plan,
@@ -114,8 +117,10 @@ pub(super) struct Simulator {
     runs: HashMap<HookId, (usize, Does)>,
 }
 
+/// As where a service manager is there, which matters only where the configuration wants it.
 pub(super) fn settings(config: &Config) -> Settings {
-    Settings::resolve(config, &Environment::default()).0
+    let linked = Linked { manager: Some(true), ..Linked::default() };
+    Settings::resolve(config, &Environment { linked, ..Environment::default() }).0
 }
 
 impl Simulator {
@@ -125,6 +130,8 @@ impl Simulator {
             machine: Machine::new(settings(&Config::new())),
             now: Duration::ZERO,
             in_flight: 0,
+            ended: 0,
+            manager_hears: true,
             trace: Vec::new(),
             main: Main::PROMPT,
             plan,
@@ -267,6 +274,7 @@ impl Simulator {
         Facts {
             now: Moment::new(self.now),
             in_flight: self.in_flight,
+            ended: self.ended,
             cancelling: self.cancelling,
             listens: self.main.listeners > 0,
             stop_seen: self.stop_seen,
@@ -312,6 +320,9 @@ impl Simulator {
                     if let Some(takes) = self.main.drop_takes {
                         self.at(self.now + takes, Input::MainEnded(MainEnd::Dropped));
                     }
+                }
+                Effect::TellManager { until, .. } => {
+                    self.handle(Input::ManagerTold { until, told: self.manager_hears });
                 }
                 Effect::PlanTeardown => self.handle(Input::Planned(Box::new(self.plan.clone()))),
                 Effect::Step(step) => self.step(&step),
@@ -385,6 +396,7 @@ impl Simulator {
             Due::Input(input) => self.handle(input),
             Due::CallEnds => {
                 self.in_flight -= 1;
+                self.ended += 1;
                 self.handle(Input::Tick);
             }
             Due::Hook { hook, run, end } => {

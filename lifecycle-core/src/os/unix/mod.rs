@@ -6,6 +6,7 @@ mod files;
 pub(crate) mod fork;
 pub(crate) mod guard;
 mod heard;
+mod inherited;
 mod pending;
 mod pid;
 mod signals;
@@ -16,6 +17,7 @@ mod thread_end;
 mod threads;
 mod waker;
 
+pub use self::inherited::inherited;
 pub(crate) use self::{
     clock::boot_time,
     exit::exit_now,
