@@ -40,6 +40,12 @@ pub use lifecycle_http as http;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use lifecycle_http::check;
+#[cfg(feature = "systemd")]
+#[doc(inline)]
+pub use lifecycle_systemd as systemd;
+#[cfg(feature = "systemd")]
+#[doc(inline)]
+pub use lifecycle_systemd::listener;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
