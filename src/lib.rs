@@ -89,6 +89,8 @@ mod pages {
     #[cfg(feature = "opentelemetry")]
     page!(metrics, "../docs/metrics.md");
     page!(plan, "../docs/plan.md");
+    #[cfg(feature = "systemd")]
+    page!(systemd, "../docs/systemd.md");
     page!(report, "../docs/report.md");
     page!(tracking, "../docs/tracking.md");
     #[cfg(feature = "testing")]

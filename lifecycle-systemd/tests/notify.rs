@@ -111,7 +111,7 @@ fn in_a_folder() -> (tempfile::TempDir, UnixDatagram, String) {
 fn a_service_says_how_it_is_from_its_start_to_its_end() {
     let (_folder, socket, address) = in_a_folder();
     let mut service = Service::start("normal", socket, &address, &[]);
-    service.until("STATUS=starting: held by migrations");
+    service.until("STATUS=starting: held by \"migrations\"");
     // Under a hold the manager waits longer.
     let ready = service.until("READY=1");
     assert!(ready >= Duration::from_millis(1_450), "ready while it was held: {ready:?}");

@@ -42,7 +42,7 @@ async fn main() -> Result<(), BoxError> {
         .map_err(|error| format!("DATABASE_URL: that database cannot be used: {error}"))?;
     lifecycle::provide(pool.clone());
 
-    let listener = TcpListener::bind(&config.addr)
+    let listener = listen(&config.addr)
         .await
         .map_err(|error| format!("ORDERS_ADDR={}: cannot listen there: {error}", config.addr))?;
 
@@ -69,6 +69,14 @@ async fn main() -> Result<(), BoxError> {
         return Ok(());
     }
     serve(&config, listener, service).await
+}
+
+/// The socket that systemd holds, or one of our own.
+async fn listen(addr: &str) -> io::Result<TcpListener> {
+    #[cfg(feature = "systemd")]
+    return lifecycle::listener("http", addr).await;
+    #[cfg(not(feature = "systemd"))]
+    TcpListener::bind(addr).await
 }
 
 /// Until the drain is over, over whatever is configured.

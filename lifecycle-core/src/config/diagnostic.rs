@@ -60,13 +60,14 @@ pub(crate) enum Diagnostic {
     )]
     UselessOfManifest { variable: &'static str },
     #[error(
-        "{NOTIFY_SOCKET} is set: systemd waits for READY=1, which lifecycle does not send; let the service send it, or \
-         write `Type=exec` in its unit"
+        "{NOTIFY_SOCKET} is set: systemd waits for READY=1, which this program does not send; build it with the feature \
+         `systemd` of `lifecycle-hooks`, let the service send it, or write `Type=exec` in its unit"
     )]
     NobodyNotifies,
     #[error(
-        "{WATCHDOG_USEC} is set: systemd restarts the service unless it sends WATCHDOG=1, which lifecycle does not; \
-         let the service send it, or leave `WatchdogSec=` out of its unit"
+        "{WATCHDOG_USEC} is set: systemd restarts the service unless it sends WATCHDOG=1, which this program does not; \
+         build it with the feature `systemd` of `lifecycle-hooks`, let the service send it, or leave `WatchdogSec=` \
+         out of its unit"
     )]
     NobodyFeeds,
     #[error(

@@ -25,6 +25,12 @@ impl ServiceManager {
         Self { is_there, extend }
     }
 
+    /// Whether this program has one.
+    #[must_use]
+    pub fn is_linked() -> bool {
+        Self::linked().is_some()
+    }
+
     pub(crate) fn linked() -> Option<Self> {
         inventory::iter::<Self>().next().copied()
     }

@@ -361,8 +361,48 @@ mod tests {
         assert_eq!(
             warnings(&diagnostics),
             [
-                "NOTIFY_SOCKET is set: systemd waits for READY=1, which lifecycle does not send; let the service send \
-              it, or write `Type=exec` in its unit"
+                "NOTIFY_SOCKET is set: systemd waits for READY=1, which this program does not send; build it with the \
+              feature `systemd` of `lifecycle-hooks`, let the service send it, or write `Type=exec` in its unit"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_unit_is_not_told_that_where_a_linked_crate_says_it() {
+        let mut environment =
+            environment(&[("NOTIFY_SOCKET", "/run/notify"), ("WATCHDOG_USEC", "1000000")]);
+        let found = |environment: &Environment| {
+            let (_, diagnostics) = Settings::resolve(&Config::new(), environment);
+            warnings(&diagnostics).len()
+        };
+        assert_eq!(found(&environment), 2);
+        environment.linked.manager = Some(true);
+        assert_eq!(found(&environment), 0);
+    }
+
+    #[cfg(feature = "systemd")]
+    #[test]
+    fn an_extension_that_cannot_come_is_said() {
+        let mut environment = environment(&[("LIFECYCLE_GRACE_PERIOD", "10s")]);
+        let config = Config::new().extend_up_to(Duration::from_secs(60));
+        let found = |config: &Config, environment: &Environment| {
+            let (settings, diagnostics) = Settings::resolve(config, environment);
+            (settings.extension(), warnings(&diagnostics))
+        };
+        let nobody = "Config::extend_up_to: this program speaks to no service manager, and no stop is extended; \
+                      build it with the feature `systemd` of `lifecycle-hooks`";
+        assert_eq!(found(&config, &environment), (None, vec![nobody.to_owned()]));
+        // Linked, and at a terminal: nothing is wrong, and nothing extended.
+        environment.linked.manager = Some(false);
+        assert_eq!(found(&config, &environment), (None, vec![]));
+        environment.linked.manager = Some(true);
+        assert_eq!(found(&config, &environment), (Some(Duration::from_secs(60)), vec![]));
+        let less = Config::new().extend_up_to(Duration::from_secs(10));
+        assert_eq!(
+            found(&less, &environment).1,
+            [
+                "Config::extend_up_to(10s) is no more than the grace period of 10s (LIFECYCLE_GRACE_PERIOD): no stop is \
+              extended"
             ]
         );
     }

@@ -14,7 +14,7 @@ use std::{path::Path, time::Duration};
 
 use lifecycle_core::{
     Platform,
-    ext::{Deployment, ManifestError, Overrides, Setting, StopSignal, Variable},
+    ext::{Deployment, ManifestError, Overrides, ServiceManager, Setting, StopSignal, Variable},
 };
 use lifecycle_duration::display;
 
@@ -84,16 +84,18 @@ pub(super) fn read(
         None => {}
     }
     unit.stopped_by_commands(&mut deployment)?;
-    if let Some(watchdog) = &unit.watchdog {
+    // A program that speaks to systemd says both.
+    let is_silent = !ServiceManager::is_linked();
+    if let Some(watchdog) = unit.watchdog.as_ref().filter(|_| is_silent) {
         deployment.notes.push(format!(
             "{watchdog}: systemd kills a service that does not say WATCHDOG=1 as often, which the library does not say \
-             for it: let the service say it, or leave it out"
+             for it: build it with the feature `systemd`, let the service say it, or leave it out"
         ));
     }
-    if let Some(kind) = &unit.notify {
+    if let Some(kind) = unit.notify.as_ref().filter(|_| is_silent) {
         deployment.notes.push(format!(
-            "{kind}: the service is started once it says READY=1, which the library does not say for it: let the \
-             service say it, or write `Type=exec`"
+            "{kind}: the service is started once it says READY=1, which the library does not say for it: build \
+             it with the feature `systemd`, let the service say it, or write `Type=exec`"
         ));
     }
     deployment.variables = unit.variables.finish(path, &mut deployment.notes)?;

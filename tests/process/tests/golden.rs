@@ -259,8 +259,8 @@ fn starts() -> Vec<Case> {
             &[],
         ),
         case(
-            "systemd waits for what nobody says",
-            none().env("NOTIFY_SOCKET", "/run/none").env("WATCHDOG_USEC", "30000000"),
+            "systemd is said to listen at what is no address",
+            none().env("NOTIFY_SOCKET", "run/none"),
             &[],
         ),
         case("a signal is ignored", service!("worker").ignoring("HUP"), TERM),
@@ -473,6 +473,19 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
             "this program answers no probes; build it with the feature `http` of `lifecycle-hooks`",
             "this program draws no pictures; build it with the feature `pictures` of \
              `lifecycle-hooks`",
+            "is set: systemd waits for READY=1, which this program does not send; build it with \
+             the feature `systemd` of `lifecycle-hooks`, let the service send it, or write \
+             `Type=exec` in its unit",
+            "is set: systemd restarts the service unless it sends WATCHDOG=1, which this program \
+             does not; build it with the feature `systemd` of `lifecycle-hooks`, let the service \
+             send it, or leave `WatchdogSec=` out of its unit",
+            "Config::extend_up_to: this program speaks to no service manager, and no stop is \
+             extended; build it with the feature `systemd` of `lifecycle-hooks`",
+            "Config::extend_up_to(",
+            ") is no more than the grace period of",
+            "): no stop is extended",
+            "; extended up to",
+            "what a linked crate begins with the run panicked:",
         ],
     ),
     ("every name is near enough to one that is known", &["; leave it out"]),

@@ -8,6 +8,7 @@ mod deadline;
 mod escalation;
 mod exit_codes;
 mod extend;
+#[cfg(feature = "systemd")]
 mod extension;
 mod guard;
 mod late_reading;

@@ -24,15 +24,19 @@ pub fn inherited() -> io::Result<Vec<(String, OwnedFd)>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let read = |name: &str| env::var(name).ok();
     let names = names(std::process::id(), read)?;
-    if TAKEN.swap(true, Ordering::Relaxed) {
+    if TAKEN.load(Ordering::Relaxed) {
         return Ok(Vec::new());
     }
-    let mut found = Vec::new();
-    for (name, number) in names.into_iter().zip(FIRST..) {
+    let found = names.into_iter().zip(FIRST..).map(|(name, number)| {
         close_on_exec(number).map_err(|error| {
             io::Error::new(error.kind(), format!("LISTEN_FDS: descriptor {number} is not open"))
         })?;
-        found.push((name, number));
+        Ok((name, number))
+    });
+    let found = found.collect::<io::Result<Vec<_>>>()?;
+    // Relaxed: the descriptors are the kernel's to share.
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
     }
     // SAFETY: open, and by the protocol of these variables meant for this process alone, which
     // takes them here, once.

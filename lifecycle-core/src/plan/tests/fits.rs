@@ -55,6 +55,23 @@ fn it_says_what_is_missing_and_what_to_change() {
     written().timeout::<A>(seconds(13)).fits(Platform::Kubernetes).unwrap();
 }
 
+/// Progress cannot be proved, so what is granted is what counts.
+#[cfg(feature = "systemd")]
+#[test]
+fn an_extension_is_shown_and_proves_nothing() {
+    let row =
+        "\n  extended      2min  at most, while the stop makes progress (Config::extend_up_to)";
+    let config = Config::new().grace_period(seconds(40)).extend_up_to(seconds(120));
+    let fits = written().fits(&config).unwrap();
+    assert_eq!(fits.spare(), Some(seconds(5)));
+    assert!(fits.to_string().ends_with(&format!("granted        40s  code{row}")), "{fits}");
+    let unfit = written().fits(&config.clone().grace_period(seconds(20))).unwrap_err();
+    assert_eq!(unfit.missing(), Some(seconds(15)));
+    assert!(unfit.to_string().contains(row), "{unfit}");
+    let more = written().fits(&config.grace_period(seconds(120))).unwrap();
+    assert!(!more.to_string().contains("extended"), "{more}");
+}
+
 #[test]
 fn each_advice_holds() {
     for (grace, timeout) in [(1, 1), (5, 4), (10, 7), (12, 9), (19, 13), (30, 24)] {
