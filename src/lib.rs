@@ -10,6 +10,8 @@
 
 // What they add is registered while the program is linked, and a crate that nobody names is left
 // out.
+#[cfg(feature = "admin")]
+use lifecycle_admin as _;
 #[cfg(feature = "manifest")]
 use lifecycle_manifest as _;
 #[cfg(feature = "pictures")]

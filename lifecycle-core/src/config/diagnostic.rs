@@ -13,6 +13,11 @@ pub(crate) const NO_READER: &str =
 pub(crate) const NO_PICTURES: &str =
     "this program draws no pictures; build it with the feature `pictures` of `lifecycle-hooks`";
 
+/// What is said where operators are to be answered by a program that cannot.
+#[cfg(feature = "admin")]
+pub(super) const NO_ADMIN: &str =
+    "this program has no admin socket; build it with the feature `admin` of `lifecycle-hooks`";
+
 /// What is said where probes are to be answered by a program that cannot.
 #[cfg(feature = "health")]
 pub(super) const NO_HEALTH: &str =

@@ -1,5 +1,7 @@
 //! What a lifecycle is configured with: in code, by the environment, by the platform.
 
+#[cfg(feature = "admin")]
+mod admin;
 mod busy;
 mod component;
 mod diagnostic;
@@ -15,6 +17,8 @@ mod terminal;
 
 use std::time::Duration;
 
+#[cfg(feature = "admin")]
+pub use self::admin::AdminListener;
 #[cfg(feature = "pictures")]
 pub(crate) use self::diagnostic::NO_PICTURES;
 #[cfg(feature = "health")]

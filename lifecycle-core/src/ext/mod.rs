@@ -17,6 +17,7 @@
 //! - `LIFECYCLE_REPORT=path.<extension>` is written by a [`ReportWriter`].
 //! - `Plan::fits_manifest` and `LIFECYCLE_MANIFEST` have their file read by a [`ManifestReader`], which
 //!   makes a [`Deployment`] of it.
+//! - `Config::admin` adds what an `AdminListener` gives it (feature `admin`).
 //! - `Config::health` adds what a `HealthListener` gives it (feature `health`).
 //! - An [`OnRun`] is begun with the process's `run`: an observer that needs no code in the service.
 //! - [`ConnectionSites`] tell which sites count connections, and not work.
@@ -36,6 +37,8 @@ use crate::{
 
 pub use self::connections::{ConnectionSites, connection_kind};
 pub use self::outliving::{note_outliving, outlives};
+#[cfg(feature = "admin")]
+pub use crate::config::AdminListener;
 #[cfg(feature = "health")]
 pub use crate::config::HealthListener;
 #[cfg(unix)]
@@ -59,9 +62,10 @@ pub use crate::{
 pub use crate::__register as register;
 
 /// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter),
-/// [`ManifestReader`](crate::ext::ManifestReader), [`ServiceManager`](crate::ext::ServiceManager), [`OnRun`](crate::ext::OnRun),
-/// [`ConnectionSites`](crate::ext::ConnectionSites) or `HealthListener` to every program that this crate is linked into. It is
-/// an item, and what it is given is a constant expression.
+/// [`ManifestReader`](crate::ext::ManifestReader), [`ServiceManager`](crate::ext::ServiceManager),
+/// [`OnRun`](crate::ext::OnRun), [`ConnectionSites`](crate::ext::ConnectionSites), `HealthListener`
+/// or `AdminListener` to every program that this crate is linked into. It is an item, and what it is
+/// given is a constant expression.
 ///
 /// ```
 /// use lifecycle_core::{Plan, ext};

@@ -30,6 +30,17 @@ pub enum LastResort {
     KillProcessGroup(u32),
     /// Removes this file.
     Unlink(PathBuf),
+    /// Removes this file if it is still the same one: another may have been put in its place, such
+    /// as the socket of a successor.
+    #[cfg(unix)]
+    UnlinkSame {
+        /// Where it is.
+        path: PathBuf,
+        /// The device that it is on, as `st_dev` tells.
+        device: u64,
+        /// Its number there, as `st_ino` tells.
+        inode: u64,
+    },
     /// Writes these bytes, as many as can be written without waiting.
     #[cfg(unix)]
     Write {
@@ -81,6 +92,10 @@ impl fmt::Display for LastResort {
         match self {
             Self::KillProcessGroup(group) => write!(f, "kill process group {group}"),
             Self::Unlink(path) => write!(f, "unlink {}", path.display()),
+            #[cfg(unix)]
+            Self::UnlinkSame { path, .. } => {
+                write!(f, "unlink {}, if it is the same file", path.display())
+            }
             #[cfg(unix)]
             Self::Write { fd, bytes } => {
                 let fd = std::os::fd::AsRawFd::as_raw_fd(fd);
@@ -219,11 +234,13 @@ use windows::Ready;
 #[cfg(unix)]
 mod unix {
     use std::{
-        ffi::CString,
+        ffi::{CStr, CString},
+        mem::MaybeUninit,
         os::{
             fd::{AsRawFd, OwnedFd},
             unix::ffi::{OsStrExt, OsStringExt},
         },
+        path::PathBuf,
     };
 
     use super::{LastResort, LastResortError};
@@ -234,6 +251,7 @@ mod unix {
     pub(super) enum Ready {
         KillProcessGroup(libc::pid_t),
         Unlink(CString),
+        UnlinkSame(CString, u64, u64),
         Write(OwnedFd, Vec<u8>),
         Function(fn()),
     }
@@ -248,7 +266,9 @@ mod unix {
                     let is_possible = is_possible.is_ok_and(|group| group > 1 && group != own);
                     if is_possible { Ok(()) } else { Err(LastResortError::NoGroupToKill(*group)) }
                 }
-                LastResort::Unlink(path) if path.as_os_str().as_bytes().contains(&0) => {
+                LastResort::Unlink(path) | LastResort::UnlinkSame { path, .. }
+                    if path.as_os_str().as_bytes().contains(&0) =>
+                {
                     Err(LastResortError::NoPath(path.clone()))
                 }
                 _ => Ok(()),
@@ -259,9 +279,9 @@ mod unix {
         pub(super) fn new(what: LastResort) -> Self {
             match what {
                 LastResort::KillProcessGroup(group) => Self::KillProcessGroup(group.cast_signed()),
-                LastResort::Unlink(path) => {
-                    let bytes = path.into_os_string().into_vec();
-                    Self::Unlink(CString::new(bytes).unwrap_or_default())
+                LastResort::Unlink(path) => Self::Unlink(text(path)),
+                LastResort::UnlinkSame { path, device, inode } => {
+                    Self::UnlinkSame(text(path), device, inode)
                 }
                 LastResort::Write { fd, bytes } => Self::Write(fd, bytes),
                 LastResort::Function(function) => Self::Function(function.0),
@@ -270,7 +290,7 @@ mod unix {
 
         /// A function promises that it does not.
         pub(super) const fn may_block(&self) -> bool {
-            matches!(self, Self::Unlink(_) | Self::Write(..))
+            matches!(self, Self::Unlink(_) | Self::UnlinkSame(..) | Self::Write(..))
         }
 
         pub(super) fn perform(&self) {
@@ -283,9 +303,30 @@ mod unix {
                     // SAFETY: a string that ends with a zero byte.
                     unsafe { libc::unlink(path.as_ptr()) };
                 }
+                Self::UnlinkSame(path, device, inode) => unlink_same(path, *device, *inode),
                 Self::Write(fd, bytes) => write(fd.as_raw_fd(), bytes),
                 Self::Function(function) => function(),
             }
+        }
+    }
+
+    fn text(path: PathBuf) -> CString {
+        CString::new(path.into_os_string().into_vec()).unwrap_or_default()
+    }
+
+    /// Between the look and the removal there is a moment that no system call takes away.
+    #[allow(clippy::unnecessary_cast, reason = "the types differ from system to system")]
+    fn unlink_same(path: &CStr, device: u64, inode: u64) {
+        let mut found = MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: a string that ends with a zero byte, and room for what is found.
+        if unsafe { libc::lstat(path.as_ptr(), found.as_mut_ptr()) } != 0 {
+            return;
+        }
+        // SAFETY: the call has filled it.
+        let found = unsafe { found.assume_init() };
+        if found.st_dev as u64 == device && found.st_ino as u64 == inode {
+            // SAFETY: as above.
+            unsafe { libc::unlink(path.as_ptr()) };
         }
     }
 
@@ -359,7 +400,8 @@ mod tests {
     use std::{
         fs,
         io::Read,
-        os::unix::net::UnixStream,
+        os::unix::{fs::MetadataExt, net::UnixStream},
+        path::PathBuf,
         sync::atomic::{AtomicUsize, Ordering},
         time::{Duration, Instant},
     };
@@ -382,14 +424,22 @@ mod tests {
     fn what_is_in_the_table_is_done_once_without_waiting_and_the_table_can_be_full() {
         let folder = std::env::temp_dir().join(format!("last-resort-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let [goes, stays] = ["goes", "stays"].map(|name| folder.join(name));
-        [&goes, &stays].into_iter().for_each(|path| fs::write(path, "").unwrap());
+        let [goes, stays, same, other] =
+            ["goes", "stays", "same", "other"].map(|name| folder.join(name));
+        let all = [&goes, &stays, &same, &other];
+        all.into_iter().for_each(|path| fs::write(path, "").unwrap());
         let (mut near, far) = UnixStream::pair().unwrap();
         let kept = [
             add(LastResort::Unlink(goes.clone())).unwrap(),
             add(LastResort::Write { fd: far.into(), bytes: b"last words".to_vec() }).unwrap(),
             add(counted()).unwrap(),
         ];
+        let unlink_same = |path: &PathBuf, off: u64| {
+            let found = fs::metadata(path).unwrap();
+            let (path, device, inode) = (path.clone(), found.dev(), found.ino() + off);
+            add(LastResort::UnlinkSame { path, device, inode }).unwrap()
+        };
+        let files = [unlink_same(&same, 0), unlink_same(&other, 1)];
         // Nobody reads here: what does not fit is left out.
         let (_full, unread) = UnixStream::pair().unwrap();
         let long =
@@ -398,13 +448,13 @@ mod tests {
         let began = Instant::now();
         run();
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-        assert_eq!((goes.exists(), stays.exists()), (false, true));
+        assert_eq!(all.map(|path| path.exists()), [false, true, false, true]);
         let mut said = [0; 10];
         near.read_exact(&mut said).unwrap();
         assert_eq!(&said, b"last words");
         run();
         assert_eq!(CALLS.load(Ordering::SeqCst), 1);
-        drop((kept, long));
+        drop((kept, files, long));
 
         let own = unsafe { libc::getpgrp() }.cast_unsigned();
         for group in [0, 1, own, u32::MAX] {

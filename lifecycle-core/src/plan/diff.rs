@@ -49,6 +49,18 @@ pub struct PlanDiff {
 }
 
 impl PlanDiff {
+    /// What changed from the plan that `old_json` tells of to that of `new_json`, as
+    /// [`Plan::diff`] says it.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no plan, with line and column; when a newer version of the format wrote
+    /// it.
+    pub fn between(old_json: &str, new_json: &str) -> Result<Self, JsonError> {
+        let read = |json| Compared::new(Document::read(json)?);
+        Ok(Self::new(&read(old_json)?, &read(new_json)?))
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

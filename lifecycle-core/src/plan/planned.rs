@@ -26,6 +26,8 @@ pub struct PlannedHook {
     pub(crate) if_provided: bool,
     pub(crate) after_written: bool,
     pub(crate) unordered: bool,
+    /// Of a hook that was read: the names of its types.
+    pub(crate) read_types: Vec<(Access, &'static str)>,
 }
 
 impl PlannedHook {
@@ -101,6 +103,8 @@ impl PlannedHook {
     }
 
     fn accesses(&self, access: Access) -> impl Iterator<Item = &'static str> {
-        self.needs.iter().filter(move |need| need.access == access).map(|need| (need.type_name)())
+        let needed = self.needs.iter().map(|need| (need.access, (need.type_name)()));
+        let all = needed.chain(self.read_types.iter().copied());
+        all.filter(move |(found, _)| *found == access).map(|(_, name)| name)
     }
 }

@@ -84,6 +84,7 @@ impl Resolved {
                     if_provided: spec.if_provided,
                     after_written: spec.after_written,
                     unordered: false,
+                    read_types: spec.read_types.clone(),
                 }
             })
             .collect();

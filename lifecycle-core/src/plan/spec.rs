@@ -7,7 +7,7 @@ use crate::{
     ShutdownContext, SourceLocation,
     declare::{
         HookId,
-        hook::{ExpectedHook, HookDecl, Need},
+        hook::{Access, ExpectedHook, HookDecl, Need},
     },
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct HookSpec {
     pub(crate) uses: Vec<Need>,
     /// Whether there is no such hook where a resource of its was never provided.
     pub(crate) if_provided: bool,
+    /// Of a hook that was read: the names of the types that it borrows or takes.
+    pub(crate) read_types: Vec<(Access, &'static str)>,
 }
 
 impl HookSpec {
@@ -55,6 +57,7 @@ impl HookSpec {
             needs: Vec::new(),
             uses: Vec::new(),
             if_provided: false,
+            read_types: Vec::new(),
         }
     }
 
@@ -83,6 +86,7 @@ impl From<&'static HookDecl> for HookSpec {
             needs: decl.needs.to_vec(),
             uses: decl.uses.to_vec(),
             if_provided: decl.if_provided,
+            read_types: Vec::new(),
         }
     }
 }

@@ -196,10 +196,7 @@ impl HookJson {
             name: hook.name.clone(),
             location: hook.location,
             order: hook.order,
-            outcome: Kind {
-                kind: hook.outcome.word().replace(' ', "_"),
-                text: hook.outcome.text().cloned(),
-            },
+            outcome: Kind::from(&hook.outcome),
             started: hook.started,
             took: hook.took,
             timeout: hook.timeout,
@@ -236,6 +233,12 @@ impl HookJson {
     }
 }
 
+impl From<&Outcome> for Kind {
+    fn from(outcome: &Outcome) -> Self {
+        Self { kind: outcome.word().replace(' ', "_"), text: outcome.text().cloned() }
+    }
+}
+
 impl Kind {
     fn into_outcome(self) -> Result<Outcome, JsonError> {
         let text = self.text.unwrap_or_default();
@@ -258,6 +261,20 @@ impl<'de> Deserialize<'de> for SignalJson {
         Signal::from_name(&name)
             .map(Self)
             .ok_or_else(|| de::Error::custom(unknown("signal", &name)))
+    }
+}
+
+/// As in the report: `kind`, and a text or a signal where it has one.
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        ReasonJson::from(self).serialize(to)
+    }
+}
+
+/// As in the report: `kind`, and its text where it has one.
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Kind::from(self).serialize(to)
     }
 }
 

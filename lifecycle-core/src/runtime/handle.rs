@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{lifecycle::Lifecycle, status::Status};
-use crate::{Reason, SiteReport, State, admission::context, foreign::Shielded};
+use crate::{Plan, Reason, SiteReport, State, admission::context, foreign::Shielded};
 
 /// The lifecycle of whoever made it: for the threads and tasks of an extension, which may belong to
 /// a scenario and do not know. Nothing that is asked of it makes main a listener.
@@ -28,6 +28,13 @@ impl Handle {
     #[must_use]
     pub fn site_reports(self) -> Vec<SiteReport> {
         self.0.gate.report()
+    }
+
+    /// The plan as it would run now: what `run` was given, with the hooks that were registered since
+    /// and its components. It may lack what is registered later, and may be invalid by then.
+    #[must_use]
+    pub fn plan(self) -> Plan {
+        self.0.plan()
     }
 
     /// Asks for a stop, as [`shutdown`](crate::shutdown) does.

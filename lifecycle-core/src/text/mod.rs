@@ -2,7 +2,7 @@
 //! counted.
 
 pub(crate) mod cut;
-mod intern;
+pub(crate) mod intern;
 pub(crate) mod json;
 pub(crate) mod redact;
 pub(crate) mod terminal;

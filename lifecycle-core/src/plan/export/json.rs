@@ -1,13 +1,19 @@
 //! The plan as JSON, version 1: docs/schemas/plan.v1.json says what each member means.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::view::PlanView;
 use crate::{
-    Plan, PlanError,
-    text::json::{Format, JsonError, seconds},
+    Plan, PlanError, SourceLocation,
+    declare::{HookId, hook::Access},
+    plan::{DEFAULT_TIMEOUT, HookSpec, PlannedComponent},
+    text::{
+        self,
+        intern::intern,
+        json::{Format, JsonError, seconds},
+    },
 };
 
 const FORMAT: Format = Format {
@@ -43,7 +49,7 @@ pub(crate) struct DocumentHook {
     pub(crate) order: i32,
     #[serde(rename = "timeout_seconds", with = "seconds")]
     pub(crate) timeout: Duration,
-    #[serde(skip_deserializing)]
+    #[serde(default)]
     timeout_is_default: bool,
     #[serde(rename = "reserve_seconds", with = "seconds")]
     pub(crate) fallback_timeout: Duration,
@@ -65,9 +71,74 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The plan that [`to_json`](Self::to_json) wrote, in this program or another: to be measured,
+    /// drawn and held against a manifest where its program is not at hand. It has the hooks, times
+    /// and edges of the JSON, and cannot be run: no hook of it has anything to do. Names and files
+    /// are kept in memory for the life of the process, each once.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no plan, with line and column; when a newer version of the format wrote it;
+    /// when the plan that it tells of is invalid.
+    pub fn from_json(json: &str) -> Result<Self, JsonError> {
+        Document::read(json)?.into_plan()
+    }
+}
+
 impl Document {
+    fn into_plan(self) -> Result<Plan, JsonError> {
+        let invalid = |why: &str| JsonError::new(format!("the plan is invalid: {why}"));
+        if let Some(problem) = self.problems.first() {
+            return Err(invalid(problem));
+        }
+        let default = self.hooks.iter().find(|hook| hook.timeout_is_default);
+        let default = default.map(|hook| hook.timeout).filter(|time| *time != DEFAULT_TIMEOUT);
+        let components = self.components.into_iter().map(|component| {
+            PlannedComponent::new(text::name(&component.name), component.stop_timeout)
+        });
+        let components = components.collect();
+        let ids: HashMap<String, HookId> = (0..)
+            .zip(&self.hooks)
+            .map(|(at, hook)| (hook.name.clone(), HookId::Registered(at)))
+            .collect();
+        let specs = self.hooks.into_iter().zip(0..).map(|(hook, at)| hook.into_spec(at, &ids));
+        let specs = specs.collect::<Result<Vec<_>, _>>()?;
+        let mut plan = Plan::build(specs, Vec::new(), Vec::new()).with_components(components);
+        if let Some(default) = default {
+            plan = plan.with_default_timeout(default);
+        }
+        plan.check().map_err(|error| invalid(&error.to_string()))?;
+        Ok(plan)
+    }
+
     pub(crate) fn read(json: &str) -> Result<Self, JsonError> {
         FORMAT.read(json)
+    }
+}
+
+impl DocumentHook {
+    fn into_spec(self, at: u64, ids: &HashMap<String, HookId>) -> Result<HookSpec, JsonError> {
+        let waits_for = |name: &String| {
+            ids.get(name).copied().ok_or_else(|| {
+                let own = &self.name;
+                JsonError::new(format!("the hook `{own}` waits for `{name}`, which is no hook"))
+            })
+        };
+        let after = self.waits_for.iter().map(waits_for).collect::<Result<_, _>>()?;
+        let location = SourceLocation::new(intern(&self.file), self.line);
+        let types =
+            |access, names: Vec<String>| names.into_iter().map(move |name| (access, intern(&name)));
+        let borrowed = types(Access::Borrow, self.borrows);
+        let read_types = borrowed.chain(types(Access::Take, self.takes)).collect();
+        Ok(HookSpec {
+            order: Some(self.order),
+            timeout: (!self.timeout_is_default).then_some(self.timeout),
+            fallback_timeout: self.fallback_timeout,
+            after,
+            read_types,
+            ..HookSpec::new(HookId::Registered(at), self.name.into(), location)
+        })
     }
 }
 
