@@ -81,6 +81,8 @@ mod pages {
         };
     }
 
+    #[cfg(feature = "admin")]
+    page!(admin, "../docs/admin.md");
     #[cfg(feature = "process")]
     page!(children, "../docs/children.md");
     page!(configuration, "../docs/configuration.md");

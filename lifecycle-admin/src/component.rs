@@ -48,8 +48,7 @@ pub struct AdminSocket {
 
 #[derive(Debug)]
 struct Running {
-    /// Its file is removed when it is dropped.
-    socket: Option<Socket>,
+    socket: Arc<Socket>,
     mailbox: Arc<Mailbox>,
     observer: Option<ObserverHandle>,
 }
@@ -73,11 +72,12 @@ impl Component for AdminSocket {
 
     async fn start(&mut self) -> Result<(), ComponentError> {
         let (socket, listener) = Socket::bind(&self.path)?;
-        let mailbox = Server::start(listener, ext::Handle::current())?;
+        let socket = Arc::new(socket);
+        let mailbox = Server::start(listener, Arc::clone(&socket), ext::Handle::current())?;
         let observer = ext::observe(Follower { mailbox: Arc::clone(&mailbox) });
         tracing::info!("admin socket at {}", ext::text::plain(&self.path.to_string_lossy()));
         let observer = Some(observer);
-        self.running = Some(Running { socket: Some(socket), mailbox, observer });
+        self.running = Some(Running { socket, mailbox, observer });
         Ok(())
     }
 
@@ -85,10 +85,9 @@ impl Component for AdminSocket {
     async fn stop(&mut self) -> Result<(), ComponentError> {
         if let Some(mut running) = self.running.take() {
             running.observer = None;
+            let removed = running.socket.remove();
             running.mailbox.push(Word::Close);
-            if let Some(socket) = running.socket.take() {
-                socket.remove()?;
-            }
+            removed?;
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::{
     connection::{Connection, send},
     protocol,
+    socket::Socket,
 };
 
 const CONNECTIONS: usize = 8;
@@ -91,6 +92,7 @@ impl fmt::Debug for Mailbox {
 
 pub(crate) struct Server {
     listener: Option<UnixListener>,
+    socket: Arc<Socket>,
     connections: Vec<Connection>,
     woken: UnixStream,
     mailbox: Arc<Mailbox>,
@@ -103,7 +105,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the thread.
-    pub(crate) fn start(listener: OwnedFd, lifecycle: Handle) -> io::Result<Arc<Mailbox>> {
+    pub(crate) fn start(
+        listener: OwnedFd,
+        socket: Arc<Socket>,
+        lifecycle: Handle,
+    ) -> io::Result<Arc<Mailbox>> {
         let (waker, woken) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
@@ -111,6 +117,7 @@ impl Server {
         let mailbox = Arc::new(Mailbox { inner, changed, waker });
         let server = Self {
             listener: Some(listener.into()),
+            socket,
             connections: Vec::new(),
             woken,
             mailbox: Arc::clone(&mailbox),
@@ -239,7 +246,9 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// The file goes at the latest here, where no worker was free to stop the component.
     fn drop(&mut self) {
+        let _ = self.socket.remove();
         self.connections.clear();
         self.mailbox.lock().is_over = true;
         self.mailbox.changed.notify_all();

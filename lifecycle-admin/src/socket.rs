@@ -14,6 +14,7 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use lifecycle_core::ext::{ComponentError, LastResort, LastResortHandle};
@@ -34,7 +35,8 @@ pub(crate) struct Socket {
     path: PathBuf,
     /// Device and inode of what was made.
     made: (u64, u64),
-    last_resort: Option<LastResortHandle>,
+    /// Until it is removed: once, as its inode may be a successor's after that.
+    last_resort: Mutex<Option<LastResortHandle>>,
     /// Held as long as the socket may be there. Its file stays: whoever removed it would remove the
     /// lock of somebody else.
     _lock: File,
@@ -61,31 +63,34 @@ impl Socket {
         let made = (found.dev(), found.ino());
         let (device, inode) = made;
         let last_resort = LastResort::UnlinkSame { path: path.clone(), device, inode };
-        let mut socket = Self { path, made, last_resort: None, _lock: lock };
-        socket.last_resort = Some(last_resort.register()?);
-        Ok((socket, listener))
+        let registered = last_resort.register();
+        let registered = registered.inspect_err(|_| drop(fs::remove_file(&path)))?;
+        Ok((Self { path, made, last_resort: Mutex::new(Some(registered)), _lock: lock }, listener))
     }
 
-    /// Removes the file, if it is still the one that was made.
-    pub(crate) fn remove(self) -> io::Result<()> {
-        self.unlink()
-    }
-
-    fn unlink(&self) -> io::Result<()> {
-        match fs::symlink_metadata(&self.path) {
+    /// Removes the file, if it is still the one that was made. While the listener is open no other
+    /// file can have its inode.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let mut last_resort = self.last_resort.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_resort.is_none() {
+            return Ok(());
+        }
+        let removed = match fs::symlink_metadata(&self.path) {
             Ok(found) if (found.dev(), found.ino()) == self.made => fs::remove_file(&self.path),
             // A successor's.
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
-        }
+        };
+        *last_resort = None;
+        removed
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // Removed already, but where the start was cut.
-        let _ = self.unlink();
+        // Removed already, but where the start came to no end.
+        let _ = self.remove();
     }
 }
 

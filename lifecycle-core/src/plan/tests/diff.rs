@@ -5,7 +5,11 @@ use std::{
 };
 
 use super::support::{A, B, C, D, hook, id, numbered, plan};
-use crate::{declare::HookId, declare::hook::Need, plan::Plan};
+use crate::{
+    declare::HookId,
+    declare::hook::Need,
+    plan::{Plan, PlanDiff},
+};
 
 /// What `new` says of `old`.
 fn changes(old: &Plan, new: &Plan) -> String {
@@ -45,6 +49,39 @@ the plan changed; worst case 7s -> 11s (+4s)
         changes(&new, &old)
             .contains("~ `a` no longer ends before `b` starts: they run side by side")
     );
+}
+
+#[test]
+fn two_files_differ_as_a_plan_and_a_file_do() {
+    let old = plan([hook::<A>().timeout(4), hook::<B>().timeout(7)]);
+    let new = plan([hook::<A>().timeout(4), hook::<B>().timeout(7).after([id::<A>()])]);
+    let between = PlanDiff::between(&old.to_json(), &new.to_json()).unwrap();
+    assert_eq!(between, new.diff(&old.to_json()).unwrap());
+    assert_eq!(between.changes().len(), 1, "{between}");
+    assert!(PlanDiff::between(&old.to_json(), "{}").is_err());
+}
+
+#[test]
+fn what_nobody_wrote_is_open_in_a_plan_that_is_read_as_well() {
+    let written = plan([hook::<A>(), hook::<B>().timeout(5)]);
+    for plan in [written.clone(), written.with_default_timeout(Duration::from_secs(7))] {
+        let read = Plan::from_json(&plan.to_json()).unwrap();
+        let open = |plan: &Plan| plan.hooks().iter().map(|hook| hook.timeout_open).collect();
+        let [was, is]: [Vec<bool>; 2] = [open(&plan), open(&read)];
+        assert_eq!(was, is);
+        assert_eq!(read.to_json(), plan.to_json());
+    }
+}
+
+#[test]
+fn a_plan_that_contradicts_itself_is_not_read() {
+    let circle = plan([hook::<A>().after([id::<B>()]), hook::<B>().after([id::<A>()])]);
+    let refused = Plan::from_json(&circle.to_json()).unwrap_err().to_string();
+    assert!(refused.starts_with("the plan is invalid: "), "{refused}");
+    let dangling = plan([hook::<A>(), hook::<B>().after([id::<A>()])]);
+    let dangling = dangling.to_json().replacen("\"name\": \"a\"", "\"name\": \"x\"", 1);
+    let refused = Plan::from_json(&dangling).unwrap_err().to_string();
+    assert_eq!(refused, "the hook `b` waits for `a`, which is no hook");
 }
 
 /// What docs/json.md shows.

@@ -311,6 +311,17 @@ proptest! {
     }
 
     #[test]
+    fn a_plan_is_read_back_from_its_json(given in given(40, vec![-1, 0, 1], true)) {
+        let plan = given.plan();
+        if plan.check().is_ok() {
+            let json = plan.to_json();
+            let read = Plan::from_json(&json).unwrap();
+            prop_assert_eq!(read.to_json(), json);
+            prop_assert_eq!(read.to_string(), plan.to_string());
+        }
+    }
+
+    #[test]
     fn the_order_of_what_is_given_changes_nothing(
         (one, other) in given(30, vec![-1, 0, 1], false).prop_flat_map(|given| {
             let shuffled = (Just(given.specs.clone()).prop_shuffle(), Just(given.uses.clone()).prop_shuffle());
