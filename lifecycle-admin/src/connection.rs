@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     follows: bool,
+    /// It has asked for the stop: its connection ends when that does.
+    awaits_the_end: bool,
     /// Tells who follows that the process was ended by force.
     _last_word: Option<LastResortHandle>,
     /// Nothing more is read: the client has said all, or too much.
@@ -50,6 +52,7 @@ impl Connection {
             input: Vec::new(),
             output: Vec::new(),
             follows: false,
+            awaits_the_end: false,
             _last_word: None,
             is_deaf: false,
             answered: now,
@@ -80,7 +83,7 @@ impl Connection {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.has_unread() {
             Some(self.read + WRITE_TIMEOUT)
-        } else if self.follows {
+        } else if self.stays() {
             None
         } else {
             Some(self.answered + READ_TIMEOUT)
@@ -106,7 +109,7 @@ impl Connection {
         self.answer(lifecycle, now);
         // Gone for good, and nobody to read the rest.
         let is_gone = found.contains(PollFlags::HUP) && self.is_deaf;
-        let is_over = self.is_deaf && !self.follows && !self.has_unread();
+        let is_over = self.is_deaf && !self.stays() && !self.has_unread();
         !is_gone && !is_over && self.deadline().is_none_or(|deadline| now < deadline)
     }
 
@@ -124,6 +127,10 @@ impl Connection {
         self.say(line, now);
         self.is_deaf = true;
         self.flush(now).is_ok()
+    }
+
+    const fn stays(&self) -> bool {
+        self.follows || self.awaits_the_end
     }
 
     fn receive(&mut self) -> io::Result<()> {
@@ -150,6 +157,7 @@ impl Connection {
                 if self.input.len() >= LINE {
                     self.input = Vec::new();
                     self.is_deaf = true;
+                    (self.follows, self.awaits_the_end) = (false, false);
                     let why = format!("a line has at most {LINE} bytes");
                     self.say(&protocol::error(&why), now);
                 }
@@ -174,6 +182,7 @@ impl Connection {
             Request::Plan {} => protocol::plan(lifecycle),
             Request::InFlight {} => protocol::in_flight(lifecycle),
             Request::Shutdown { reason, failure } => {
+                self.awaits_the_end = true;
                 protocol::shutdown(lifecycle, reason, failure, &self.peer)
             }
             Request::Events {} => {

@@ -84,10 +84,7 @@ pub(crate) fn dropped(count: usize) -> String {
 }
 
 pub(crate) fn report(report: &Report) -> String {
-    line(&Headed {
-        event: "report",
-        rest: ReportJson { report: on_one_line(&report.to_json()) },
-    })
+    line(&Headed { event: "report", rest: ReportJson { report: on_one_line(&report.to_json()) } })
 }
 
 /// What is written to who follows where the library ends the process itself. The line before may
@@ -115,9 +112,12 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             "time_left_seconds": time_left.map(seconds),
         }),
         Event::Abandoned { sites, .. } => json!({ "event": "abandoned", "sites": sites }),
-        Event::HookStarted { name, location, timeout, .. } => {
-            of_hook("hook_started", name, *location, json!({ "timeout_seconds": seconds(*timeout) }))
-        }
+        Event::HookStarted { name, location, timeout, .. } => of_hook(
+            "hook_started",
+            name,
+            *location,
+            json!({ "timeout_seconds": seconds(*timeout) }),
+        ),
         Event::HookStuck { why, name, location, elapsed, .. } => {
             let rest = json!({ "why": why, "elapsed_seconds": seconds(*elapsed) });
             of_hook("hook_stuck", name, *location, rest)

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
@@ -38,6 +39,15 @@ impl Client {
     /// When the other end is gone.
     pub fn send(&mut self, line: &str) -> io::Result<()> {
         self.reads.get_mut().write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    ///
+    /// When the other end is gone.
+    pub fn shut(&self) -> io::Result<()> {
+        self.reads.get_ref().shutdown(Shutdown::Write)
     }
 
     /// The next line that is not empty; `None` at the end.

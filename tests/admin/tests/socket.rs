@@ -135,6 +135,22 @@ fn a_request_can_be_a_failure_and_says_who_asked() {
     served.child.end().exits(1);
 }
 
+/// As `printf .. | socat` speaks: it says all it has to say, and waits for the end.
+#[test]
+fn the_connection_that_asked_ends_when_the_stop_does() {
+    let served = Served::start("works");
+    let mut client = served.client();
+    client.send(r#"{"request":"shutdown"}"#).unwrap();
+    client.shut().unwrap();
+    let asked = Instant::now();
+    let answers = client.rest().unwrap();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(answers[0]["shutdown"], "accepted");
+    // The call and the hook take 300 ms.
+    assert!(asked.elapsed() > Duration::from_millis(250), "{:?}", asked.elapsed());
+    served.child.end().exits(0);
+}
+
 #[test]
 fn what_is_no_request_is_answered_and_the_next_one_too() {
     let served = Served::start("plain");

@@ -20,9 +20,7 @@ fn main() -> ExitCode {
         Some("plain") => run(Config::new(), plain()),
         Some("works") => run(Config::new(), works()),
         Some("fails") => run(Config::new(), fails()),
-        Some("blocked") => {
-            run(Config::new().grace_period(Duration::from_millis(1_500)), blocked())
-        }
+        Some("blocked") => run(Config::new().grace_period(Duration::from_millis(1_500)), blocked()),
         Some("connect") => connect(),
         _ => panic!("what is {what:?}?"),
     }
