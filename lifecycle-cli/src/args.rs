@@ -177,7 +177,7 @@ pub(crate) struct ReportArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct StormArgs {
     /// The service
-    #[arg(value_hint = ValueHint::CommandWithArguments)]
+    #[arg(value_hint = ValueHint::ExecutablePath)]
     pub(crate) binary: PathBuf,
     /// Its arguments
     #[arg(last = true)]

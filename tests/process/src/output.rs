@@ -53,9 +53,16 @@ impl Output {
         self.lock().open += 1;
         let output = self.clone();
         std::thread::spawn(move || {
-            for text in BufReader::new(source).split(b'\n') {
-                let Ok(text) = text else { break };
-                let text = String::from_utf8_lossy(&text).trim_end_matches('\r').to_owned();
+            let mut source = BufReader::new(source);
+            loop {
+                let mut text = Vec::new();
+                // A terminal that is gone is an error, and what it showed last may be no whole line.
+                let read = source.read_until(b'\n', &mut text);
+                if text.is_empty() || matches!(read, Ok(0)) {
+                    break;
+                }
+                let text = String::from_utf8_lossy(&text);
+                let text = text.trim_end_matches('\n').trim_end_matches('\r').to_owned();
                 output.lock().lines.push(Line { stream, at: started.elapsed(), text });
                 output.shared.changed.notify_all();
             }

@@ -3,8 +3,11 @@
 
 use std::{
     env,
+    fs::File,
+    io::Write,
     path::PathBuf,
-    process::{ExitCode, Termination},
+    process::{self, ExitCode, Termination},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Duration,
 };
@@ -21,15 +24,27 @@ fn main() -> ExitCode {
         Some("works") => run(Config::new(), works()),
         Some("fails") => run(Config::new(), fails()),
         Some("blocked") => run(Config::new().grace_period(Duration::from_millis(1_500)), blocked()),
+        Some("keeps") => run_plain(keeps()),
+        Some("acknowledges-early") => run_plain(acknowledges_early()),
+        Some("ends-half-way") => run_plain(ends_half_way()),
         Some("connect") => connect(),
         _ => panic!("what is {what:?}?"),
     }
 }
 
+/// Without a socket.
+fn run_plain(main: impl Future<Output = ()>) -> ExitCode {
+    run_with(Config::new(), main)
+}
+
 fn run(config: Config, main: impl Future<Output = ()>) -> ExitCode {
+    run_with(config.admin(socket()), main)
+}
+
+fn run_with(config: Config, main: impl Future<Output = ()>) -> ExitCode {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
-    let report: Report = runtime.block_on(config.admin(socket()).run(main));
+    let report: Report = runtime.block_on(config.run(main));
     report.report()
 }
 
@@ -95,6 +110,51 @@ async fn blocked() {
     thread::sleep(Duration::from_millis(50));
     up();
     thread::sleep(Duration::from_secs(3_600));
+}
+
+/// Work that takes 10 ms, and a word about each piece of it: `stored`, and `acked`.
+async fn work(keep: &str, tell: &str) {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    note(keep, number);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    note(tell, number);
+}
+
+fn note(file: &str, number: u64) {
+    let path = PathBuf::from(env::var_os("STORE").expect("a folder")).join(file);
+    let mut file = File::options().append(true).create(true).open(path).expect("a file");
+    writeln!(file, "{}-{number}", process::id()).expect("room");
+}
+
+/// Acknowledges what is stored, in calls that are finished.
+async fn keeps() {
+    while let Some(()) = lifecycle::until_draining(std::future::ready(())).await {
+        let Ok(call) = ORDERS.admit() else { return };
+        call.scope(work("stored", "acked")).await;
+    }
+}
+
+/// Stores what it has acknowledged already, in calls that nobody counts.
+async fn acknowledges_early() {
+    lifecycle::ready();
+    loop {
+        work("acked", "stored").await;
+    }
+}
+
+/// Somebody ends the process while a hook runs.
+async fn ends_half_way() {
+    lifecycle::hook("flush")
+        .register(|| tokio::time::sleep(Duration::from_millis(500)))
+        .expect("a plan");
+    tokio::spawn(async {
+        lifecycle::draining().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        process::exit(0);
+    });
+    up();
+    lifecycle::draining().await;
 }
 
 /// As another user: what a client is told.
