@@ -226,7 +226,7 @@ impl Connection {
     }
 }
 
-/// Writes what can be. Who has gone is an error and no signal, whatever the service made of SIGPIPE.
+/// Writes what can be. Who has gone is an error and no signal, whatever became of SIGPIPE.
 pub(crate) fn send(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
     let sent = rustix::net::send(stream, bytes, rustix::net::SendFlags::NOSIGNAL)?;

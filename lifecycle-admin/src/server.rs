@@ -7,7 +7,7 @@ use std::{
     fmt,
     io::{self, Read},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::OwnedFd,
         unix::net::{UnixListener, UnixStream},
     },
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -16,6 +16,8 @@ use std::{
 };
 
 use lifecycle_core::{Event, Report, State, ext::Handle};
+#[cfg(target_os = "linux")]
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
@@ -160,8 +162,8 @@ impl Server {
         }
     }
 
-    /// Whether there is a word, whether somebody calls, and what there is of each client. `None`: it
-    /// is to be asked again.
+    /// Whether there is a word, whether somebody calls, and what there is of each client. `None`:
+    /// it is to be asked again.
     fn wait(&self) -> Option<(bool, bool, Vec<PollFlags>)> {
         let now = Instant::now();
         let accepts_from = self.accepts_from.filter(|from| now < *from);
@@ -259,13 +261,15 @@ impl Drop for Server {
 /// are not known here read as nobody's.
 #[cfg(target_os = "linux")]
 fn peer(stream: &UnixStream) -> Result<String, String> {
-    let peer = rustix::net::sockopt::socket_peercred(stream.as_fd());
+    let peer = getsockopt(stream, PeerCredentials);
     let peer = peer.map_err(|error| format!("the system does not tell who asks: {error}"))?;
-    let (own, uid) = (rustix::process::geteuid(), peer.uid);
-    if uid == own || uid.is_root() {
-        return Ok(format!(" (uid {}, pid {})", uid.as_raw(), peer.pid.as_raw_nonzero()));
+    let (own, uid) = (rustix::process::geteuid().as_raw(), peer.uid());
+    if uid == own || uid == 0 {
+        // One outside of our namespace has no number here.
+        let pid = Some(peer.pid()).filter(|pid| *pid != 0);
+        let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+        return Ok(format!(" (uid {uid}{pid})"));
     }
-    let (own, uid) = (own.as_raw(), uid.as_raw());
     Err(format!("uid {uid} may not: this socket serves uid {own} and root"))
 }
 

@@ -109,7 +109,7 @@ fn safe_folder(folder: &Path) -> Result<PathBuf, String> {
     Ok(found)
 }
 
-/// Where `sticky` is enough, as in `/tmp`, others may add to the folder, and change nothing of ours.
+/// Where `sticky` is enough, as in `/tmp`, others may add to the folder and change nothing of ours.
 fn checked(part: &Path, sticky: bool) -> Result<(), String> {
     const STICKY: u32 = 0o1000;
     const OTHERS_WRITE: u32 = 0o022;

@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 /// Looks at services that stop by `lifecycle`, stops them, and tests how they do.
 ///
-/// A running service is spoken to at its admin socket (`Config::admin`). Everything else works on the
-/// JSON that every such binary writes: its plan (LIFECYCLE_PLAN=json) and the reports of its stops
+/// A running service is spoken to at its admin socket (`Config::admin`). Everything else works on
+/// the JSON that every such binary writes: its plan (LIFECYCLE_PLAN=json) and the reports of its stops
 /// (LIFECYCLE_REPORT=path.json).
 #[derive(Debug, Parser)]
 #[command(name = "lifecycle", version, max_term_width = 100, after_long_help = EXIT_CODES)]
@@ -62,17 +62,17 @@ report; 0 where the connection ended without one, as the stop is over then; 124 
 was ended by force; 3 where it still stops when the time is up; 2 where nobody was asked.";
 
 const CHECK_NOTE: &str = "\
-A plan does not say what the program sets in code (`Config`): give that by --shutdown-delay and its \
-kin, as it is there. What the manifests set in LIFECYCLE_* variables is read. A binary with the \
+A plan does not say what the program sets in code (`Config`): give that by --shutdown-delay and \
+its kin, as it is there. What the manifests set in LIFECYCLE_* variables is read. A binary with the \
 feature `manifest` knows its own configuration: LIFECYCLE_PLAN=check LIFECYCLE_MANIFEST=...
 
 Exit codes: 0 it fits, 1 it does not, 2 there was no plan to check.";
 
 const STORM_NOTE: &str = "\
-Each round starts the service, waits until it hears SIGTERM, sends a signal at a random moment, and \
-kills it by SIGKILL when the grace period is over. A fault is: not gone by then; an exit code that the \
-library does not document (0, 1, 70, 75, 78, 124, 128 + n); 0 where the report does not say clean, or \
-where there is none; another code than the report's; death by a signal; a --verify that fails. The \
+Each round starts the service, waits until it hears the signal, sends that at a random moment, and \
+kills it by SIGKILL when the grace period is over. A fault is: not gone by then; an exit code that \
+the library does not document (0, 1, 70, 75, 78, 124, 128 + n); 0 where the report does not say \
+clean, or where there is none; another code than the report's; death by a signal; a --verify that fails. The \
 service gets LIFECYCLE_GRACE_PERIOD and LIFECYCLE_REPORT; load and verify get STORM_ROUND and \
 STORM_SEED, and are run by `sh -c`.
 

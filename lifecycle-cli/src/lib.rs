@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
 //! `args` is what may be written, and has the help. `live` and `stop` speak to a running service by
-//! `client`; `files` works on plans and reports, which `source` reads or has a binary write; `storm`
-//! plays the platform.
+//! `client`; `files` works on plans and reports, which `source` reads or has a binary write;
+//! `storm` plays the platform.
 
 mod args;
 mod client;
