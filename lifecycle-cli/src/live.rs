@@ -103,7 +103,7 @@ fn text(status: &Value, in_flight: &Value) -> String {
         let _ = write!(
             text,
             "{:>7}  {} ({}:{}), the oldest for {}",
-            site["in_flight"],
+            site["in_flight"].to_string(),
             word(&site["name"]),
             word(&site["file"]),
             site["line"],

@@ -61,7 +61,11 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 fn a_running_service_says_how_it_is_and_what_it_would_do() {
     let mut served = Served::start("works");
     let pid = format!("running (pid {}), ready", served.child.pid());
-    served.tool("status").run().exits(0).says_in_order(&[&pid, "in flight: 1", "orders ("]);
+    served.tool("status").run().exits(0).says_in_order(&[
+        &pid,
+        "in flight: 1",
+        "      1  orders (",
+    ]);
     served.tool("status").arg("--json").run().exits(0).says("\"state\":\"running\"");
     served.tool("plan").run().exits(0).says_in_order(&["flush", "worst case 2s", "admin 500ms"]);
     served.tool("plan").arg("--json").run().exits(0).says("\"format\": \"lifecycle.plan\"");
@@ -281,4 +285,21 @@ fn the_load_of_a_storm_runs_while_the_service_does_and_is_gone_after_it() {
     storm.args(["--", "keeps"]).env("STORE", folder.path()).run().exits(0);
     let pid = fs::read_to_string(folder.path().join("load")).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "{pid}");
+}
+
+/// A whole service: HTTP, a database, an outbox. Of the workspace's build.
+#[test]
+fn a_storm_passes_the_orders_example() {
+    let orders = Path::new(APP).with_file_name("orders");
+    if !orders.exists() {
+        println!("not tested: {} is not built; cargo build -p orders", orders.display());
+        assert_ne!(std::env::var("LIFECYCLE_E2E").as_deref(), Ok("all"));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("orders.db").display());
+    let storm = tool(["storm", "--rounds", "4", "--within", "300ms", "--seed", "16"]).arg(&orders);
+    let storm = storm.env("DATABASE_URL", database).env("ORDERS_ADDR", "127.0.0.1:0");
+    let ending = storm.env("ORDERS_HEALTH_ADDR", "127.0.0.1:0").run();
+    ending.exits(0).says("0 of 4 rounds with faults");
 }
