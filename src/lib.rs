@@ -42,12 +42,6 @@ pub use lifecycle_http as http;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use lifecycle_http::check;
-#[cfg(feature = "systemd")]
-#[doc(inline)]
-pub use lifecycle_systemd as systemd;
-#[cfg(feature = "systemd")]
-#[doc(inline)]
-pub use lifecycle_systemd::listener;
 #[doc = include_str!("docs/main.md")]
 #[doc(inline)]
 pub use lifecycle_macros::main;
@@ -64,6 +58,12 @@ pub use lifecycle_macros::tracked;
 #[cfg(feature = "process")]
 #[doc(inline)]
 pub use lifecycle_process as process;
+#[cfg(feature = "systemd")]
+#[doc(inline)]
+pub use lifecycle_systemd as systemd;
+#[cfg(feature = "systemd")]
+#[doc(inline)]
+pub use lifecycle_systemd::listener;
 #[cfg(feature = "metrics")]
 #[doc(inline)]
 pub use lifecycle_telemetry::metrics;
