@@ -36,7 +36,7 @@ pub async fn listener(name: &str, addr: impl ToSocketAddrs) -> io::Result<TcpLis
     if let Some(socket) = take(name, &[AddressFamily::INET, AddressFamily::INET6], "TCP")? {
         let socket = std::net::TcpListener::from(socket);
         socket.set_nonblocking(true)?;
-        ext::note_outliving(socket.local_addr()?);
+        ext::note_outliving(&socket.local_addr()?);
         return TcpListener::from_std(socket);
     }
     #[cfg(not(unix))]
@@ -61,7 +61,7 @@ pub fn unix_listener(name: &str, path: impl AsRef<Path>) -> io::Result<UnixListe
     let socket = std::os::unix::net::UnixListener::from(socket);
     socket.set_nonblocking(true)?;
     if let Some(path) = socket.local_addr()?.as_pathname() {
-        ext::note_outliving(path.display());
+        ext::note_outliving(&path.display());
     }
     UnixListener::from_std(socket)
 }

@@ -6,7 +6,7 @@ static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Notes that whoever started this process holds the socket at `address` as well, so that a server
 /// on it leaves its backlog to the next process. `address`: as it is displayed, or a path.
-pub fn note_outliving(address: impl ToString) {
+pub fn note_outliving(address: &impl ToString) {
     HELD.lock().unwrap_or_else(PoisonError::into_inner).push(address.to_string());
 }
 

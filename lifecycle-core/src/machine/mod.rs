@@ -180,7 +180,7 @@ impl Machine {
                 effects.push(Effect::Extended(verdict));
             }
             Input::ManagerTold { until, told } => {
-                self.manager_told(time, until, told, &mut effects)
+                self.manager_told(time, until, told, &mut effects);
             }
             Input::HookEnded { hook, end } => {
                 self.extension.hook_ended(time.at, &end);
