@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Uri, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 const PATH: &str = "/task-protection/v1/state";
 /// No answer is longer.
@@ -63,23 +63,14 @@ impl Agent {
         let socket = socket.await.map_err(|error| format!("{}: {error}", self.address))?;
         let shaken = http1::handshake(TokioIo::new(socket)).await;
         let (mut client, connection) = shaken.map_err(|error| error.to_string())?;
-        let exchange = async {
-            let answer = client.send_request(request).await.map_err(|error| error.to_string())?;
-            let (parts, body) = answer.into_parts();
-            let body = Limited::new(body, MOST).collect().await;
-            let body = body.map_err(|error| error.to_string())?.to_bytes();
-            judge(parts.status.is_success(), parts.status.as_u16(), &body)
-        };
-        // One after the other is closed with the answer.
-        tokio::pin!(connection);
-        tokio::select! {
-            biased;
-            answered = exchange => answered,
-            ended = &mut connection => Err(match ended {
-                Ok(()) => "the agent closed the connection without an answer".to_owned(),
-                Err(error) => error.to_string(),
-            }),
-        }
+        // It ends with this exchange, however that ends.
+        let mut driven = JoinSet::new();
+        driven.spawn(connection);
+        let answer = client.send_request(request).await.map_err(|error| error.to_string())?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, MOST).collect().await;
+        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        judge(parts.status.is_success(), parts.status.as_u16(), &body)
     }
 }
 
