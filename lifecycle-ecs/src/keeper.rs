@@ -13,8 +13,20 @@ use crate::agent::Agent;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-pub(crate) struct Keeper {
-    agent: Agent,
+/// Who is asked.
+pub(crate) trait Ask {
+    /// For protection for so many minutes; `None` gives it back.
+    fn put(&self, minutes: Option<u64>) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+impl Ask for Agent {
+    fn put(&self, minutes: Option<u64>) -> impl Future<Output = Result<(), String>> + Send {
+        Self::put(self, minutes)
+    }
+}
+
+pub(crate) struct Keeper<A> {
+    agent: A,
     minutes: u64,
     released_after: Duration,
     /// It was asked for, and not given back since: the agent may have granted what it did not
@@ -26,8 +38,8 @@ pub(crate) struct Keeper {
     retry: Option<(Instant, Duration)>,
 }
 
-impl Keeper {
-    pub(crate) const fn new(agent: Agent, minutes: u64, released_after: Duration) -> Self {
+impl<A: Ask> Keeper<A> {
+    pub(crate) const fn new(agent: A, minutes: u64, released_after: Duration) -> Self {
         Self { agent, minutes, released_after, asked_for: false, renew_at: None, retry: None }
     }
 
@@ -90,5 +102,61 @@ impl Keeper {
                 self.retry = Some((Instant::now() + delay, (delay * 2).min(LAST_RETRY)));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const FIVE_SECONDS: Duration = Duration::from_secs(5);
+
+    /// Notes when it is asked, in seconds, and refuses so often.
+    struct Noted {
+        began: Instant,
+        refusals: usize,
+        asked: Arc<Mutex<Vec<(u64, Option<u64>)>>>,
+    }
+
+    impl Ask for Noted {
+        async fn put(&self, minutes: Option<u64>) -> Result<(), String> {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((self.began.elapsed().as_secs(), minutes));
+            if asked.len() <= self.refusals { Err("no".to_owned()) } else { Ok(()) }
+        }
+    }
+
+    /// When a service asks that is busy for so long.
+    async fn asked(refusals: usize, busy_for: Duration) -> Vec<(u64, Option<u64>)> {
+        let (asked, (told, busy)) = (Arc::default(), watch::channel(false));
+        let noted = Noted { began: Instant::now(), refusals, asked: Arc::clone(&asked) };
+        let kept = tokio::spawn(Keeper::new(noted, 10, FIVE_SECONDS).keep(busy));
+        told.send_replace(true);
+        sleep(busy_for).await;
+        told.send_replace(false);
+        sleep(Duration::from_secs(60)).await;
+        drop(told);
+        kept.await.unwrap();
+        Arc::into_inner(asked).unwrap().into_inner().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_renewed_after_half_its_time_and_given_back_after_five_idle_seconds() {
+        let ten = Some(10);
+        assert_eq!(
+            asked(0, Duration::from_secs(1_000)).await,
+            [(0, ten), (300, ten), (600, ten), (900, ten), (1_005, None)]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_made_again_later_and_later() {
+        let asked = asked(7, Duration::from_secs(100)).await;
+        let at: Vec<_> = asked.iter().map(|(at, _)| *at).collect();
+        assert_eq!(at, [0, 1, 3, 7, 15, 31, 61, 91, 105]);
     }
 }

@@ -123,17 +123,6 @@ async fn given_back() {
     assert_eq!(bodies(&asked), [PROTECT, RELEASE]);
 }
 
-/// The half of a minute is waited for.
-async fn renewed() {
-    let (uri, asked) = agent(|_| Some((200, KEPT))).await;
-    run(ScaleInProtection::at(uri), busy_for(Duration::from_secs(31))).await;
-    let asked_for = bodies(&asked);
-    assert_eq!(asked_for[..2], [PROTECT, PROTECT]);
-    let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
-    let between = asked[1].0 - asked[0].0;
-    assert!((29_500..31_000).contains(&between.as_millis()), "{between:?}");
-}
-
 /// Each kind of failure is made again, later and later, and none of it holds the service.
 async fn refused() {
     let (uri, asked) = agent(|n| match n {
@@ -204,7 +193,6 @@ fn child() {
         match &*name {
             "granted" => granted().await,
             "given_back" => given_back().await,
-            "renewed" => renewed().await,
             "refused" => refused().await,
             "hanging" => hanging().await,
             "nobody" => nobody().await,
@@ -227,11 +215,6 @@ fn a_task_is_protected_while_it_has_work_and_released_when_it_has_none() {
 #[test]
 fn the_end_of_a_stop_gives_it_back() {
     case("given_back");
-}
-
-#[test]
-fn it_is_renewed_after_half_its_time() {
-    case("renewed");
 }
 
 #[test]
