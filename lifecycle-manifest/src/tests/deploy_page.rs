@@ -66,5 +66,5 @@ fn links_of_the_pages_lead_somewhere() {
             assert!(page.with_file_name(file).exists(), "{}: {link}", page.display());
         }
     }
-    assert!(seen > 10, "{seen}");
+    assert!(seen > 8, "{seen}");
 }
