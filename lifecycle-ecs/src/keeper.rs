@@ -115,11 +115,14 @@ mod tests {
 
     const FIVE_SECONDS: Duration = Duration::from_secs(5);
 
+    /// When, in seconds, and for how many minutes.
+    type Asked = Vec<(u64, Option<u64>)>;
+
     /// Notes when it is asked, in seconds, and refuses so often.
     struct Noted {
         began: Instant,
         refusals: usize,
-        asked: Arc<Mutex<Vec<(u64, Option<u64>)>>>,
+        asked: Arc<Mutex<Asked>>,
     }
 
     impl Ask for Noted {
@@ -131,7 +134,7 @@ mod tests {
     }
 
     /// When a service asks that is busy for so long.
-    async fn asked(refusals: usize, busy_for: Duration) -> Vec<(u64, Option<u64>)> {
+    async fn asked(refusals: usize, busy_for: Duration) -> Asked {
         let (asked, (told, busy)) = (Arc::default(), watch::channel(false));
         let noted = Noted { began: Instant::now(), refusals, asked: Arc::clone(&asked) };
         let kept = tokio::spawn(Keeper::new(noted, 10, FIVE_SECONDS).keep(busy));
