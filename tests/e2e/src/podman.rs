@@ -73,7 +73,7 @@ impl Podman {
         let stage = format!("--build-context=build={}", self.directory.join("build").display());
         let file = self.directory.join("Dockerfile");
         let build = ["build", "--quiet", "--isolation=chroot", "--tag", IMAGE, &stage, "--file"];
-        done(self.podman(&build).arg(file).arg(&self.directory.join("build")).output())?;
+        done(self.podman(&build).arg(file).arg(self.directory.join("build")).output())?;
         let run = ["run", "--rm", "--env", "LIFECYCLE_PLAN=check"];
         done(self.podman(&run).args(LIMITS).arg(IMAGE).output())?;
         Ok(())
