@@ -64,7 +64,7 @@ fn one_that_makes_none_ends_at_its_deadline() {
     assert_eq!(at, ms(2_000));
     let stuck =
         simulator.when(|effect| matches!(effect, Effect::Step(super::super::Step::Stuck { .. })));
-    let end = simulator.breached().or(simulator.finished()).unwrap();
+    let end = simulator.breached().or_else(|| simulator.finished()).unwrap();
     assert!(end <= until - MARGIN, "{end:?}, {stuck:?}");
 }
 
@@ -130,7 +130,7 @@ fn nothing_is_extended_once_the_manager_could_not_be_told() {
     simulator.manager_hears = false;
     simulator.run();
     assert_eq!(told(&simulator).len(), 1);
-    let end = simulator.breached().or(simulator.finished()).unwrap();
+    let end = simulator.breached().or_else(|| simulator.finished()).unwrap();
     assert!(end <= GRACE - MARGIN, "{end:?}");
 }
 
@@ -143,7 +143,7 @@ fn a_second_interrupt_ends_the_credit() {
     simulator.run();
     assert_eq!(told(&simulator), before);
     let (_, until) = before.last().copied().unwrap();
-    let end = simulator.breached().or(simulator.finished()).unwrap();
+    let end = simulator.breached().or_else(|| simulator.finished()).unwrap();
     assert!(end <= until - MARGIN, "{end:?} of {until:?}");
 }
 
@@ -212,7 +212,7 @@ proptest! {
         let margin = crate::budget::margin(ms(grace));
         let deadline = simulator.machine.deadline().unwrap().reading();
         prop_assert_eq!(deadline, kill - margin);
-        let end = simulator.breached().or(simulator.finished()).unwrap();
+        let end = simulator.breached().or_else(|| simulator.finished()).unwrap();
         prop_assert!(end <= deadline, "{end:?} {deadline:?}");
     }
 }
