@@ -470,6 +470,8 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         &[
             "this program reads no manifests; build it with the feature `manifest` of \
              `lifecycle-hooks`",
+            "this program has no admin socket; build it with the feature `admin` of \
+             `lifecycle-hooks`",
             "this program answers no probes; build it with the feature `http` of `lifecycle-hooks`",
             "this program draws no pictures; build it with the feature `pictures` of \
              `lifecycle-hooks`",
