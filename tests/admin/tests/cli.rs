@@ -280,8 +280,10 @@ fn a_storm_finds_who_outlives_its_grace_period_and_who_hears_nothing() {
 #[test]
 fn the_load_of_a_storm_runs_while_the_service_does_and_is_gone_after_it() {
     let folder = tempfile::tempdir().unwrap();
-    let load = "while :; do echo $$ >\"$STORE/load\"; sleep 0.01; done";
-    let storm = tool(["storm", APP, "--rounds", "1", "--within", "300ms", "--load", load]);
+    let load = "echo $$ >\"$STORE/load\"; while :; do sleep 0.01; done";
+    let storm = tool(["storm", APP, "--rounds", "1", "--within", "1s", "--load", load]);
+    // After 634 ms.
+    let storm = storm.args(["--seed", "6"]);
     storm.args(["--", "keeps"]).env("STORE", folder.path()).run().exits(0);
     let pid = fs::read_to_string(folder.path().join("load")).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "{pid}");
