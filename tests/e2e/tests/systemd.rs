@@ -72,10 +72,11 @@ async fn restarts_under_load(system: &System) {
 }
 
 fn load(addr: SocketAddr) -> Load {
-    Load::new()
-        .clients(10, Style::Fresh, addr)
-        .clients(20, Style::Kept, addr)
-        .clients(10, Style::Http2, addr)
+    Load::new().clients(10, Style::Fresh, addr).clients(20, Style::Kept, addr).clients(
+        10,
+        Style::Http2,
+        addr,
+    )
 }
 
 /// A start that is held for 4 s is no start before, and may take longer than its 2 s.

@@ -63,10 +63,10 @@ fn an_extension_is_shown_and_proves_nothing() {
         "\n  extended      2min  at most, while the stop makes progress (Config::extend_up_to)";
     let config = Config::new().grace_period(seconds(40)).extend_up_to(seconds(120));
     let fits = written().fits(&config).unwrap();
-    assert_eq!(fits.spare(), Some(seconds(5)));
+    assert_eq!(fits.spare(), Some(seconds(8)));
     assert!(fits.to_string().ends_with(&format!("granted        40s  code{row}")), "{fits}");
     let unfit = written().fits(&config.clone().grace_period(seconds(20))).unwrap_err();
-    assert_eq!(unfit.missing(), Some(seconds(15)));
+    assert_eq!(unfit.missing(), Some(Duration::from_millis(11_500)));
     assert!(unfit.to_string().contains(row), "{unfit}");
     let more = written().fits(&config.grace_period(seconds(120))).unwrap();
     assert!(!more.to_string().contains("extended"), "{more}");

@@ -2,7 +2,9 @@
 //! library's.
 
 use std::{
-    fs, process::ExitCode, thread,
+    fs,
+    process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
