@@ -483,9 +483,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
              send it, or leave `WatchdogSec=` out of its unit",
             "Config::extend_up_to: this program speaks to no service manager, and no stop is \
              extended; build it with the feature `systemd` of `lifecycle-hooks`",
-            "Config::extend_up_to(",
             ") is no more than the grace period of",
-            "): no stop is extended",
             "; extended up to",
             "what a linked crate begins with the run panicked:",
         ],
