@@ -20,6 +20,8 @@ pub(crate) struct File {
     /// How long the stop of everything may take.
     #[serde(default, deserialize_with = "duration")]
     pub(crate) grace: Option<Duration>,
+    /// Where an operator may ask: the path of a socket.
+    pub(crate) admin: Option<PathBuf>,
     #[serde(default, rename = "service")]
     pub(crate) services: BTreeMap<String, Service>,
 }

@@ -37,9 +37,12 @@ fn main() -> ExitCode {
         }
     };
     // SIGHUP is ours: it reloads.
-    let config = Config::new()
+    let mut config = Config::new()
         .grace_period(file.grace.unwrap_or(GRACE).min(GRACE))
         .signals([Signal::Term, Signal::Int]);
+    if let Some(socket) = &file.admin {
+        config = config.admin(socket);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(wrong) => {

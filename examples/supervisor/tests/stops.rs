@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf, thread, time::Duration};
 
+use lifecycle_admin_tests::Client;
 use lifecycle_children_tests::{cookie, left_after};
 use lifecycle_process_tests::{Child, Service, Signal};
 
@@ -73,6 +74,47 @@ fn an_interrupt_takes_the_same_path() {
     supervisor.wait_for("3 services run");
     supervisor.signal(Signal::INT);
     supervisor.end().exits(0).says_in_order(&["api | gone", "database | gone"]);
+    services.none_is_left();
+}
+
+/// Whoever asks has the answer before the stop, follows it, and takes the end of the connection for
+/// success.
+#[test]
+fn a_request_by_socket_starts_the_whole_stop_and_the_socket_is_gone_after_it() {
+    let services = Services::new("socket", "");
+    let socket = services.folder.path().join("admin.sock");
+    services.write(&format!("admin = '{}'\n{THREE}", socket.display()));
+    let supervisor = services.start();
+    supervisor.wait_for_nth("| up", 3);
+    supervisor.wait_for("3 services run");
+    let mut client = Client::connect(&socket).expect("a socket");
+    let answer = client.ask(r#"{"request":"shutdown","reason":"an operator"}"#).expect("an answer");
+    assert_eq!(answer["shutdown"], "accepted", "{answer}");
+    client.rest().expect("it ends with the stop");
+    supervisor.end().exits(0).says_in_order(&["api | gone", "database | gone"]);
+    services.none_is_left();
+    assert!(!socket.exists());
+}
+
+/// Whatever a file says, and whatever a service does.
+#[test]
+fn the_whole_stop_is_over_in_its_limit() {
+    let mule = "command = ['sh', '-c', \"trap '' TERM; while :; do sleep 0.05; done\", 'COOKIE']\nstop_timeout = '10m'\n";
+    let services = Services::new("limit", &format!("grace = '2s'\n[service.mule]\n{mule}"));
+    let mut supervisor = services.start();
+    supervisor.wait_for("1 services run");
+    supervisor.signal(Signal::TERM);
+    supervisor.end_within(Duration::from_secs(2)).exits(70).says("killed");
+    services.none_is_left();
+
+    let services = Services::new("cap", &format!("grace = '10m'\n[service.mule]\n{mule}"));
+    let mut supervisor = services.start();
+    supervisor.wait_for("grace period 30s");
+    supervisor.signal(Signal::TERM);
+    supervisor.next_signal(Signal::INT);
+    supervisor.next_signal(Signal::INT);
+    supervisor.next_signal(Signal::INT);
+    let _ = supervisor.end();
     services.none_is_left();
 }
 
