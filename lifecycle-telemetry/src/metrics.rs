@@ -1,13 +1,15 @@
 //! The metrics of the lifecycle for the recorder of the `metrics` facade, whichever the application
 //! installs, and whenever.
 //!
-//! Nothing is to be called: a recorder is told at each change of state, and while something is in
-//! flight every ten seconds. Where values are asked for, as Prometheus does, the handler calls
-//! [`refresh`] first. The page `docs/metrics.md` has the table.
+//! Nothing is to be called: a recorder that is there when the service is ready is told at each
+//! change of state, and while something is in flight every ten seconds. Where values are asked for,
+//! as Prometheus does, the handler calls [`refresh`] first; where a recorder comes later, call it
+//! once. The page `docs/metrics.md` has the table.
 
 use metrics::{Key, Label, Level, Metadata, SharedString, Unit};
 
 use crate::{
+    observer::begin_once,
     snapshot::{Exported, Sample},
     table::{self, Kind, METRICS, Metric},
 };
@@ -31,9 +33,10 @@ const METADATA: Metadata<'static> = Metadata::new("lifecycle", Level::INFO, Some
 ///
 /// # Panics
 ///
-/// When the recorder does.
+/// When the recorder does; when the system grants no thread to the first call.
 pub fn refresh() {
     if let Some(exported) = Exported::of_process() {
+        begin_once(exported);
         push(exported);
     }
 }

@@ -1,6 +1,10 @@
-//! What hears of the lifecycle of the process, without a line in the service.
+//! What hears of the lifecycle of the process, without a line in the service: by a thread, once there
+//! is somebody to export to.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use lifecycle_core::{
     Event, Report, State,
@@ -11,7 +15,7 @@ use tracing::{info, warn};
 use crate::{
     last_shutdown::{LastReport, Nothing},
     snapshot::Exported,
-    summary::{Summary, say},
+    summary,
 };
 
 /// How often a recorder that is not asked is told: while something is in flight, and while a stop
@@ -19,19 +23,46 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(10);
 const INTERVAL_OF_A_STOP: Duration = Duration::from_secs(1);
 
-ext::register!(ext::OnRun::new(begin));
+ext::register!(ext::OnRun::new(begin).each_state(look).at_the_end(summary::say));
 
 fn begin() {
-    let exported = Exported::begin(Handle::current());
-    let last_report = LastReport::open();
-    let _handle =
-        ext::observe(Telemetry { exported, last_report, unsaid: None, state: State::Starting });
+    let _ = Exported::begin(Handle::current(), LastReport::open());
+}
+
+/// Main may have set a recorder or a provider meanwhile.
+fn look(_: State) {
+    if let Some(exported) = Exported::of_process().filter(|_| is_anybody_there()) {
+        begin_once(exported);
+    }
+}
+
+/// Where nobody is told of metrics there is nothing behind the reference: the recorder and the
+/// provider that do nothing have no size.
+fn is_anybody_there() -> bool {
+    #[cfg(feature = "metrics")]
+    if metrics::with_recorder(|recorder| size_of_val(recorder)) > 0 {
+        return true;
+    }
+    #[cfg(feature = "opentelemetry")]
+    if size_of_val(&*opentelemetry::global::meter_provider()) > 0 {
+        return true;
+    }
+    false
+}
+
+/// Observes from here on, unless that is done.
+pub(crate) fn begin_once(exported: &'static Exported) {
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    if BEGUN.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let telemetry = Telemetry { exported, unsaid: None, state: State::Starting };
+    // Whoever calls may belong to a scenario.
+    let _handle = exported.lifecycle().enter(|| ext::observe(telemetry));
 }
 
 struct Telemetry {
     exported: &'static Exported,
-    /// Until it is read, which is not done on the thread of `run`.
-    last_report: Option<LastReport>,
     /// Main may be what installs the subscriber.
     unsaid: Option<Nothing>,
     state: State,
@@ -49,7 +80,8 @@ impl Telemetry {
 
 impl Observer for Telemetry {
     fn state(&mut self, state: State) {
-        if let Some(last_report) = self.last_report.take() {
+        // Not on the thread of `run`, which a file may hold up.
+        if let Some(last_report) = self.exported.take_last_report() {
             match last_report.read() {
                 Ok(last) => self.exported.last_shutdown(last),
                 Err(why) => self.unsaid = Some(why),
@@ -82,7 +114,6 @@ impl Observer for Telemetry {
 
     fn report(&mut self, report: &Report) {
         self.exported.report(report);
-        say(&Summary::of(report));
         self.export();
     }
 }

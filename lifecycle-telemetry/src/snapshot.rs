@@ -13,7 +13,7 @@ use lifecycle_core::{
 };
 
 use crate::{
-    last_shutdown::LastShutdown,
+    last_shutdown::{LastReport, LastShutdown},
     table::{self, Metric},
 };
 
@@ -44,6 +44,8 @@ pub(crate) struct Sample {
 /// What is exported of the lifecycle of the process.
 pub(crate) struct Exported {
     lifecycle: Handle,
+    /// Until it is read.
+    last_report: Mutex<Option<LastReport>>,
     heard: Mutex<Heard>,
     last: Mutex<Option<(Instant, Arc<[Sample]>)>>,
 }
@@ -69,12 +71,21 @@ impl Exported {
         PROCESS.get()
     }
 
-    pub(crate) fn begin(lifecycle: Handle) -> &'static Self {
-        PROCESS.get_or_init(|| Self::new(lifecycle))
+    pub(crate) fn begin(lifecycle: Handle, last_report: Option<LastReport>) -> &'static Self {
+        PROCESS.get_or_init(|| Self {
+            lifecycle,
+            last_report: Mutex::new(last_report),
+            heard: Mutex::default(),
+            last: Mutex::default(),
+        })
     }
 
-    fn new(lifecycle: Handle) -> Self {
-        Self { lifecycle, heard: Mutex::default(), last: Mutex::default() }
+    pub(crate) const fn lifecycle(&self) -> Handle {
+        self.lifecycle
+    }
+
+    pub(crate) fn take_last_report(&self) -> Option<LastReport> {
+        lock(&self.last_report).take()
     }
 
     pub(crate) fn state(&self, state: State) {
@@ -82,14 +93,8 @@ impl Exported {
     }
 
     pub(crate) fn event(&self, event: &Event) {
-        match event {
-            Event::Requested { reason, .. } => {
-                *lock(&self.heard).requests.entry(kind_of(reason)).or_default() += 1;
-            }
-            Event::HookEnded { name, outcome, took, .. } => {
-                self.hook(name, outcome, *took);
-            }
-            _ => {}
+        if let Event::HookEnded { name, outcome, took, .. } = event {
+            self.hook(name, outcome, *took);
         }
     }
 
@@ -140,6 +145,10 @@ impl Exported {
         }
         for ((name, outcome), took) in longest {
             samples.add(table::HOOK, [name, outcome.into()], took.as_secs_f64());
+        }
+        // Who has come after the request has not heard of it.
+        if let Some(reason) = status.reason() {
+            heard.requests.entry(kind_of(reason)).or_insert(1);
         }
         for (reason, count) in &heard.requests {
             samples.add(table::REQUESTS, [(*reason).into()], *count as f64);

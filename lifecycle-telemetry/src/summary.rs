@@ -12,14 +12,24 @@ use crate::{
 /// How many problems, and how many hooks and sites that are not as they should be, are listed.
 const LISTED: usize = 20;
 
+/// One event. JSON has no line breaks of its own, and what it quotes moves no terminal.
+pub(crate) fn say(report: &Report) {
+    let Summary { is_clean, json } = Summary::of(report);
+    if is_clean {
+        info!(name: "lifecycle.summary", target: "lifecycle.summary", "{json}");
+    } else {
+        warn!(name: "lifecycle.summary", target: "lifecycle.summary", "{json}");
+    }
+}
+
 /// What the line says.
-pub(crate) struct Summary {
+struct Summary {
     is_clean: bool,
     json: Value,
 }
 
 impl Summary {
-    pub(crate) fn of(report: &Report) -> Self {
+    fn of(report: &Report) -> Self {
         let drain = report.drain();
         let seconds = |time: std::time::Duration| time.as_secs_f64();
         let unclean = report.hooks().iter().filter(|hook| !hook.outcome().is_completed());
@@ -58,15 +68,5 @@ impl Summary {
             "problems": problems,
         });
         Self { is_clean: report.is_clean(), json }
-    }
-}
-
-/// One event. JSON has no line breaks of its own, and what it quotes moves no terminal.
-pub(crate) fn say(summary: &Summary) {
-    let json = &summary.json;
-    if summary.is_clean {
-        info!(name: "lifecycle.summary", target: "lifecycle.summary", "{json}");
-    } else {
-        warn!(name: "lifecycle.summary", target: "lifecycle.summary", "{json}");
     }
 }

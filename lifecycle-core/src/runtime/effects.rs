@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{driver::Driver, status::PublishedDrain};
+use super::{driver::Driver, on_run::OnRun, status::PublishedDrain};
 use crate::{
     Event, Signal, SignalSender, SourceLocation, State,
     declare::site::SiteEntry,
@@ -106,6 +106,10 @@ impl Driver {
             published.state = state;
             published.drain = drain;
         });
+        let lifecycle = self.lifecycle;
+        if lifecycle.host.begins().into_iter().any(OnRun::has_each_state) {
+            lifecycle.log.run(move |_| lifecycle.have_linked(|linked| linked.enters(state)));
+        }
         if state == State::Running {
             self.warn_of_missing_resources();
         }

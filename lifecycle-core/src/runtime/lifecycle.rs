@@ -24,6 +24,7 @@ use super::{
     main_task::MainTask,
     notes::Notes,
     observers::Observers,
+    on_run::OnRun,
     readiness::Readiness,
     registry::Registry,
     report_slot::ReportSlot,
@@ -37,6 +38,7 @@ use crate::{
     foreign::keep_out_of,
     machine::{Input, Moment},
     resource::Resources,
+    text::terminal,
 };
 
 pub(crate) struct Lifecycle {
@@ -168,6 +170,18 @@ impl Lifecycle {
     pub(super) fn drop_kept(&self) {
         let timeout = self.time_left().map_or(KEEP_TIMEOUT, |left| left.min(KEEP_TIMEOUT));
         self.eprint_all(self.kept.end(self.runtime().cloned(), timeout));
+    }
+
+    /// Has linked crates do their part; what they panic with is said.
+    pub(super) fn have_linked(&self, act: impl Fn(OnRun) -> Result<(), String>) {
+        for linked in self.host.begins() {
+            if let Err(said) = act(linked) {
+                let said = terminal::plain_lines(&said);
+                let line = format!("what a linked crate does in the run panicked: {said}");
+                self.eprint(&line);
+                self.warn(&line);
+            }
+        }
     }
 
     /// The first report stands.

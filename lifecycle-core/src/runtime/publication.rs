@@ -66,6 +66,7 @@ impl Driver {
         let hand_over = move |report: Report| {
             lifecycle.log.run(move |log| {
                 log.contained(|| log.in_spans(|| log_report(&report)));
+                lifecycle.have_linked(|linked| linked.ends(&report));
                 log.close_spans();
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
                 // After what was said of them meanwhile.

@@ -15,6 +15,7 @@ use super::{
     host::Host,
     inbox::Post,
     lifecycle::{Lifecycle, RunContext},
+    on_run::OnRun,
     publication::FILE_WRITE_TIMEOUT,
     start_line::StartLine,
 };
@@ -298,21 +299,10 @@ impl Lifecycle {
         let workload = Workload::from(&plan);
         let input = Input::RunBegan { settings: Box::new(settings), workload, under_main };
         self.send(Post::RunBegan { input, plan_version, start_line });
-        self.begin_linked();
+        self.have_linked(OnRun::begins);
         self.watch_busy(on_busy);
         self.check_ready();
         Ok(())
-    }
-
-    fn begin_linked(&self) {
-        for linked in self.host.begins() {
-            if let Err(said) = linked.begin() {
-                let said = terminal::plain_lines(&said);
-                let line = format!("what a linked crate begins with the run panicked: {said}");
-                self.eprint(&line);
-                self.warn(&line);
-            }
-        }
     }
 
     /// Polls main until it ends or is to be dropped, and drops it.

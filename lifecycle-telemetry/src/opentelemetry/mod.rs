@@ -11,13 +11,18 @@ pub(crate) mod instruments;
 use opentelemetry::KeyValue;
 
 pub use self::flush::Flush;
-use crate::{pod, snapshot::Exported};
+use crate::{observer::begin_once, pod, snapshot::Exported};
 
 /// Makes the instruments for a meter provider that was set after the service was ready, now, and
-/// not when the state changes or the next call is in flight. Where they are made, and before the
-/// process's `run` has begun, nothing happens.
+/// not when the state changes. Where they are made, and before the process's `run` has begun,
+/// nothing happens.
+///
+/// # Panics
+///
+/// When the system grants no thread to the first call.
 pub fn refresh() {
     if let Some(exported) = Exported::of_process() {
+        begin_once(exported);
         instruments::attach(exported);
     }
 }

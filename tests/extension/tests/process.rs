@@ -96,7 +96,7 @@ fn an_observer_sleeps_while_nothing_happens_and_has_the_report_before_run_return
 fn what_a_linked_crate_begins_with_the_run_has_begun_before_main() {
     let ending = extended("begun").run();
     ending.exits(0).says("begun 1, starting").says("then 1");
-    ending.says("what a linked crate begins with the run panicked: it is not there yet");
+    ending.says("what a linked crate does in the run panicked: it is not there yet");
 }
 
 #[test]

@@ -485,7 +485,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
              extended; build it with the feature `systemd` of `lifecycle-hooks`",
             ") is no more than the grace period of",
             "; extended up to",
-            "what a linked crate begins with the run panicked:",
+            "what a linked crate does in the run panicked:",
         ],
     ),
     ("every name is near enough to one that is known", &["; leave it out"]),
