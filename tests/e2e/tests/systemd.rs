@@ -115,7 +115,7 @@ fn stops(system: &System) {
     let [progresses, stands_still, blocks] = took.map(|took| took.expect("it stops"));
     println!(
         "systemd, TimeoutStopSec=3: 8 hooks of 0.75 s in {progresses:.1?}, one of 6 s ended after \
-         {stands_still:.1?}, a hook that blocks for 2.5 s after {blocks:.1?}"
+         {stands_still:.1?}, a hook that blocks for 1.6 s after {blocks:.1?}"
     );
     assert_eq!(system.show("progresses", "Result"), "success");
     assert!(progresses >= Duration::from_secs(6), "{progresses:?}");

@@ -55,7 +55,7 @@ async fn service(case: String) -> Result<()> {
             hook.register(|| tokio::time::sleep(Duration::from_secs(6)))?;
         }
         "blocks" => {
-            let blocks = || async { thread::sleep(Duration::from_millis(2_500)) };
+            let blocks = || async { thread::sleep(Duration::from_millis(1_600)) };
             lifecycle::hook("blocks").register(blocks)?;
         }
         _ => {}
@@ -74,7 +74,7 @@ async fn service(case: String) -> Result<()> {
     if case == "blocks" {
         tokio::spawn(WORK.track(async {
             lifecycle::draining().await;
-            tokio::time::sleep(Duration::from_millis(800)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }));
     }
     draining.await;
