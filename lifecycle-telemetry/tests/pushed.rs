@@ -4,6 +4,8 @@
 use std::fs;
 
 use lifecycle_core::{draining, hook, run, shutdown};
+// Linked, and not called.
+use lifecycle_telemetry as _;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
 /// Whether the process has a thread that observes.

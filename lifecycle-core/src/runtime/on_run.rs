@@ -50,7 +50,8 @@ impl OnRun {
     }
 
     /// `end` is called with the final report, where the log is written: before the report is handed
-    /// over, which waits for it as for the log. Of a process that is ended by force there is none.
+    /// over, which waits for it as for the log. What it panics with is taken for the subscriber's.
+    /// Of a process that is ended by force there is none.
     #[must_use]
     pub const fn at_the_end(self, end: fn(&Report)) -> Self {
         Self { end: Some(end), ..self }
@@ -73,8 +74,9 @@ impl OnRun {
         self.each_state.map_or(Ok(()), |each_state| called(|| each_state(state)))
     }
 
-    pub(super) fn ends(self, report: &Report) -> Result<(), String> {
-        self.end.map_or(Ok(()), |end| called(|| end(report)))
+    /// Not contained: what they call is the subscriber.
+    pub(super) fn all_end(all: &[Self], report: &Report) {
+        context::as_library(|| all.iter().filter_map(|one| one.end).for_each(|end| end(report)));
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     driver::Driver, host::LastReport, kept::KEEP_TIMEOUT, lifecycle::Published,
-    observers::OBSERVER_TIMEOUT, threads::run_beside, watchdog::SILENCE,
+    observers::OBSERVER_TIMEOUT, on_run::OnRun, threads::run_beside, watchdog::SILENCE,
 };
 use crate::{
     Plan, Report,
@@ -66,7 +66,7 @@ impl Driver {
         let hand_over = move |report: Report| {
             lifecycle.log.run(move |log| {
                 log.contained(|| log.in_spans(|| log_report(&report)));
-                lifecycle.have_linked(|linked| linked.ends(&report));
+                log.contained(|| OnRun::all_end(&lifecycle.host.begins(), &report));
                 log.close_spans();
                 lifecycle.observers.flush(OBSERVER_TIMEOUT);
                 // After what was said of them meanwhile.

@@ -530,10 +530,6 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ),
     ("the process may end before the log has it", &["ends the process now"]),
     (
-        "it takes a linked crate: tests/extension",
-        &["what a linked crate begins with the run panicked:"],
-    ),
-    (
         "it takes a minute",
         &[
             "main has neither called lifecycle::ready() nor asked for draining()",
