@@ -43,15 +43,13 @@ impl Service {
         Self { child, socket, began: Instant::now(), heard: Vec::new() }
     }
 
-    /// Reads until that was said.
+    /// Reads until that was said; when it was.
     fn until(&mut self, wanted: &str) -> Duration {
         while self.began.elapsed() < Duration::from_secs(20) {
-            let before = self.heard.len();
-            self.read();
-            let new = &self.heard[before.min(self.heard.len())..];
-            if let Some((at, _)) = new.iter().find(|(_, said)| said.contains(wanted)) {
+            if let Some(at) = self.said(wanted).first() {
                 return *at;
             }
+            self.read();
         }
         panic!("it does not say {wanted}: {:#?}", self.heard);
     }

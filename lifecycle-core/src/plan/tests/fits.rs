@@ -60,7 +60,7 @@ fn it_says_what_is_missing_and_what_to_change() {
 #[test]
 fn an_extension_is_shown_and_proves_nothing() {
     let row =
-        "\n  extended      2min  at most, while the stop makes progress (Config::extend_up_to)";
+        "\n  extended        2m  at most, while the stop makes progress (Config::extend_up_to)";
     let config = Config::new().grace_period(seconds(40)).extend_up_to(seconds(120));
     let fits = written().fits(&config).unwrap();
     assert_eq!(fits.spare(), Some(seconds(8)));
