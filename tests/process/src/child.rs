@@ -9,16 +9,13 @@ use std::{
 
 use rustix::process::{Pid, kill_process};
 
-use crate::{Ending, Exit, Signal, Stream, output::Output};
+use crate::{Ending, Exit, Signal, Stream, ending::KILLED, output::Output};
 
 /// How long a line or an end may be waited for, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Signals within 500 ms are one.
 const MERGED: Duration = Duration::from_millis(550);
 const POLL: Duration = Duration::from_millis(1);
-
-/// The code of a process that the platform had to kill.
-const KILLED: i32 = 137;
 
 /// A service that runs. Dropped, it is killed.
 #[derive(Debug)]

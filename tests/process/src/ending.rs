@@ -8,6 +8,12 @@ use crate::{
 /// What is said of a process that ended too late, and of nothing else.
 pub(crate) const LATE: &str = "from the last signal, more than";
 
+/// The code of a process that the platform had to kill.
+pub(crate) const KILLED: i32 = 137;
+
+/// The code of a process that its deadline ended.
+const DEADLINE: i32 = 124;
+
 /// How a process ended. A shell cannot tell the two apart, and the library must: 143 by its own
 /// hand is an answer to a signal, and being killed by it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +86,10 @@ impl Ending {
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
         if self.exit != Exit::Code(code) {
-            self.fail(&format!("should end with code {code} and ended with {:?}", self.exit));
+            let wrong = format!("should end with code {code} and ended with {:?}", self.exit);
+            // Whoever is ended by the platform, or by its deadline, was late.
+            let was_late = matches!(self.exit, Exit::Code(KILLED | DEADLINE));
+            self.fail(&if was_late { format!("{wrong}: {LATE} it had") } else { wrong });
         }
         for reported in self.lines.iter().filter_map(|line| line.text.strip_prefix("report code: "))
         {

@@ -66,7 +66,7 @@ fn an_extension_is_shown_and_proves_nothing() {
     assert_eq!(fits.spare(), Some(seconds(8)));
     assert!(fits.to_string().ends_with(&format!("granted        40s  code{row}")), "{fits}");
     let unfit = written().fits(&config.clone().grace_period(seconds(20))).unwrap_err();
-    assert_eq!(unfit.missing(), Some(Duration::from_millis(11_500)));
+    assert_eq!(unfit.missing(), Some(seconds(12)));
     assert!(unfit.to_string().contains(row), "{unfit}");
     let more = written().fits(&config.grace_period(seconds(120))).unwrap();
     assert!(!more.to_string().contains("extended"), "{more}");
