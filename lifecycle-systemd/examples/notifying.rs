@@ -16,7 +16,7 @@ fn main() -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let grace = if case == "extended" || case == "stuck" { ms(1_500) } else { ms(6_000) };
-    let config = Config::new().grace_period(grace).extend_up_to(ms(8_000)).hook_timeout(ms(1_200));
+    let config = Config::new().grace_period(grace).extend_up_to(ms(8_000)).hook_timeout(ms(3_000));
     let report = runtime.block_on(config.run(service(case.clone())));
     if case == "lives-on" {
         runtime.block_on(async { tokio::time::sleep(ms(1_200)).await });

@@ -3,7 +3,9 @@
 
 use std::{
     collections::VecDeque,
-    env, process,
+    env,
+    io::ErrorKind,
+    process,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     thread,
     time::{Duration, Instant},
@@ -136,11 +138,16 @@ impl Notifier {
             match self.next_word(inbox) {
                 Ok(Word::State(state)) => self.entered(state),
                 Ok(Word::Look) => self.look_at = Some(Instant::now()),
-                Ok(Word::End(done)) => ended = Some(done),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return self.feed_to_the_end();
+                Ok(Word::End(done)) => {
+                    self.look_at = Some(Instant::now());
+                    ended = Some(done);
                 }
+                Err(RecvTimeoutError::Timeout) => {}
+                // `run` has returned, to somebody who may live on.
+                Err(RecvTimeoutError::Disconnected) => match self.next_due() {
+                    Some(due) => thread::sleep(due.saturating_duration_since(Instant::now())),
+                    None => return,
+                },
             }
             self.send_unsent();
             self.tell_status();
@@ -151,14 +158,18 @@ impl Notifier {
     }
 
     fn next_word(&self, inbox: &Receiver<Word>) -> Result<Word, RecvTimeoutError> {
-        let now = Instant::now();
-        let starting = (self.state == State::Starting).then_some(self.start.next);
-        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
-        let retry = (!self.unsent.is_empty()).then(|| now + RETRY);
-        match [self.look_at, starting, watchdog, retry].into_iter().flatten().min() {
-            Some(due) => inbox.recv_timeout(due.saturating_duration_since(now)),
+        match self.next_due() {
+            Some(due) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
+    }
+
+    /// When there is something to do though nothing happens.
+    fn next_due(&self) -> Option<Instant> {
+        let starting = (self.state == State::Starting).then_some(self.start.next);
+        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
+        let retry = (!self.unsent.is_empty()).then(|| Instant::now() + RETRY);
+        [self.look_at, starting, watchdog, retry].into_iter().flatten().min()
     }
 
     fn entered(&mut self, state: State) {
@@ -175,7 +186,7 @@ impl Notifier {
     fn send_unsent(&mut self) {
         while let Some(message) = self.unsent.front() {
             match self.manager.send(message.as_bytes()) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // Nobody is there who could hear it later.
                 Ok(()) | Err(_) => self.unsent.pop_front(),
             };
@@ -188,9 +199,22 @@ impl Notifier {
             return;
         }
         let status = self.handle.status();
+        if status.state() < self.state {
+            // Observers are told a moment before everybody else.
+            self.look_at = Some(now + RETRY);
+            return;
+        }
         let line = status::line(&status);
-        if line != self.said && self.manager.send(format!("STATUS={line}").as_bytes()).is_ok() {
-            self.said = line;
+        if line != self.said {
+            match self.manager.send(format!("STATUS={line}").as_bytes()) {
+                Ok(()) => self.said = line,
+                // It may stand for long: it is tried again.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.look_at = Some(now + RETRY);
+                    return;
+                }
+                Err(_) => {}
+            }
         }
         // What was in flight has ended by then, perhaps, and nobody says so.
         let goes_on =
@@ -221,13 +245,5 @@ impl Notifier {
     fn is_held_by_a_hook(&self) -> bool {
         let status = self.handle.status();
         status.hooks().time_left().is_some_and(|left| !left.is_zero())
-    }
-
-    /// `run` has returned to somebody who lives on.
-    fn feed_to_the_end(mut self) {
-        while let Some(watchdog) = &self.watchdog {
-            thread::sleep(watchdog.next.saturating_duration_since(Instant::now()));
-            self.feed();
-        }
     }
 }
