@@ -7,6 +7,7 @@ mod app;
 mod haproxy;
 pub mod http1;
 pub mod load;
+mod orders;
 mod podman;
 pub mod prometheus;
 pub mod tls;
@@ -14,6 +15,7 @@ pub mod tls;
 pub use self::{
     app::{App, Ended, Listening},
     haproxy::HaProxy,
+    orders::orders,
     podman::{Podman, Stopped},
 };
 

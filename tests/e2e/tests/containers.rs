@@ -6,7 +6,6 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -14,7 +13,7 @@ use lifecycle_e2e::{
     HaProxy, Podman,
     http1::Connection,
     load::{Load, Style},
-    requests,
+    orders, requests,
 };
 use tempfile::TempDir;
 
@@ -28,11 +27,8 @@ struct Setup {
 impl Setup {
     fn new() -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut cargo = Command::new(env!("CARGO"));
-        let built = cargo.args(["build", "--quiet", "--package", "orders"]).current_dir(&root);
-        assert!(built.status().unwrap().success());
         let directory = tempfile::tempdir().unwrap();
-        let podman = Podman::start(directory.path(), &root, &root.join("target/debug/orders"))?;
+        let podman = Podman::start(directory.path(), &root, &orders())?;
         let volume = directory.path().join("volume");
         fs::create_dir(&volume).unwrap();
         fs::set_permissions(&volume, fs::Permissions::from_mode(0o777)).unwrap();

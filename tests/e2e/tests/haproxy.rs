@@ -13,7 +13,7 @@ use lifecycle_e2e::{
     App, HaProxy, Listening,
     http1::Connection,
     load::{Load, Seen, Style},
-    requests,
+    orders, requests,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -37,15 +37,12 @@ async fn a_rolling_restart_loses_no_request() {
 /// The example as it is, on one database: what it acknowledged is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rolling_restart_of_orders_loses_no_request_and_no_order() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut cargo = Command::new(env!("CARGO"));
-    let built = cargo.args(["build", "--quiet", "--package", "orders"]).current_dir(&root).status();
-    assert!(built.unwrap().success());
+    let program = orders();
     let directory = tempfile::tempdir().unwrap();
     // The first makes the schema.
-    let mut first = Orders::start(&root, directory.path(), None);
+    let mut first = Orders::start(&program, directory.path(), None);
     first.wait().await;
-    let mut second = Orders::start(&root, directory.path(), None);
+    let mut second = Orders::start(&program, directory.path(), None);
     second.wait().await;
     place_first(first.addr).await;
     let Some(proxy) = HaProxy::start(directory.path(), &[first.addr, second.addr]) else { return };
@@ -57,7 +54,7 @@ async fn a_rolling_restart_of_orders_loses_no_request_and_no_order() {
     let mut restarts = 0;
     while load.so_far() < 10_000 || restarts < 6 {
         first.stop();
-        first = Orders::start(&root, directory.path(), Some(first.addr));
+        first = Orders::start(&program, directory.path(), Some(first.addr));
         first.wait().await;
         tokio::time::sleep(Duration::from_millis(800)).await;
         std::mem::swap(&mut first, &mut second);
@@ -84,10 +81,10 @@ struct Orders {
 }
 
 impl Orders {
-    fn start(root: &Path, directory: &Path, addr: Option<SocketAddr>) -> Self {
+    fn start(program: &Path, directory: &Path, addr: Option<SocketAddr>) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let addr = addr.unwrap_or_else(free);
-        let child = Command::new(root.join("target/debug/orders"))
+        let child = Command::new(program)
             .env("ORDERS_ADDR", addr.to_string())
             .env("ORDERS_HEALTH_ADDR", free().to_string())
             .env("ORDERS_WORK_MS", "5")

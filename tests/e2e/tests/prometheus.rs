@@ -10,7 +10,7 @@ use std::{
 };
 
 use lifecycle_e2e::{
-    all_is_demanded,
+    all_is_demanded, orders,
     prometheus::{Prometheus, get},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,7 +38,7 @@ impl Orders {
     ) -> Self {
         let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (addr, health) = at.unwrap_or_else(|| (free(), free()));
-        let child = Command::new(root().join("target/debug/orders"))
+        let child = Command::new(orders())
             .env("ORDERS_ADDR", addr.to_string())
             .env("ORDERS_HEALTH_ADDR", health.to_string())
             .env("ORDERS_WORK_MS", WORK.as_millis().to_string())
@@ -120,11 +120,6 @@ fn value(prometheus: &Prometheus, query: &str) -> Option<f64> {
 
 #[test]
 fn a_drain_is_scraped_and_an_unclean_stop_alarms_and_a_clean_one_does_not() {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "orders"])
-        .current_dir(root())
-        .status();
-    assert!(built.unwrap().success());
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     // What it abandons is 70.
