@@ -3,7 +3,7 @@ use std::{
     process::Command,
 };
 
-/// The program of the example: that of `LIFECYCLE_ORDERS`, where somebody has built it already, else
+/// The program of the example: that of `E2E_ORDERS`, where somebody has built it already, else
 /// it is built.
 ///
 /// # Panics
@@ -11,7 +11,7 @@ use std::{
 /// When it cannot be built.
 #[must_use]
 pub fn orders() -> PathBuf {
-    if let Some(built) = std::env::var_os("LIFECYCLE_ORDERS") {
+    if let Some(built) = std::env::var_os("E2E_ORDERS") {
         return built.into();
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
