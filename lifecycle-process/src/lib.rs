@@ -13,6 +13,7 @@ mod ports;
 #[cfg(target_os = "linux")]
 mod processes;
 mod restart;
+mod signal;
 mod status;
 mod stop;
 #[cfg(feature = "testing")]

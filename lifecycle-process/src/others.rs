@@ -86,7 +86,7 @@ pub(crate) struct Others {
 pub(crate) async fn stop(filters: &[Filter], signal: Signal) -> Others {
     let mut others = Others::default();
     let matching = matching(filters);
-    let Some(signal) = rustix::process::Signal::from_named_raw(signal.number()) else {
+    let Some(signal) = crate::signal::of_number(signal.number()) else {
         return others;
     };
     for process in &matching {

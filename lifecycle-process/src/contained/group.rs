@@ -14,7 +14,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 use tokio::sync::mpsc;
 
 use super::{Containment, Output, Started};
-use crate::{ExitStatus, word::Word};
+use crate::{ExitStatus, signal, word::Word};
 
 /// Between two looks at whether a group that was killed is empty: there is nothing to wait for.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -63,7 +63,7 @@ impl super::Control for Control {
     fn signal(&self, signal: Signal) {
         let is_reaped = self.is_reaped.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pid) = raw(self.pid).filter(|_| !*is_reaped) else { return };
-        if let Some(signal) = rustix::process::Signal::from_named_raw(signal.number()) {
+        if let Some(signal) = signal::of_number(signal.number()) {
             let _ = rustix::process::kill_process(pid, signal);
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::CONT);
         }

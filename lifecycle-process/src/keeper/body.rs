@@ -29,7 +29,7 @@ use rustix::{
 };
 
 use super::{MARK, SOCKET, tree};
-use crate::{ExitStatus, word::Word};
+use crate::{ExitStatus, signal, word::Word};
 
 /// Whether this program can be a keeper: that it ran before main shows that it was linked in.
 static CAN_KEEP: AtomicBool = AtomicBool::new(false);
@@ -138,10 +138,7 @@ impl Keeper {
 
     /// To the child alone: how its own children stop is its business.
     fn signal(&self, number: i32) {
-        let Some(fd) = &self.root_fd else { return };
-        // SAFETY: the number of a signal that the service's `Signal` has checked; the kernel checks
-        // it again.
-        let signal = unsafe { Signal::from_raw_unchecked(number) };
+        let (Some(fd), Some(signal)) = (&self.root_fd, signal::of_number(number)) else { return };
         let _ = pidfd_send_signal(fd, signal);
         // A stopped one has it pending until it is continued (systemd.kill(5) does the same).
         let _ = pidfd_send_signal(fd, Signal::CONT);

@@ -41,6 +41,23 @@ async fn the_signal_is_the_one_that_was_asked_for() {
     assert_eq!(child.stop().await.expect("clean").status, Some(ExitStatus::Code(0)));
 }
 
+/// As images do whose `STOPSIGNAL` is `SIGRTMIN+3`.
+#[tokio::test]
+async fn a_signal_without_a_name_is_sent_whatever_holds_the_child() {
+    let signal = Signal::from_number(37).expect("a signal of this system");
+    for containment in [Containment::Keeper, Containment::Group] {
+        let command = shell("exec sleep 60").stop_signal(signal).containment(containment);
+        let child = started(command.kill_others(Filter::new().command_line("sleep 61.37")));
+        let mut other = std::process::Command::new("sleep").arg("61.37").spawn().expect("a sleep");
+        settled().await;
+        let stopped = child.stop().await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(stopped.status, Some(ExitStatus::Signal(37)));
+        assert_eq!(stopped.others.iter().map(|it| it.pid).collect::<Vec<_>>(), [other.id()]);
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(other.wait().expect("ended").signal(), Some(37));
+    }
+}
+
 #[tokio::test]
 async fn who_does_not_end_is_killed_and_named_with_what_he_said_last() {
     let child =
