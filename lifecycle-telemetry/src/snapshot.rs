@@ -8,7 +8,7 @@ use std::{
 };
 
 use lifecycle_core::{
-    Event, Outcome, Reason, Report, SiteReport, SiteStatus, State,
+    Event, Outcome, Report, SiteReport, SiteStatus, State,
     ext::{Handle, connection_kind},
 };
 
@@ -103,7 +103,7 @@ impl Exported {
         for hook in report.hooks() {
             self.hook(hook.name(), hook.outcome(), hook.took());
         }
-        lock(&self.heard).requests.entry(kind_of(report.reason())).or_insert(1);
+        lock(&self.heard).requests.entry(report.reason().kind()).or_insert(1);
         *lock(&self.last) = None;
     }
 
@@ -148,7 +148,7 @@ impl Exported {
         }
         // Who has come after the request has not heard of it.
         if let Some(reason) = status.reason() {
-            heard.requests.entry(kind_of(reason)).or_insert(1);
+            heard.requests.entry(reason.kind()).or_insert(1);
         }
         for (reason, count) in &heard.requests {
             samples.add(table::REQUESTS, [(*reason).into()], *count as f64);
@@ -245,7 +245,8 @@ fn last_shutdown(last: &LastShutdown, samples: &mut Samples) {
         samples.add(table::LAST_DRAIN_BUDGET, [], budget.as_secs_f64());
     }
     samples.add(table::LAST_ABANDONED, [], report.drain().abandoned() as f64);
-    samples.add(table::LAST_REASON, [kind_of(report.reason()).into()], 1.0);
+    // A text that somebody wrote is no label: there would be as many as there are texts.
+    samples.add(table::LAST_REASON, [report.reason().kind().into()], 1.0);
     samples.add(table::LAST_TIMESTAMP, [], at.as_secs_f64());
 }
 
@@ -275,21 +276,6 @@ impl Labels {
         }
         let label = self.0.entry(name.to_owned()).or_insert_with(|| name.into());
         label.to_string().into()
-    }
-}
-
-/// A text that somebody wrote is no label: there would be as many as there are texts.
-pub(crate) fn kind_of(reason: &Reason) -> &'static str {
-    match reason {
-        Reason::Signal { .. } => "signal",
-        Reason::Requested(_) => "requested",
-        Reason::Failure(_) => "failure",
-        Reason::MainReturned => "main_returned",
-        Reason::MainFailed(_) => "main_failed",
-        Reason::MainPanicked(_) => "main_panicked",
-        Reason::RunDropped => "run_dropped",
-        Reason::Invalid(_) => "invalid",
-        _ => OTHER,
     }
 }
 

@@ -4,10 +4,7 @@ use lifecycle_core::{Report, ext::text::plain};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use crate::{
-    pod,
-    snapshot::{kind_of, word},
-};
+use crate::{pod, snapshot::word};
 
 /// How many problems, and how many hooks and sites that are not as they should be, are listed.
 const LISTED: usize = 20;
@@ -53,7 +50,7 @@ impl Summary {
             "shutdown_id": report.shutdown_id(),
             "pod": pod::name(),
             "namespace": pod::namespace(),
-            "reason": kind_of(report.reason()),
+            "reason": report.reason().kind(),
             "reason_text": plain(&report.reason().to_string()),
             "clean": report.is_clean(),
             "exit_code": report.exit_code(),

@@ -148,17 +148,15 @@ impl Document {
 
 impl From<&Reason> for ReasonJson {
     fn from(reason: &Reason) -> Self {
-        let (kind, text) = match reason {
-            Reason::Signal { .. } => ("signal", None),
-            Reason::Requested(text) => ("requested", Some(text)),
-            Reason::Failure(text) => ("failure", Some(text)),
-            Reason::MainReturned => ("main_returned", None),
-            Reason::MainFailed(text) => ("main_failed", Some(text)),
-            Reason::MainPanicked(text) => ("main_panicked", Some(text)),
-            Reason::RunDropped => ("run_dropped", None),
-            Reason::Invalid(text) => ("invalid", Some(text)),
+        let text = match reason {
+            Reason::Requested(text)
+            | Reason::Failure(text)
+            | Reason::MainFailed(text)
+            | Reason::MainPanicked(text)
+            | Reason::Invalid(text) => Some(text.clone()),
+            Reason::Signal { .. } | Reason::MainReturned | Reason::RunDropped => None,
         };
-        let what = Kind { kind: kind.to_owned(), text: text.cloned() };
+        let what = Kind { kind: reason.kind().to_owned(), text };
         let (signal, sender) = match reason {
             Reason::Signal { signal, sender } => (Some(SignalJson(*signal)), Some(*sender)),
             _ => (None, None),

@@ -32,6 +32,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Its kind in one word, as the JSON of a report has it: `signal`, `main_returned`. There are as
+    /// many as there are variants, whatever their texts say.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Signal { .. } => "signal",
+            Self::Requested(_) => "requested",
+            Self::Failure(_) => "failure",
+            Self::MainReturned => "main_returned",
+            Self::MainFailed(_) => "main_failed",
+            Self::MainPanicked(_) => "main_panicked",
+            Self::RunDropped => "run_dropped",
+            Self::Invalid(_) => "invalid",
+        }
+    }
+
     /// A stop that is a failure: the exit code is 1.
     #[must_use]
     pub fn failure(why: impl Into<String>) -> Self {
