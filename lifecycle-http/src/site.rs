@@ -24,20 +24,29 @@ pub(crate) struct Sites {
     prefix: Option<String>,
     location: SourceLocation,
     other: OnceLock<&'static Site>,
+    kept: &'static KeptSites,
 }
 
 impl Sites {
-    pub(crate) const fn new(prefix: Option<String>, location: SourceLocation) -> Self {
-        Self { prefix, location, other: OnceLock::new() }
+    pub(crate) fn new(prefix: Option<String>, location: SourceLocation) -> Self {
+        Self::among(&KEPT, prefix, location)
     }
 
     pub(crate) fn named(&self, prefix: String) -> Self {
-        Self::new(Some(prefix), self.location)
+        Self::among(self.kept, Some(prefix), self.location)
+    }
+
+    const fn among(
+        kept: &'static KeptSites,
+        prefix: Option<String>,
+        location: SourceLocation,
+    ) -> Self {
+        Self { prefix, location, other: OnceLock::new(), kept }
     }
 
     fn of(&self, method: &Method, path: &str, is_pattern: bool) -> &'static Site {
         let name = self.name(&format!("{} {path}", known(method)));
-        kept(name, self.location, is_pattern).unwrap_or_else(|| {
+        self.kept.site(name, self.location, is_pattern).unwrap_or_else(|| {
             self.other.get_or_init(|| leak(self.name("other paths"), self.location))
         })
     }
@@ -109,28 +118,41 @@ fn known(method: &Method) -> &str {
     }
 }
 
-/// `None` when there are too many.
-fn kept(name: String, location: SourceLocation, is_pattern: bool) -> Option<&'static Site> {
-    #[derive(Default)]
-    struct Kept {
-        sites: HashMap<(String, SourceLocation), &'static Site>,
-        paths: usize,
-    }
-    static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (name, location);
-    if let Some(site) = kept.sites.get(&key) {
-        return Some(site);
-    }
-    if !is_pattern {
-        if kept.paths == PATHS_KEPT {
-            return None;
+/// The sites of all layers.
+static KEPT: LazyLock<KeptSites> = LazyLock::new(KeptSites::default);
+
+#[derive(Debug, Default)]
+struct KeptSites(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    sites: HashMap<(String, SourceLocation), &'static Site>,
+    paths: usize,
+}
+
+impl KeptSites {
+    /// `None` when there are too many.
+    fn site(
+        &self,
+        name: String,
+        location: SourceLocation,
+        is_pattern: bool,
+    ) -> Option<&'static Site> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name, location);
+        if let Some(site) = kept.sites.get(&key) {
+            return Some(site);
         }
-        kept.paths += 1;
+        if !is_pattern {
+            if kept.paths == PATHS_KEPT {
+                return None;
+            }
+            kept.paths += 1;
+        }
+        let site = leak(key.0.clone(), location);
+        kept.sites.insert(key, site);
+        Some(site)
     }
-    let site = leak(key.0.clone(), location);
-    kept.sites.insert(key, site);
-    Some(site)
 }
 
 fn leak(name: String, location: SourceLocation) -> &'static Site {
@@ -141,13 +163,19 @@ fn leak(name: String, location: SourceLocation) -> &'static Site {
 mod tests {
     use super::*;
 
+    /// Of a process of their own: the limit is one for all layers, and these tests run side by side.
+    fn sites(prefix: Option<&str>) -> Sites {
+        let kept = Box::leak(Box::default());
+        Sites::among(kept, prefix.map(str::to_owned), SourceLocation::caller())
+    }
+
     fn request(method: &str, path: &str) -> Request<()> {
         Request::builder().method(method).uri(path).body(()).unwrap()
     }
 
     #[test]
     fn a_site_is_named_by_method_and_path_without_the_query() {
-        let sites = Sites::new(Some("public".to_owned()), SourceLocation::caller());
+        let sites = sites(Some("public"));
         let cache = SiteCache::default();
         let site = cache.site(&sites, &request("GET", "/orders?token=secret"), false);
         assert_eq!(site.name(), "public GET /orders");
@@ -160,12 +188,12 @@ mod tests {
 
     #[test]
     fn paths_that_a_client_makes_up_share_a_site_after_the_thousandth() {
-        let sites = Sites::new(None, SourceLocation::caller());
+        let sites = sites(None);
         let cache = SiteCache::default();
         let last =
             (0..=PATHS_KEPT).map(|n| cache.site(&sites, &request("GET", &format!("/{n}")), false));
         assert_eq!(last.last().unwrap().name(), "other paths");
-        let pattern = kept("GET /{id}".to_owned(), SourceLocation::caller(), true);
+        let pattern = sites.kept.site("GET /{id}".to_owned(), sites.location, true);
         assert_eq!(pattern.unwrap().name(), "GET /{id}");
     }
 }
