@@ -70,6 +70,9 @@ pub use lifecycle_telemetry::metrics;
 #[cfg(feature = "opentelemetry")]
 #[doc(inline)]
 pub use lifecycle_telemetry::opentelemetry;
+#[cfg(feature = "work")]
+#[doc(inline)]
+pub use lifecycle_work as work;
 
 /// The Rust blocks of the pages in `docs/` compile, as those of the README do.
 #[cfg(doctest)]

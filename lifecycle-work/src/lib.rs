@@ -1,0 +1,5 @@
+#![doc = include_str!("../README.md")]
+
+mod source;
+
+pub use self::source::{ClassedBy, Source, SourceError};
