@@ -22,8 +22,6 @@ pub use lifecycle_core::__private;
 #[doc = include_str!("docs/expect_hooks.md")]
 #[doc(inline)]
 pub use lifecycle_core::expect_hooks;
-#[cfg(feature = "testing")]
-pub use lifecycle_core::testing;
 pub use lifecycle_core::{
     Admission, Config, FromRefused, Guard, HookHandle, Outcome, Plan, Platform, Reason, Refused,
     Report, ShutdownContext, Signal, Site, State, Terminal, completed, drained, draining, events,
@@ -148,4 +146,12 @@ pub mod resource {
 /// What [`status()`] and [`hold_ready`] return.
 pub mod status {
     pub use lifecycle_core::{DrainStatus, HookStatus, ReadyHold, SiteStatus, Status};
+}
+
+/// Stops on virtual time. With the feature `work`, a queue in memory to consume meanwhile.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use lifecycle_core::testing::*;
+    #[cfg(feature = "work")]
+    pub use lifecycle_work::testing::{FakeJob, FakeSource};
 }

@@ -24,7 +24,7 @@ pub(super) enum Ending {
     Cancelled,
     /// It turned out to be none: `pull` found its source empty.
     Withdrawn,
-    /// It was cut together with `main`.
+    /// It was cut together with `main`, or by whoever held it.
     Lost,
 }
 
@@ -105,7 +105,7 @@ impl Verdict {
             Ending::Withdrawn
         } else if is(Ending::Panicked) {
             Ending::Panicked
-        } else if is_lost() {
+        } else if is_lost() || is(Ending::Lost) {
             Ending::Lost
         } else if is(Ending::Dropped) {
             Ending::Dropped

@@ -81,6 +81,11 @@ impl Guard {
         self.admission.cancel();
     }
 
+    /// The call was cut, and nobody had said that it may be: what was in flight of it is lost.
+    pub(crate) fn lose(&self) {
+        self.admission.lose();
+    }
+
     pub(super) const fn new(call: Call) -> Self {
         Self { admission: Admission::new(call) }
     }

@@ -84,6 +84,10 @@ impl Admission {
         self.call.cancel();
     }
 
+    pub(super) fn lose(&self) {
+        self.call.end(Ending::Lost);
+    }
+
     /// The holder of the call is dropped.
     pub(super) fn let_go(&self) {
         if self.call.is_unwinding() {

@@ -6,6 +6,7 @@
 //! - A [`Component`] is there from before main until after the last hook: `Config::component` adds it.
 //! - A [`LastResort`] is done when the library ends the process.
 //! - A [`note`] adds a line to the report.
+//! - [`job_counts`] are what the status tells of a consumer of jobs.
 //! - [`Status`] is a lifecycle at one moment, and [`Handle`] asks for it from anywhere.
 //! - A [`Site`] is the only door for admission; [`site()`] makes one as the program runs.
 //!
@@ -30,6 +31,8 @@ mod deployment;
 mod outliving;
 pub mod text;
 
+use std::sync::Arc;
+
 use crate::{
     Guard, Site, SourceLocation,
     declare::site::{Drain, Policy},
@@ -53,8 +56,8 @@ pub use crate::{
     plan::{HookView, PlanView, PlanWriter, PlannedComponent},
     report::{Note, ReportWriter},
     runtime::{
-        DrainStatus, Handle, HookStatus, LastResortHandle, Observer, ObserverHandle, OnRun, Status,
-        observe,
+        DrainStatus, Handle, HookStatus, JobCounts, JobStatus, LastResortHandle, Observer,
+        ObserverHandle, OnRun, Status, observe,
     },
 };
 
@@ -116,8 +119,27 @@ pub fn note(about: impl AsRef<str>, text: impl AsRef<str>) {
     crate::runtime::Lifecycle::current().notes.add(about.as_ref(), text.as_ref());
 }
 
+/// Adds a line to the report as [`note`] does, in the place of the one that was set under this
+/// `about` before: for what is not yet over when the report may be made.
+pub fn set_note(about: impl AsRef<str>, text: impl AsRef<str>) {
+    crate::runtime::Lifecycle::current().notes.set(about.as_ref(), text.as_ref());
+}
+
+/// The counts of a consumer's jobs of one class, in [`Status::jobs`]: the same counts for the same names
+/// and in the same lifecycle. An empty class is that of jobs without one.
+#[must_use]
+pub fn job_counts(consumer: &str, class: &str) -> Arc<JobCounts> {
+    crate::runtime::Lifecycle::current().jobs.counts(consumer, class)
+}
+
 /// Says that the call of `guard` is about to be dropped, as the drain's time with it is up: it
 /// counts as cancelled when it ends, and not as finished.
 pub fn cancel(guard: &Guard) {
     guard.cancel();
+}
+
+/// Says that the call of `guard` was cut, and that nobody had declared it as one that may be: once
+/// the service drains, it counts as abandoned when it ends, and the stop is unclean.
+pub fn lose(guard: &Guard) {
+    guard.lose();
 }

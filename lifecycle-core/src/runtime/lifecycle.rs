@@ -19,6 +19,7 @@ use super::{
     forced_exit::ForcedExit,
     host::Host,
     inbox::{Inbox, Post, Posted},
+    jobs::Jobs,
     kept::{KEEP_TIMEOUT, Kept},
     log::Log,
     main_task::MainTask,
@@ -59,6 +60,7 @@ pub(crate) struct Lifecycle {
     pub(crate) forced_exit: ForcedExit,
     pub(crate) kept: Kept,
     pub(crate) notes: Notes,
+    pub(crate) jobs: Jobs,
     /// The process lives on once the report is there.
     pub(super) lets_live: AtomicBool,
     inbox: Inbox,
@@ -127,6 +129,7 @@ impl Lifecycle {
             forced_exit: ForcedExit::default(),
             kept: Kept::default(),
             notes: Notes::default(),
+            jobs: Jobs::default(),
             lets_live: AtomicBool::new(false),
             inbox: Inbox::default(),
             run: OnceLock::new(),
@@ -271,6 +274,7 @@ impl Lifecycle {
             sites: self.gate.snapshot(),
             holds,
             drain: published.drain.map(|drain| drain.status(now)),
+            jobs: self.jobs.status(),
         }
     }
 

@@ -20,6 +20,7 @@ mod guard;
 mod handle;
 mod host;
 mod inbox;
+mod jobs;
 mod kept;
 mod last_resort;
 mod late_plan;
@@ -62,6 +63,7 @@ pub(crate) use self::{
 pub use self::{
     entry::{MainExit, install, main},
     handle::Handle,
+    jobs::{JobCounts, JobStatus},
     last_resort::LastResortHandle,
     observer::{Observer, ObserverHandle, observe},
     on_run::OnRun,

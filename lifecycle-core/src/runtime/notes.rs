@@ -10,29 +10,65 @@ const LONGEST: usize = 2000;
 
 #[derive(Default)]
 pub(crate) struct Notes {
-    kept: Mutex<(Vec<Note>, usize)>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    notes: Vec<Note>,
+    /// Where those are that were set.
+    set: Vec<usize>,
+    left_out: usize,
 }
 
 impl Notes {
     pub(crate) fn add(&self, about: &str, text: &str) {
-        let line = |text: &str, most| text::name(text).chars().take(most).collect();
-        let (kept, left_out) = &mut *self.lock();
-        if kept.len() < MOST {
-            kept.push(Note { about: line(about, LONGEST / 10), text: line(text, LONGEST) });
-        } else {
-            *left_out += 1;
+        self.lock().add(Note::cut(about, text));
+    }
+
+    pub(crate) fn set(&self, about: &str, text: &str) {
+        let note = Note::cut(about, text);
+        let kept = &mut *self.lock();
+        match kept.set.iter().find(|at| kept.notes[**at].about == note.about) {
+            Some(at) => kept.notes[*at] = note,
+            None => {
+                let at = kept.notes.len();
+                if kept.add(note) {
+                    kept.set.push(at);
+                }
+            }
         }
     }
 
     pub(super) fn all(&self) -> Vec<Note> {
-        let (kept, left_out) = &*self.lock();
+        let Kept { notes, left_out, .. } = &*self.lock();
         let more = (*left_out > 0)
             .then(|| Note { about: "notes".to_owned(), text: format!("{left_out} more") });
-        kept.iter().cloned().chain(more).collect()
+        notes.iter().cloned().chain(more).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Vec<Note>, usize)> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Whether it is kept.
+    fn add(&mut self, note: Note) -> bool {
+        let has_room = self.notes.len() < MOST;
+        if has_room {
+            self.notes.push(note);
+        } else {
+            self.left_out += 1;
+        }
+        has_room
+    }
+}
+
+impl Note {
+    fn cut(about: &str, text: &str) -> Self {
+        let line = |text: &str, most| text::name(text).chars().take(most).collect();
+        Self { about: line(about, LONGEST / 10), text: line(text, LONGEST) }
     }
 }
 
@@ -50,6 +86,16 @@ mod tests {
         assert_eq!(all.len(), MOST + 1);
         assert_eq!(all[1].to_string(), "a child: number 1");
         assert_eq!(all[MOST].to_string(), "notes: 7 more");
+    }
+
+    #[test]
+    fn a_note_that_is_set_again_keeps_its_place() {
+        let notes = Notes::default();
+        notes.set("jobs", "one in hand");
+        notes.add("jobs", "one was given back");
+        notes.set("jobs", "none in hand");
+        let all: Vec<_> = notes.all().iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["jobs: none in hand", "jobs: one was given back"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use super::jobs::JobStatus;
 use crate::{
     Reason, SiteStatus, State,
     declare::site::SiteEntry,
@@ -20,6 +21,7 @@ pub struct Status {
     pub(super) sites: Vec<SiteStatus>,
     pub(super) holds: Vec<String>,
     pub(super) drain: Option<DrainStatus>,
+    pub(super) jobs: Vec<JobStatus>,
 }
 
 impl Status {
@@ -95,6 +97,12 @@ impl Status {
     #[must_use]
     pub fn holds(&self) -> &[String] {
         &self.holds
+    }
+
+    /// What has become of the jobs of each consumer and class so far.
+    #[must_use]
+    pub fn jobs(&self) -> &[JobStatus] {
+        &self.jobs
     }
 
     /// The drain of the stop that is under way, once it has begun.

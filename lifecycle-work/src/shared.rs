@@ -1,0 +1,310 @@
+//! What the tasks of one consumer share.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use lifecycle_core::{
+    Site, State,
+    ext::{self, JobCounts},
+};
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    Source, Worked,
+    closing::{Closing, Turn},
+};
+
+/// The numbers of a consumer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) concurrency: usize,
+    pub(crate) held: usize,
+    pub(crate) lease: Duration,
+    pub(crate) settle: Duration,
+}
+
+/// A class, and what becomes of its jobs.
+pub(crate) struct ClassState {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) turn: Turn,
+    pub(crate) site: &'static Site,
+    pub(crate) counts: Arc<JobCounts>,
+}
+
+pub(crate) struct Shared<S: Source> {
+    pub(crate) name: &'static str,
+    pub(crate) site: &'static Site,
+    pub(crate) classes: Vec<ClassState>,
+    pub(crate) terms: Terms,
+    pub(crate) source: S,
+    /// A job runs that has one.
+    pub(crate) places: Arc<Semaphore>,
+    /// A job is held that has one.
+    pub(crate) slots: Arc<Semaphore>,
+    closing: watch::Sender<Closing>,
+    origin: Instant,
+    held: Mutex<BTreeMap<u64, Arc<Held<S::Job>>>>,
+    next: AtomicU64,
+    tally: Tally,
+}
+
+/// What has become of the jobs of this run.
+#[derive(Default)]
+struct Tally {
+    received: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+    given_back: AtomicU64,
+    abandoned: AtomicU64,
+    untold: AtomicU64,
+}
+
+/// What has become of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Done,
+    Failed,
+    GivenBack,
+    Abandoned,
+    Untold,
+}
+
+/// A job that the broker has handed out and was not yet told of.
+pub(crate) struct Held<J> {
+    pub(crate) job: J,
+    pub(crate) class: usize,
+    received: Instant,
+    leased: Mutex<Instant>,
+    has_begun: AtomicBool,
+    is_decided: AtomicBool,
+    is_renewing: AtomicBool,
+    /// Its task has ended.
+    is_settled: AtomicBool,
+    is_lost: AtomicBool,
+    lost: Notify,
+}
+
+impl<J> Held<J> {
+    /// Whether it is the caller that decides what becomes of it: true once.
+    pub(crate) fn decide(&self) -> bool {
+        !self.is_decided.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn is_decided(&self) -> bool {
+        self.is_decided.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
+    }
+
+    /// When its lease began last.
+    pub(crate) fn leased(&self) -> Instant {
+        *self.leased.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn renewed(&self, at: Instant) {
+        *self.leased.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Whether the caller may renew it: one does at a time.
+    pub(crate) fn start_renewal(&self) -> bool {
+        !self.is_renewing.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_renewal(&self) {
+        self.is_renewing.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lose(&self) {
+        self.is_lost.store(true, Ordering::Release);
+        self.lost.notify_one();
+    }
+
+    /// Completes when its lease was lost.
+    pub(crate) async fn lost(&self) {
+        while !self.is_lost.load(Ordering::Acquire) {
+            self.lost.notified().await;
+        }
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.received.elapsed()
+    }
+}
+
+impl<S: Source> Shared<S> {
+    pub(crate) fn new(
+        name: &'static str,
+        site: &'static Site,
+        classes: Vec<ClassState>,
+        terms: Terms,
+        source: S,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            site,
+            classes,
+            terms,
+            source,
+            places: Arc::new(Semaphore::new(terms.concurrency)),
+            slots: Arc::new(Semaphore::new(terms.held)),
+            closing: watch::Sender::new(Closing::default()),
+            origin: Instant::now(),
+            held: Mutex::default(),
+            next: AtomicU64::new(0),
+            tally: Tally::default(),
+        })
+    }
+
+    /// Takes a job in: the lease counts from before it was asked for.
+    pub(crate) fn hold(&self, job: S::Job, leased: Instant) -> (u64, Arc<Held<S::Job>>) {
+        let class = self.source.class(&job);
+        let class = self.classes.iter().position(|known| known.name == class).unwrap_or_default();
+        self.classes[class].counts.received.fetch_add(1, Ordering::AcqRel);
+        self.tally.received.fetch_add(1, Ordering::AcqRel);
+        let held = Arc::new(Held {
+            job,
+            class,
+            received: Instant::now(),
+            leased: Mutex::new(leased),
+            has_begun: AtomicBool::new(false),
+            is_decided: AtomicBool::new(false),
+            is_renewing: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
+            is_lost: AtomicBool::new(false),
+            lost: Notify::new(),
+        });
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(number, Arc::clone(&held));
+        (number, held)
+    }
+
+    pub(crate) fn let_go(&self, number: u64) {
+        if let Some(held) = self.lock().remove(&number) {
+            held.is_settled.store(true, Ordering::Release);
+        }
+    }
+
+    /// Those that are held now, the oldest first.
+    pub(crate) fn held(&self) -> Vec<Arc<Held<S::Job>>> {
+        self.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn class(&self, held: &Held<S::Job>) -> &ClassState {
+        &self.classes[held.class]
+    }
+
+    pub(crate) fn count(&self, held: &Held<S::Job>, fate: Fate) {
+        let (all, of_class) = (&self.tally, &self.class(held).counts);
+        let counts = match fate {
+            Fate::Done => [&all.done, &of_class.done],
+            Fate::Failed => [&all.failed, &of_class.failed],
+            Fate::GivenBack => [&all.given_back, &of_class.given_back],
+            Fate::Abandoned => [&all.abandoned, &of_class.abandoned],
+            Fate::Untold => [&all.untold, &of_class.untold],
+        };
+        for count in counts {
+            count.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    pub(crate) fn worked(&self) -> Worked {
+        let now = |count: &AtomicU64| count.load(Ordering::Acquire);
+        let Tally { received, done, failed, given_back, abandoned, untold } = &self.tally;
+        Worked {
+            received: now(received),
+            done: now(done),
+            failed: now(failed),
+            given_back: now(given_back),
+            abandoned: now(abandoned),
+            untold: now(untold),
+        }
+    }
+
+    /// What a job is called: its class, and what the source calls it.
+    pub(crate) fn title(&self, held: &Held<S::Job>) -> String {
+        let id = self.source.id(&held.job);
+        let class = &self.class(held).name;
+        match (id.is_empty(), class.is_empty()) {
+            (true, true) => "a job".to_owned(),
+            (true, false) => format!("a job of class {class}"),
+            (false, true) => format!("job {id}"),
+            (false, false) => format!("job {id} of class {class}"),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        *self.closing.borrow()
+    }
+
+    /// A stop was asked for, or nobody waits for the consumer any more.
+    pub(crate) fn request(&self) {
+        let now = self.now();
+        self.change(|closing| closing.requested = closing.requested.or(Some(now)));
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Closing)) {
+        self.closing.send_if_modified(|closing| {
+            let before = *closing;
+            change(closing);
+            before != *closing
+        });
+    }
+
+    /// A stop was asked for, or nobody wants this consumer any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        let is_requested = self.closing.borrow().requested.is_some();
+        // The task that tells may not have run yet.
+        is_requested || ext::as_library(lifecycle_core::state) > State::Running
+    }
+
+    /// Completes when a stop was asked for.
+    pub(crate) async fn stopping(&self) {
+        let mut closing = self.closing.subscribe();
+        // The sender is kept here.
+        let _ = closing.wait_for(|closing| closing.requested.is_some()).await;
+    }
+
+    /// Completes when a running job of this class is due to be given back.
+    pub(crate) async fn due(&self, turn: Turn) {
+        let mut closing = self.closing.subscribe();
+        loop {
+            let due = closing.borrow_and_update().due(turn);
+            let Some(due) = due else {
+                let _ = closing.changed().await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(self.origin + due) => return,
+                _ = closing.changed() => {}
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Held<S::Job>>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
