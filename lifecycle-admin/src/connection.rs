@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle_core::ext::{Handle, LastResort, LastResortHandle};
+use lifecycle_core::{
+    State,
+    ext::{Handle, LastResort, LastResortHandle},
+};
 use rustix::event::PollFlags;
 
 use crate::protocol::{self, FORCED_EXIT, Request};
@@ -32,7 +35,8 @@ pub(crate) struct Connection {
     peer: String,
     input: Vec<u8>,
     output: Vec<u8>,
-    follows: bool,
+    /// Of a client that follows what happens: the state that it knows.
+    follows: Option<State>,
     /// It has asked for the stop: its connection ends when that does.
     awaits_the_end: bool,
     /// Tells who follows that the process was ended by force.
@@ -51,7 +55,7 @@ impl Connection {
             peer,
             input: Vec::new(),
             output: Vec::new(),
-            follows: false,
+            follows: None,
             awaits_the_end: false,
             _last_word: None,
             is_deaf: false,
@@ -65,7 +69,7 @@ impl Connection {
     }
 
     pub(crate) const fn follows(&self) -> bool {
-        self.follows
+        self.follows.is_some()
     }
 
     pub(crate) const fn has_unread(&self) -> bool {
@@ -122,6 +126,15 @@ impl Connection {
         self.flush(now).is_ok()
     }
 
+    /// As [`tell`](Self::tell), where the state is news: what the first line said may be told only later.
+    pub(crate) fn tell_state(&mut self, state: State, line: &str, now: Instant) -> bool {
+        if self.follows >= Some(state) {
+            return true;
+        }
+        self.follows = Some(state);
+        self.tell(line, now)
+    }
+
     /// The last word, whatever waits before it.
     pub(crate) fn tell_last(&mut self, line: &str, now: Instant) -> bool {
         self.say(line, now);
@@ -130,7 +143,7 @@ impl Connection {
     }
 
     const fn stays(&self) -> bool {
-        self.follows || self.awaits_the_end
+        self.follows() || self.awaits_the_end
     }
 
     fn receive(&mut self) -> io::Result<()> {
@@ -157,7 +170,7 @@ impl Connection {
                 if self.input.len() >= LINE {
                     self.input = Vec::new();
                     self.is_deaf = true;
-                    (self.follows, self.awaits_the_end) = (false, false);
+                    (self.follows, self.awaits_the_end) = (None, false);
                     let why = format!("a line has at most {LINE} bytes");
                     self.say(&protocol::error(&why), now);
                 }
@@ -186,17 +199,17 @@ impl Connection {
                 protocol::shutdown(lifecycle, reason, failure, &self.peer)
             }
             Request::Events {} => {
-                self.follow();
-                protocol::follows(lifecycle)
+                let status = lifecycle.status();
+                self.follow(status.state());
+                protocol::follows(&status)
             }
         }
     }
 
-    fn follow(&mut self) {
-        if self.follows {
+    fn follow(&mut self, state: State) {
+        if self.follows.replace(state).is_some() {
             return;
         }
-        self.follows = true;
         let bytes = FORCED_EXIT.to_vec();
         let word = self.stream.as_fd().try_clone_to_owned();
         let word = word.ok().map(|fd| LastResort::Write { fd, bytes }.register());

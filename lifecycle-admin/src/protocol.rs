@@ -65,9 +65,8 @@ pub(crate) fn shutdown(
 }
 
 /// The first line for who follows what happens: where it stands.
-pub(crate) fn follows(lifecycle: Handle) -> String {
-    let status = lifecycle.status();
-    line(&Headed { event: "status", rest: StatusJson::from(&status) })
+pub(crate) fn follows(status: &Status) -> String {
+    line(&Headed { event: "status", rest: StatusJson::from(status) })
 }
 
 pub(crate) fn state(state: State, time_left: Option<Duration>) -> String {

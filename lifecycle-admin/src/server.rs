@@ -235,7 +235,13 @@ impl Server {
             }
             // Nobody to tell.
             _ if !self.connections.iter().any(Connection::follows) => return,
-            Word::State(state) => protocol::state(state, self.lifecycle.status().time_left()),
+            Word::State(state) => {
+                let line = protocol::state(state, self.lifecycle.status().time_left());
+                self.connections.retain_mut(|connection| {
+                    !connection.follows() || connection.tell_state(state, &line, now)
+                });
+                return;
+            }
             Word::Dropped(count) => protocol::dropped(count),
             Word::Event(event) => match protocol::event(&event) {
                 Some(line) => line,
