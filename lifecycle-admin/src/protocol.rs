@@ -1,10 +1,10 @@
 //! What is said: one JSON object a line, in and out. docs/admin.md describes it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use lifecycle_core::{
     Event, Plan, Reason, Report, SiteStatus, SourceLocation, State,
-    ext::{Handle, Status},
+    ext::{Handle, JobStatus, Status},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
@@ -175,6 +175,19 @@ struct StatusJson<'s> {
     in_flight: usize,
     hooks: HooksJson<'s>,
     holds: &'s [String],
+    /// Left out where nobody consumes any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    jobs: Vec<JobsJson<'s>>,
+}
+
+#[derive(Serialize)]
+struct JobsJson<'s> {
+    consumer: &'s str,
+    class: &'s str,
+    received: u64,
+    in_hand: u64,
+    #[serde(flatten)]
+    ended: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]
@@ -211,6 +224,19 @@ impl<'s> From<&'s Status> for StatusJson<'s> {
                 running: hooks.running(),
             },
             holds: status.holds(),
+            jobs: status.jobs().iter().map(JobsJson::from).collect(),
+        }
+    }
+}
+
+impl<'s> From<&'s JobStatus> for JobsJson<'s> {
+    fn from(jobs: &'s JobStatus) -> Self {
+        Self {
+            consumer: &jobs.consumer,
+            class: &jobs.class,
+            received: jobs.received,
+            in_hand: jobs.in_hand(),
+            ended: jobs.ended().into(),
         }
     }
 }

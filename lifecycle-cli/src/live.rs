@@ -117,6 +117,19 @@ fn text(status: &Value, in_flight: &Value) -> String {
         }
         text.push('\n');
     }
+    for jobs in status["jobs"].as_array().into_iter().flatten() {
+        let _ = write!(text, "jobs of {}", word(&jobs["consumer"]));
+        if jobs["class"] != "" {
+            let _ = write!(text, ", class {}", word(&jobs["class"]));
+        }
+        let _ = write!(text, ": {} received, {} in hand", jobs["received"], jobs["in_hand"]);
+        for ended in ["done", "failed", "given_back", "abandoned", "untold"] {
+            if jobs[ended] != 0 {
+                let _ = write!(text, ", {} {}", jobs[ended], ended.replace('_', " "));
+            }
+        }
+        text.push('\n');
+    }
     text
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use lifecycle_core::{
     Event, Outcome, Report, SiteReport, SiteStatus, State,
-    ext::{Handle, connection_kind},
+    ext::{Handle, JobStatus, connection_kind},
 };
 
 use crate::{
@@ -131,6 +131,7 @@ impl Exported {
         samples.add(table::READY, [], yes(status.is_ready() && state == State::Running));
         heard.in_flight(&sites, &mut samples);
         heard.calls(&reports, &mut samples);
+        jobs(status.jobs(), &mut samples);
         if let Some(drain) = status.drain() {
             samples.add(table::DRAIN, [], drain.took().as_secs_f64());
             if let Some(budget) = drain.allotted() {
@@ -231,6 +232,19 @@ impl Heard {
         }
         for (kind, count) in cut {
             samples.add(table::CONNECTIONS_CUT, [kind.into()], count as f64);
+        }
+    }
+}
+
+/// Consumers and classes are as many as the program declares.
+fn jobs(jobs: &[JobStatus], samples: &mut Samples) {
+    let own = |name: &str| Cow::from(name.to_owned());
+    for of in jobs {
+        let (consumer, class) = (own(&of.consumer), own(&of.class));
+        samples.add(table::JOBS_RECEIVED, [consumer.clone(), class.clone()], of.received as f64);
+        for (outcome, count) in of.ended() {
+            let labels = [consumer.clone(), class.clone(), outcome.into()];
+            samples.add(table::JOBS, labels, count as f64);
         }
     }
 }

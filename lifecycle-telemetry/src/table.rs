@@ -38,6 +38,8 @@ pub enum Unit {
     Calls,
     /// Connections.
     Connections,
+    /// Jobs of a queue.
+    Jobs,
     /// Requests for a stop, or stops.
     Stops,
 }
@@ -51,6 +53,7 @@ impl Unit {
             Self::Seconds => "s",
             Self::Calls => "{call}",
             Self::Connections => "{connection}",
+            Self::Jobs => "{job}",
             Self::Stops => "{stop}",
         }
     }
@@ -113,6 +116,10 @@ table! {
         "of those admitted: still running when the drain's time was up");
     CONNECTIONS_CUT = counter("lifecycle.connections.cut", Unit::Connections, &["kind"],
         "connections that the end of the drain cut, by what they were doing");
+    JOBS_RECEIVED = counter("lifecycle.jobs.received", Unit::Jobs, &["consumer", "class"],
+        "jobs that a broker has handed out to a consumer");
+    JOBS = counter("lifecycle.jobs", Unit::Jobs, &["consumer", "class", "outcome"],
+        "of those received: done, failed, given back, abandoned, or not told to the broker");
     DRAIN = gauge("lifecycle.drain", Unit::Seconds, &[], "how long the drain takes, or took");
     DRAIN_BUDGET = gauge("lifecycle.drain.budget", Unit::Seconds, &[],
         "how long the drain may take; absent without a limit");

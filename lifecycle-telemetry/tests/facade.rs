@@ -1,7 +1,7 @@
 //! The recorder of the application, set long after the run has begun.
 #![cfg(feature = "metrics")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use lifecycle_core::{Reason, Site, draining, ext, hook, run, shutdown, testing::Scenario};
 use lifecycle_telemetry::metrics::refresh;
@@ -48,6 +48,9 @@ async fn a_recorder_that_comes_late_is_told_everything_of_the_process_and_nothin
         hook("close").register(|| async {}).unwrap();
         let mut order = Box::pin(ORDERS.track(sleep(Duration::from_millis(400))));
         tokio::time::timeout(Duration::from_millis(20), &mut order).await.unwrap_err();
+        let jobs = ext::job_counts("mails", "invoice");
+        jobs.received.fetch_add(3, Ordering::AcqRel);
+        jobs.done.fetch_add(2, Ordering::AcqRel);
         let draining = draining();
         // A recorder is set in the middle of everything.
         sleep(Duration::from_millis(100)).await;
@@ -59,6 +62,12 @@ async fn a_recorder_that_comes_late_is_told_everything_of_the_process_and_nothin
         assert_eq!(running["lifecycle_ready{}"], 1.0);
         assert_eq!(running["lifecycle_in_flight{site=orders}"], 1.0);
         assert!(running["lifecycle_in_flight_oldest_seconds{site=orders}"] > 0.05);
+        assert_eq!(running["lifecycle_jobs_received_total{consumer=mails,class=invoice}"], 3.0);
+        let ended = |outcome| {
+            running
+                [&format!("lifecycle_jobs_total{{consumer=mails,class=invoice,outcome={outcome}}}")]
+        };
+        assert_eq!((ended("done"), ended("given_back")), (2.0, 0.0));
         assert!(!running.keys().any(|name| name.contains("last_shutdown")), "{running:#?}");
         shutdown(Reason::requested("a text of 1 of 1,000,000 kinds"));
         draining.await;

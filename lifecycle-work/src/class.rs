@@ -1,6 +1,6 @@
 //! What becomes of a job at a stop, by its class.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 /// What becomes of a running job once a stop was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub enum Policy {
 ///     Class::new("cache").abandon(),
 /// ];
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it counts where it is given to a consumer"]
 pub struct Class {
-    pub(crate) name: Cow<'static, str>,
+    pub(crate) name: &'static str,
     pub(crate) policy: Policy,
     pub(crate) priority: i32,
 }
@@ -42,12 +42,12 @@ pub struct Class {
 impl Class {
     /// Of this name, whose jobs are finished.
     pub const fn new(name: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), policy: Policy::Finish, priority: 0 }
+        Self { name, policy: Policy::Finish, priority: 0 }
     }
 
-    /// The same for a name that is made as the program runs.
+    /// The same for a name that is made as the program runs. It is kept for ever.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: Cow::Owned(name.into()), policy: Policy::Finish, priority: 0 }
+        Self::new(name.into().leak())
     }
 
     /// Its jobs are [finished](Policy::Finish).

@@ -5,13 +5,19 @@ use std::time::Duration;
 use crate::Policy;
 
 /// What is kept of the drain for giving back what is not done by then.
-const ROOM: Duration = Duration::from_secs(1);
+pub(crate) const ROOM: Duration = Duration::from_secs(1);
+
+/// How long giving back waits for the receive that is under way: what is given back before could be
+/// handed out to that.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// How far a stop has come, as a consumer knows it. Times count from any one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Closing {
     /// When a stop was asked for.
     pub(crate) requested: Option<Duration>,
+    /// When the last receive had come back.
+    pub(crate) quiet: Option<Duration>,
     /// When the drain began, and how long it may take.
     pub(crate) drain: Option<(Duration, Option<Duration>)>,
     /// Hooks run, or have run: whoever is still here is late.
@@ -31,9 +37,9 @@ pub(crate) struct Turn {
 impl Closing {
     /// When a running job is due; `None` while nobody can know.
     pub(crate) fn due(&self, turn: Turn) -> Option<Duration> {
-        let requested = self.requested?;
+        let (requested, at_once) = (self.requested?, self.at_once()?);
         let own = match turn.policy {
-            Policy::Requeue | Policy::Abandon => Some(requested),
+            Policy::Requeue | Policy::Abandon => Some(at_once),
             Policy::RequeueAfter(time) => Some(requested.saturating_add(time)),
             Policy::Finish => None,
         };
@@ -45,6 +51,12 @@ impl Closing {
             Some(began.saturating_add(last))
         });
         own.into_iter().chain(of_drain).min()
+    }
+
+    /// When jobs that do not run are given back.
+    pub(crate) fn at_once(&self) -> Option<Duration> {
+        let latest = self.requested?.saturating_add(QUIET);
+        Some(self.quiet.map_or(latest, |quiet| quiet.min(latest)))
     }
 
     /// How long a job that is due may keep its thread before somebody else gives it back.
@@ -80,6 +92,7 @@ mod tests {
     fn draining(requested: u64, began: u64, allotted: u64) -> Closing {
         Closing {
             requested: Some(secs(requested)),
+            quiet: Some(secs(requested)),
             drain: Some((secs(began), Some(secs(allotted)))),
             over: false,
         }
@@ -94,11 +107,22 @@ mod tests {
 
     #[test]
     fn what_is_given_back_at_once_does_not_wait_for_the_drain() {
-        let delaying = Closing { requested: Some(secs(7)), ..Closing::default() };
+        let delaying =
+            Closing { requested: Some(secs(7)), quiet: Some(secs(7)), ..Closing::default() };
         assert_eq!(delaying.due(turn(Policy::Requeue)), Some(secs(7)));
         assert_eq!(delaying.due(turn(Policy::Abandon)), Some(secs(7)));
         assert_eq!(delaying.due(turn(Policy::RequeueAfter(secs(3)))), Some(secs(10)));
         assert_eq!(delaying.due(turn(Policy::Finish)), None);
+    }
+
+    #[test]
+    fn giving_back_waits_for_the_receive_that_is_under_way_but_not_for_long() {
+        let parked = Closing { requested: Some(secs(7)), ..Closing::default() };
+        assert_eq!(parked.due(turn(Policy::Requeue)), Some(secs(7) + QUIET));
+        let quiet = Closing { quiet: Some(secs(7) + QUIET / 2), ..parked };
+        assert_eq!(quiet.due(turn(Policy::Requeue)), Some(secs(7) + QUIET / 2));
+        let late = Closing { quiet: Some(secs(9)), ..parked };
+        assert_eq!(late.due(turn(Policy::Requeue)), Some(secs(7) + QUIET));
     }
 
     #[test]
@@ -115,8 +139,11 @@ mod tests {
 
     #[test]
     fn a_drain_without_a_limit_cuts_nothing() {
-        let closing =
-            Closing { requested: Some(secs(1)), drain: Some((secs(1), None)), over: false };
+        let closing = Closing {
+            requested: Some(secs(1)),
+            drain: Some((secs(1), None)),
+            ..Closing::default()
+        };
         assert_eq!(closing.due(turn(Policy::Finish)), None);
     }
 

@@ -6,7 +6,7 @@ use lifecycle_core::{SourceLocation, ext, requested};
 
 use crate::{
     Class, Policy, Source,
-    closing::Turn,
+    closing::{ROOM, Turn},
     intake,
     result::JobResult,
     shared::{ClassState, Shared, Terms},
@@ -146,10 +146,11 @@ impl Consumer {
         self
     }
 
-    /// The longest time that a class has from the request on, for [`declare!`](crate::declare).
+    /// What it needs of the time from the request to the end of the drain, for
+    /// [`declare!`](crate::declare).
     #[doc(hidden)]
     #[must_use]
-    pub const fn longest(&self) -> Duration {
+    pub const fn drain_need(&self) -> Duration {
         let mut longest = of_policy(self.policy);
         let mut at = 0;
         while at < self.declared.len() {
@@ -159,7 +160,7 @@ impl Consumer {
             }
             at += 1;
         }
-        longest
+        if longest.is_zero() { longest } else { longest.saturating_add(ROOM) }
     }
 
     #[doc(hidden)]
@@ -227,8 +228,8 @@ impl Consumer {
         let mut classes = vec![own];
         for class in self.declared.iter().chain(&self.classes) {
             match classes.iter_mut().find(|known| known.name == class.name) {
-                Some(known) => *known = class.clone(),
-                None => classes.push(class.clone()),
+                Some(known) => *known = *class,
+                None => classes.push(*class),
             }
         }
         let mut priorities: Vec<_> = classes.iter().map(|class| class.priority).collect();
@@ -237,18 +238,50 @@ impl Consumer {
         let state = |class: &Class| {
             let rank = priorities.partition_point(|priority| *priority < class.priority);
             ClassState {
-                name: class.name.clone(),
+                name: class.name,
                 turn: Turn {
                     policy: class.policy,
                     rank: u32::try_from(rank).unwrap_or(u32::MAX),
                     ranks: u32::try_from(priorities.len()).unwrap_or(u32::MAX),
                 },
-                site: sites::of(self.name, &class.name, self.location),
-                counts: ext::job_counts(self.name, &class.name),
+                site: sites::of(self.name, class.name, self.location),
+                counts: ext::job_counts(self.name, class.name),
             }
         };
         classes.iter().map(state).collect()
     }
+}
+
+/// Lets the plan know of a consumer that is a `static`: `fits` counts the longest of its
+/// [`requeue_after`](Class::requeue_after) for the drain, with a second to give back what is left. All
+/// share the drain, so they do not add up.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_work::{self as work, Class, Consumer};
+///
+/// static ORDERS: Consumer = work::consumer("orders")
+///     .concurrency(16)
+///     .classes(&[Class::new("report").requeue_after(Duration::from_secs(20))]);
+/// work::declare!(ORDERS);
+///
+/// # use lifecycle_core as lifecycle;
+/// let plan = lifecycle::Plan::collect().unwrap();
+/// let error = plan.fits(Duration::from_secs(20)).unwrap_err().to_string();
+/// assert!(error.contains("for `orders`"), "{error}");
+/// plan.fits(Duration::from_secs(30)).unwrap();
+/// ```
+#[macro_export]
+macro_rules! declare {
+    ($consumer:path) => {
+        const _: () = {
+            $crate::__private::register!($crate::__private::DrainNeed::new(
+                $consumer.name(),
+                $consumer.location(),
+                $consumer.drain_need(),
+            ));
+        };
+    };
 }
 
 const fn of_policy(policy: Policy) -> Duration {

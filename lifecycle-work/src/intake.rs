@@ -37,6 +37,8 @@ where
         tokio::spawn(async move {
             let mut jobs = JoinSet::new();
             receive(&shared, &Arc::new(handler), &mut jobs).await;
+            let now = shared.now();
+            shared.change(|closing| closing.quiet = Some(now));
             while jobs.join_next().await.is_some() {}
             // The last look at what has become of them.
             overseer::note(&shared);

@@ -45,6 +45,7 @@ where
     let Some(_place) = a_place(&shared, &held).await else {
         if held.decide() {
             ext::cancel(&guard);
+            shared.at_once().await;
             give_back(&shared, &held).await;
         }
         return;

@@ -16,6 +16,11 @@ pub mod testing;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
 
+#[doc(hidden)]
+pub mod __private {
+    pub use lifecycle_core::ext::{DrainNeed, register};
+}
+
 pub use self::{
     class::{Class, Policy},
     consumer::{Consumer, Worked, consumer},

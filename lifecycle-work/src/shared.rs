@@ -1,7 +1,6 @@
 //! What the tasks of one consumer share.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -35,7 +34,7 @@ pub(crate) struct Terms {
 
 /// A class, and what becomes of its jobs.
 pub(crate) struct ClassState {
-    pub(crate) name: Cow<'static, str>,
+    pub(crate) name: &'static str,
     pub(crate) turn: Turn,
     pub(crate) site: &'static Site,
     pub(crate) counts: Arc<JobCounts>,
@@ -243,7 +242,7 @@ impl<S: Source> Shared<S> {
     /// What a job is called: its class, and what the source calls it.
     pub(crate) fn title(&self, held: &Held<S::Job>) -> String {
         let id = self.source.id(&held.job);
-        let class = &self.class(held).name;
+        let class = self.class(held).name;
         match (id.is_empty(), class.is_empty()) {
             (true, true) => "a job".to_owned(),
             (true, false) => format!("a job of class {class}"),
@@ -290,9 +289,18 @@ impl<S: Source> Shared<S> {
 
     /// Completes when a running job of this class is due to be given back.
     pub(crate) async fn due(&self, turn: Turn) {
+        self.time_of(|closing| closing.due(turn)).await;
+    }
+
+    /// Completes when a job that does not run is to be given back.
+    pub(crate) async fn at_once(&self) {
+        self.time_of(Closing::at_once).await;
+    }
+
+    async fn time_of(&self, due: impl Fn(&Closing) -> Option<Duration>) {
         let mut closing = self.closing.subscribe();
         loop {
-            let due = closing.borrow_and_update().due(turn);
+            let due = due(&closing.borrow_and_update());
             let Some(due) = due else {
                 let _ = closing.changed().await;
                 continue;

@@ -99,9 +99,10 @@ fn a_request_by_socket_starts_the_whole_stop_and_the_socket_is_gone_after_it() {
 /// Whatever a file says, and whatever a service does.
 #[test]
 fn the_whole_stop_is_over_in_its_limit() {
-    let mule = "command = ['sh', '-c', \"trap '' TERM; while :; do sleep 0.05; done\", 'COOKIE']\nstop_timeout = '10m'\n";
+    let mule = "command = ['sh', '-c', \"trap '' TERM; echo up; while :; do sleep 0.05; done\", 'COOKIE']\nstop_timeout = '10m'\n";
     let services = Services::new("limit", &format!("grace = '2s'\n[service.mule]\n{mule}"));
     let mut supervisor = services.start();
+    supervisor.wait_for("| up");
     supervisor.wait_for("1 services run");
     supervisor.signal(Signal::TERM);
     supervisor.end_within(Duration::from_secs(2)).exits(70).says("killed");

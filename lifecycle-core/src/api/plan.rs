@@ -3,7 +3,10 @@
 use crate::runtime::Lifecycle;
 use crate::{
     Plan, PlanError,
-    declare::hook::{ExpectedHook, HookEntry},
+    declare::{
+        DrainNeed,
+        hook::{ExpectedHook, HookEntry},
+    },
     plan::HookSpec,
 };
 
@@ -36,5 +39,6 @@ impl Plan {
             .into_iter()
             .map(|expected| ExpectedHook { hook: expected.hook, location: expected.location });
         Self::build(specs.collect(), Vec::new(), expected.collect())
+            .with_drain_needs(inventory::iter::<DrainNeed>.into_iter().cloned())
     }
 }

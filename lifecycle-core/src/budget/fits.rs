@@ -5,7 +5,8 @@ use std::{borrow::Cow, fmt, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    Plan, PlanError, PlannedHook, SourceLocation, plan::DEFAULT_TIMEOUT, values::duration::display,
+    Plan, PlanError, PlannedHook, SourceLocation, declare::DrainNeed, plan::DEFAULT_TIMEOUT,
+    text::terminal, values::duration::display,
 };
 
 use super::{
@@ -136,6 +137,8 @@ impl fmt::Debug for FitError {
 struct Account {
     constraints: Constraints,
     drain: Term<Duration>,
+    /// What needs the most of it, and how much: after the delay.
+    need: Option<(DrainNeed, Duration)>,
     /// What is left of the reserve: hooks that were registered count for themselves.
     reserve: Duration,
     has_registered: bool,
@@ -166,16 +169,19 @@ impl Account {
         let drain_timeout = constraints.drain_timeout.as_ref().map(|limit| limit.value);
         let after = reserve.saturating_add(constraints.components.value);
         let least = workload.least().saturating_add(after);
+        let of_drain = |need: &DrainNeed| need.time().saturating_sub(constraints.delay.value);
+        let need = plan.drain_need().map(|need| (need.clone(), of_drain(need)));
+        let needed = need.as_ref().map(|(_, time)| *time).unwrap_or_default();
         let (each, drain) = match constraints.grace.value {
-            None => (DEFAULT_TIMEOUT, drain_timeout.unwrap_or(ASSUMED_DRAIN)),
+            None => (DEFAULT_TIMEOUT, counted_drain(drain_timeout, needed, Duration::MAX)),
             Some(grace) => {
                 let taken = constraints.delay.value.saturating_add(constraints.margin.value);
                 let left = grace.saturating_sub(taken);
-                let drain = counted_drain(drain_timeout, left);
+                let drain = counted_drain(drain_timeout, needed, left);
                 let hooks = left.checked_sub(drain).and_then(|left| left.checked_sub(after));
                 match hooks.and_then(|hooks| workload.share_of(hooks)) {
                     Some(each) => (each, drain),
-                    None => (LEAST_TIMEOUT, least_drain(drain_timeout, least)),
+                    None => (LEAST_TIMEOUT, least_drain(drain_timeout, needed, least)),
                 }
             }
         };
@@ -184,7 +190,11 @@ impl Account {
         let drain = constraints.drain_timeout.clone().unwrap_or_else(|| {
             let quarter = "a quarter of what there is, no drain timeout is set";
             let all = drain == ASSUMED_DRAIN;
-            Term::new(drain, if all { "assumed, no drain timeout is set" } else { quarter })
+            match &need {
+                Some((need, time)) if *time == drain => Term::new(drain, said(need)),
+                _ if all => Term::new(drain, "assumed, no drain timeout is set"),
+                _ => Term::new(drain, quarter),
+            }
         });
         let step = |hook: &PlannedHook| Step {
             name: hook.name.clone(),
@@ -201,6 +211,7 @@ impl Account {
         let mut account = Self {
             constraints,
             drain,
+            need,
             reserve,
             has_registered,
             worst_case,
@@ -245,7 +256,7 @@ impl Account {
         let hooks = self.least_worst_case.saturating_add(self.reserve);
         let hooks = hooks.saturating_add(self.constraints.components.value);
         let limit = self.constraints.drain_timeout.as_ref().map(|limit| limit.value);
-        let drain = least_drain(limit, hooks);
+        let drain = least_drain(limit, self.needed_of_drain(), hooks);
         self.constraints.delay.value.saturating_add(drain).saturating_add(hooks)
     }
 
@@ -262,7 +273,8 @@ impl Account {
         let Constraints { grace, delay, margin, drain_timeout, components, .. } = &self.constraints;
         let left = grace.value.unwrap_or_default().saturating_sub(margin.value);
         let left = left.saturating_sub(delay.value);
-        let drain = counted_drain(drain_timeout.as_ref().map(|limit| limit.value), left);
+        let limit = drain_timeout.as_ref().map(|limit| limit.value);
+        let drain = counted_drain(limit, self.needed_of_drain(), left);
         let after = self.reserve.saturating_add(components.value);
         self.worst_case.saturating_add(after).saturating_sub(left.saturating_sub(drain))
     }
@@ -273,13 +285,24 @@ impl Account {
         self.short().max(overdrawn)
     }
 
+    fn needed_of_drain(&self) -> Duration {
+        self.need.as_ref().map(|(_, time)| *time).unwrap_or_default()
+    }
+
+    /// When the drain is not let have what is declared of it.
+    fn cut(&self) -> Option<String> {
+        let (need, time) = self.need.as_ref().filter(|(_, time)| *time > self.drain.value)?;
+        let [limit, time] = [self.drain.value, *time].map(display);
+        Some(format!("the drain has {limit}, and {time} is needed, {}", said(need)))
+    }
+
     /// When the library takes more than is granted, it is no help that the plan needs less.
     fn overdraft(&self) -> Option<String> {
         self.constraints.limit.as_ref()?.overdraft()
     }
 
     fn holds(&self) -> bool {
-        self.short().is_zero() && self.overdraft().is_none()
+        self.short().is_zero() && self.overdraft().is_none() && self.cut().is_none()
     }
 
     /// Why it does not hold.
@@ -288,11 +311,20 @@ impl Account {
         let [needed, granted, missing] = [self.needed(), granted, self.short()].map(display);
         let short = (!self.short().is_zero())
             .then(|| format!("it needs {needed}, {granted} is granted, {missing} is missing"));
-        short.into_iter().chain(self.overdraft()).collect()
+        short.into_iter().chain(self.overdraft()).chain(self.cut()).collect()
     }
 
     /// The numbers to change, each of which does alone, where one can.
     fn advice(&self) -> Vec<String> {
+        if let (true, Some((need, time))) = (self.short().is_zero(), &self.need)
+            && self.cut().is_some()
+        {
+            let time = display(*time);
+            return vec![
+                format!("a drain timeout of {time} or more (`LIFECYCLE_DRAIN_TIMEOUT`)"),
+                format!("less time for `{}` ({})", terminal::plain(need.name()), need.location()),
+            ];
+        }
         match &self.constraints.limit {
             Some(limit) => limit.ways(self.least_work(), self.savings()),
             None => {
@@ -408,6 +440,11 @@ impl fmt::Display for Account {
         }
         Ok(())
     }
+}
+
+/// Who needs it.
+fn said(need: &DrainNeed) -> String {
+    format!("for `{}` ({})", terminal::plain(need.name()), need.location())
 }
 
 /// What is left of `reserve` where some hooks of `plan` were registered at run time.

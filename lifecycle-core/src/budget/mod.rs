@@ -65,6 +65,7 @@ impl Budget {
         drain_timeout: Option<Duration>,
         workload: &Workload,
     ) -> Self {
+        let need = workload.drain_need.saturating_sub(delay);
         let Some(whole) = grace else {
             return Self {
                 grace,
@@ -72,7 +73,7 @@ impl Budget {
                 delay,
                 delay_cut_from: None,
                 drain: drain_timeout,
-                counted_drain: drain_timeout.unwrap_or(ASSUMED_DRAIN),
+                counted_drain: counted_drain(drain_timeout, need, Duration::MAX),
                 teardown: workload.most(),
                 deadline: None,
             };
@@ -81,14 +82,14 @@ impl Budget {
         let deadline = whole - margin;
         // Cut to what leaves drain and teardown what they need, but not to less than half.
         let least = workload.least();
-        let work = least_drain(drain_timeout, least).saturating_add(least);
+        let work = least_drain(drain_timeout, need, least).saturating_add(least);
         let granted = if delay.saturating_add(work) <= deadline {
             delay
         } else {
             delay.min(deadline.saturating_sub(work.max(SMALLEST_MARGIN)).max(deadline / 2))
         };
         let left = deadline - granted;
-        let counted_drain = counted_drain(drain_timeout, left);
+        let counted_drain = counted_drain(drain_timeout, need, left);
         let teardown = left
             .checked_sub(counted_drain)
             .and_then(|hooks| workload.within(hooks))

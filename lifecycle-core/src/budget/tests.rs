@@ -1,7 +1,11 @@
 use proptest::{collection::vec, prelude::any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::{Plan, Platform, declare::HookId, plan::HookSpec};
+use crate::{
+    Config, Plan, Platform, SourceLocation,
+    declare::{DrainNeed, HookId},
+    plan::HookSpec,
+};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -129,13 +133,13 @@ proptest! {
         prop_assert_eq!(deadline + budget.margin, grace);
         prop_assert!(budget.delay + drain + budget.teardown <= deadline);
         let work =
-            least_drain(drain_timeout, worst_case).saturating_add(worst_case).max(SMALLEST_MARGIN);
+            least_drain(drain_timeout, Duration::ZERO, worst_case).saturating_add(worst_case).max(SMALLEST_MARGIN);
         prop_assert!(budget.delay <= deadline / 2 || budget.delay.saturating_add(work) <= deadline);
         prop_assert!(budget.delay == delay || budget.delay.saturating_add(work) >= deadline);
         prop_assert!(budget.teardown <= worst_case);
         // The drain is never starved: it gets what it counts for, or half of what the delay leaves.
         let left = deadline - budget.delay;
-        prop_assert!(drain >= counted_drain(drain_timeout, left).min(left / 2));
+        prop_assert!(drain >= counted_drain(drain_timeout, Duration::ZERO, left).min(left / 2));
     }
 
     #[test]
@@ -189,7 +193,7 @@ fn plan_of(timeouts: &[Option<u64>], edges: &[(usize, usize)]) -> Plan {
         ..HookSpec::new(
             id(n),
             format!("hook{n}").into(),
-            crate::SourceLocation::new("src/hooks.rs", n as u32 + 1),
+            SourceLocation::new("src/hooks.rs", n as u32 + 1),
         )
     });
     Plan::build(hooks.collect(), Vec::new(), Vec::new())
@@ -246,4 +250,53 @@ fn a_short_chain_has_its_whole_timeout() {
         shares.timeout(node, &plan.hooks()[node], Some(ms(6_150)))
     };
     assert_eq!([given("hook0"), given("hook3")], [ms(2_000), ms(5_000)]);
+}
+
+fn needing(needs: &[(&'static str, u64)]) -> Plan {
+    let need = |(name, time): &(&'static str, u64)| {
+        DrainNeed::new(name, SourceLocation::new("src/work.rs", 7), ms(*time))
+    };
+    plan_of(&[Some(4_000)], &[]).with_drain_needs(needs.iter().map(need))
+}
+
+#[test]
+fn what_is_declared_of_the_drain_counts_and_the_longest_of_it_alone() {
+    let config = |grace| Config::new().grace_period(ms(grace));
+    let needs: Vec<_> = (0..40).map(|at| ("a class", 400 * at)).collect();
+    // 15.6 s of the drain, 4 s of hooks, 2 s of margin.
+    let fits = needing(&needs).fits(&config(21_600)).unwrap();
+    assert_eq!(fits.spare(), Some(Duration::ZERO), "{fits}");
+    assert!(fits.to_string().contains("for `a class` (src/work.rs:7)"), "{fits}");
+    let error = needing(&needs).fits(&config(21_500)).unwrap_err();
+    assert_eq!(error.missing(), Some(ms(100)), "{error}");
+    // Less than the drain counts for anyway.
+    let fits = needing(&[("a class", 1_000)]).fits(&config(30_000)).unwrap();
+    assert!(fits.to_string().contains("assumed, no drain timeout is set"), "{fits}");
+}
+
+#[test]
+fn the_delay_counts_for_what_is_declared_of_the_drain() {
+    let config = Config::new().grace_period(ms(21_600)).shutdown_delay(ms(5_000));
+    needing(&[("a class", 15_600)]).fits(&config).unwrap();
+}
+
+#[test]
+fn a_drain_timeout_that_cuts_what_is_declared_does_not_fit() {
+    let config = |limit| Config::new().grace_period(ms(60_000)).drain_timeout(ms(limit));
+    let plan = needing(&[("orders", 11_000)]);
+    plan.fits(&config(11_000)).unwrap();
+    let error = plan.fits(&config(10_000)).unwrap_err().to_string();
+    for part in [
+        "the drain has 10s, and 11s is needed, for `orders` (src/work.rs:7)",
+        "to make it fit: a drain timeout of 11s or more (`LIFECYCLE_DRAIN_TIMEOUT`)",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn what_was_proved_of_the_drain_is_granted() {
+    let plan = needing(&[("a class", 15_600)]);
+    let budget = Budget::new(Some(ms(21_600)), ms(0), None, &Workload::from(&plan));
+    assert_eq!((budget.drain, budget.teardown), (Some(ms(15_600)), ms(4_000)));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{ASSUMED_DRAIN, JOIN_ROOM, share};
 use crate::{
     Plan,
+    declare::DrainNeed,
     plan::{Chain, DEFAULT_TIMEOUT, PlannedHook},
 };
 
@@ -16,6 +17,8 @@ pub(crate) const LEAST_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Workload {
     chains: Vec<Chain>,
+    /// What is to be had of the time from the request to the end of the drain.
+    pub(crate) drain_need: Duration,
 }
 
 impl Workload {
@@ -28,7 +31,7 @@ impl Workload {
     pub(crate) fn followed_by(&self, time: Duration) -> Self {
         let longer =
             |chain: &Chain| Chain { written: chain.written.saturating_add(time), ..*chain };
-        Self { chains: self.chains.iter().map(longer).collect() }
+        Self { chains: self.chains.iter().map(longer).collect(), ..*self }
     }
 
     /// How long they take when unwritten timeouts are as short as they may be.
@@ -88,25 +91,35 @@ impl From<&Plan> for Workload {
                 }
             }
         }
-        Self { chains }
+        let drain_need = plan.drain_need().map(DrainNeed::time).unwrap_or_default();
+        Self { chains, drain_need }
     }
 }
 
 /// So much, all of it written.
 impl From<Duration> for Workload {
     fn from(written: Duration) -> Self {
-        Self { chains: vec![Chain { written, unwritten: 0 }] }
+        Self { chains: vec![Chain { written, unwritten: 0 }], drain_need: Duration::ZERO }
     }
 }
 
-/// What the drain counts for where it and the hooks have `left`.
-pub(crate) fn counted_drain(drain_timeout: Option<Duration>, left: Duration) -> Duration {
-    drain_timeout.unwrap_or_else(|| ASSUMED_DRAIN.min(left / 4))
+/// What the drain counts for where it and the hooks have `left`, and somebody declared that it needs
+/// `need`.
+pub(crate) fn counted_drain(
+    drain_timeout: Option<Duration>,
+    need: Duration,
+    left: Duration,
+) -> Duration {
+    drain_timeout.unwrap_or_else(|| ASSUMED_DRAIN.min(left / 4).max(need))
 }
 
 /// The same, where hooks that need `hooks` are left just that.
-pub(crate) fn least_drain(drain_timeout: Option<Duration>, hooks: Duration) -> Duration {
-    drain_timeout.unwrap_or_else(|| ASSUMED_DRAIN.min(hooks / 3))
+pub(crate) fn least_drain(
+    drain_timeout: Option<Duration>,
+    need: Duration,
+    hooks: Duration,
+) -> Duration {
+    drain_timeout.unwrap_or_else(|| ASSUMED_DRAIN.min(hooks / 3).max(need))
 }
 
 /// What each hook of a teardown is given: what `fits` proved it, and where nobody wrote its timeout

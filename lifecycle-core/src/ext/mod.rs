@@ -14,6 +14,7 @@
 //! [`register!`], once, at the top of a module; whoever uses the extension names its crate
 //! (`use lifecycle_pictures as _;`), as a crate that nobody names is left out by the compiler.
 //!
+//! - A [`DrainNeed`] is counted by `fits`.
 //! - `LIFECYCLE_PLAN=<name>` is answered by a [`PlanWriter`]. A [`PlanView`] is what there is to write.
 //! - `LIFECYCLE_REPORT=path.<extension>` is written by a [`ReportWriter`].
 //! - `Plan::fits_manifest` and `LIFECYCLE_MANIFEST` have their file read by a [`ManifestReader`], which
@@ -52,6 +53,7 @@ pub use crate::{
         StopSignal, Variable,
     },
     config::{Component, ComponentError, ServiceManager},
+    declare::DrainNeed,
     os::{LastResort, LastResortError, LastResortFn},
     plan::{HookView, PlanView, PlanWriter, PlannedComponent},
     report::{Note, ReportWriter},
@@ -65,7 +67,7 @@ pub use crate::{
 pub use crate::__register as register;
 
 /// Adds a [`PlanWriter`](crate::ext::PlanWriter), [`ReportWriter`](crate::ext::ReportWriter),
-/// [`ManifestReader`](crate::ext::ManifestReader), [`ServiceManager`](crate::ext::ServiceManager),
+/// [`ManifestReader`](crate::ext::ManifestReader), [`DrainNeed`](crate::ext::DrainNeed), [`ServiceManager`](crate::ext::ServiceManager),
 /// [`OnRun`](crate::ext::OnRun), [`ConnectionSites`](crate::ext::ConnectionSites), `HealthListener`
 /// or `AdminListener` to every program that this crate is linked into. It is an item, and what it is
 /// given is a constant expression.

@@ -28,7 +28,7 @@ use std::{collections::HashMap, sync::OnceLock, time::Duration};
 
 use crate::{
     Hook, SourceLocation,
-    declare::{HookId, Uses, hook::ExpectedHook},
+    declare::{DrainNeed, HookId, Uses, hook::ExpectedHook},
 };
 
 use self::{resolve::Resolved, spec::Promise};
@@ -63,6 +63,7 @@ pub struct Plan {
     promises: Vec<Promise>,
     sequential: bool,
     components: Vec<PlannedComponent>,
+    drain_needs: Vec<DrainNeed>,
     default_timeout: Duration,
     /// Whether the configuration gave it.
     default_is_written: bool,
@@ -102,6 +103,7 @@ impl Plan {
             promises: expected.into_iter().map(Promise::from).collect(),
             sequential: false,
             components: Vec::new(),
+            drain_needs: Vec::new(),
             default_timeout: DEFAULT_TIMEOUT,
             default_is_written: false,
             resolved: OnceLock::new(),

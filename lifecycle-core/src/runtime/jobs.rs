@@ -45,10 +45,22 @@ pub struct JobStatus {
 }
 
 impl JobStatus {
+    /// What has become of those that are not in hand any more, and of how many, in a word each.
+    #[must_use]
+    pub const fn ended(&self) -> [(&'static str, u64); 5] {
+        [
+            ("done", self.done),
+            ("failed", self.failed),
+            ("given_back", self.given_back),
+            ("abandoned", self.abandoned),
+            ("untold", self.untold),
+        ]
+    }
+
     /// Received, and nothing has become of them yet.
     #[must_use]
-    pub const fn in_hand(&self) -> u64 {
-        let ended = self.done + self.failed + self.given_back + self.abandoned + self.untold;
+    pub fn in_hand(&self) -> u64 {
+        let ended: u64 = self.ended().iter().map(|(_, count)| count).sum();
         self.received.saturating_sub(ended)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::view::PlanView;
 use crate::{
     Plan, PlanError, SourceLocation,
-    declare::{HookId, hook::Access},
+    declare::{DrainNeed, HookId, hook::Access},
     plan::{DEFAULT_TIMEOUT, HookSpec, PlannedComponent},
     text::{
         self,
@@ -31,6 +31,8 @@ pub(crate) struct Document {
     pub(crate) hooks: Vec<DocumentHook>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     components: Vec<DocumentComponent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    drain_needs: Vec<DocumentNeed>,
     pub(crate) problems: Vec<String>,
 }
 
@@ -39,6 +41,15 @@ struct DocumentComponent {
     name: String,
     #[serde(rename = "stop_timeout_seconds", with = "seconds")]
     stop_timeout: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DocumentNeed {
+    name: String,
+    file: String,
+    line: u32,
+    #[serde(rename = "time_seconds", with = "seconds")]
+    time: Duration,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,13 +109,21 @@ impl Document {
             PlannedComponent::new(text::name(&component.name), component.stop_timeout)
         });
         let components = components.collect();
+        let needs = self.drain_needs.into_iter().map(|need| DrainNeed {
+            name: text::name(&need.name).into(),
+            location: SourceLocation::new(intern(&need.file), need.line),
+            time: need.time,
+        });
+        let needs: Vec<_> = needs.collect();
         let ids: HashMap<String, HookId> = (0..)
             .zip(&self.hooks)
             .map(|(at, hook)| (hook.name.clone(), HookId::Registered(at)))
             .collect();
         let specs = self.hooks.into_iter().zip(0..).map(|(hook, at)| hook.into_spec(at, &ids));
         let specs = specs.collect::<Result<Vec<_>, _>>()?;
-        let mut plan = Plan::build(specs, Vec::new(), Vec::new()).with_components(components);
+        let mut plan = Plan::build(specs, Vec::new(), Vec::new())
+            .with_components(components)
+            .with_drain_needs(needs);
         if let Some(default) = default {
             plan = plan.with_default_timeout(default);
         }
@@ -163,12 +182,19 @@ impl From<&PlanView<'_>> for Document {
             name: component.name().to_owned(),
             stop_timeout: component.stop_timeout(),
         });
+        let drain_needs = view.drain_needs.iter().map(|need| DocumentNeed {
+            name: need.name().to_owned(),
+            file: need.location().file().to_owned(),
+            line: need.location().line(),
+            time: need.time(),
+        });
         let problems = view.error.as_ref().map_or(&[][..], PlanError::problems);
         Self {
             worst_case: view.worst_case,
             critical_path: view.critical_path.iter().map(name).collect(),
             hooks: hooks.collect(),
             components: components.collect(),
+            drain_needs: drain_needs.collect(),
             problems: problems.iter().map(ToString::to_string).collect(),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use super::view::PlanView;
 use crate::{
     Plan,
+    declare::DrainNeed,
     plan::{PlannedComponent, PlannedHook, names::last_names},
     text::terminal::{Tint, columns, last_columns, plain},
     values::duration::display,
@@ -35,6 +36,7 @@ impl Display for Plan {
             bottom_line(&view, &names, f)?;
         }
         components(&view, f)?;
+        drain_needs(&view, f)?;
         let Some(error) = view.error else { return Ok(()) };
         f.write_str("\n")?;
         error.to_string().lines().try_for_each(|line| write!(f, "\n{}", plain(line)))
@@ -96,6 +98,17 @@ fn components(view: &PlanView<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         format!("{} {}", plain(component.name()), display(component.stop_timeout()))
     });
     let start = format!("\ncomponents {}, together, after the last hook: ", display(longest));
+    words(&start, 2, ",", named, f)
+}
+
+/// What has time of its own of the drain.
+fn drain_needs(view: &PlanView<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(longest) = view.drain_needs.iter().map(DrainNeed::time).max() else { return Ok(()) };
+    let named = view
+        .drain_needs
+        .iter()
+        .map(|need| format!("{} {}", plain(need.name()), display(need.time())));
+    let start = format!("\nuntil the end of the drain {}: ", display(longest));
     words(&start, 2, ",", named, f)
 }
 

@@ -4,6 +4,7 @@ use std::{ops::Deref, time::Duration};
 
 use crate::{
     Plan,
+    declare::DrainNeed,
     plan::{PlanError, PlannedComponent, PlannedHook},
 };
 
@@ -21,6 +22,8 @@ pub struct PlanView<'p> {
     pub worst_case: Duration,
     /// What stops after the last hook, together.
     pub components: &'p [PlannedComponent],
+    /// What declares that it needs time of the drain.
+    pub drain_needs: &'p [DrainNeed],
     /// Why the plan is invalid, where it is.
     pub error: Option<PlanError>,
 }
@@ -66,7 +69,8 @@ impl Plan {
             hooks[pair[1]].critical_wait = Some(pair[0]);
         }
         let (worst_case, error) = (self.worst_case(), self.check().err());
-        PlanView { hooks, critical_path, worst_case, components: &self.components, error }
+        let (components, drain_needs) = (&self.components, &self.drain_needs);
+        PlanView { hooks, critical_path, worst_case, components, drain_needs, error }
     }
 }
 
