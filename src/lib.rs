@@ -96,6 +96,8 @@ mod pages {
     page!(plan, "../docs/plan.md");
     #[cfg(feature = "systemd")]
     page!(systemd, "../docs/systemd.md");
+    #[cfg(feature = "work")]
+    page!(work, "../docs/work.md");
     page!(report, "../docs/report.md");
     page!(tracking, "../docs/tracking.md");
     #[cfg(feature = "testing")]
