@@ -5,26 +5,30 @@
 
 #[test]
 fn on_shutdown() {
-    check("on_shutdown");
+    refused("on_shutdown");
 }
 
 #[test]
 fn tracked() {
-    check("tracked");
+    refused("tracked");
 }
 
 #[test]
 fn main() {
-    check("main");
+    refused("main");
 }
 
 #[test]
 fn expect_hooks() {
-    check("expect_hooks");
+    refused("expect_hooks");
 }
 
-fn check(attribute: &str) {
-    let cases = trybuild::TestCases::new();
-    cases.pass(format!("tests/ui/{attribute}/pass/*.rs"));
-    cases.compile_fail(format!("tests/ui/{attribute}/fail/*.rs"));
+/// Apart from the others: of files that are all refused, cargo checks all at once.
+#[test]
+fn what_is_no_mistake() {
+    trybuild::TestCases::new().pass("tests/ui/*/pass/*.rs");
+}
+
+fn refused(attribute: &str) {
+    trybuild::TestCases::new().compile_fail(format!("tests/ui/{attribute}/fail/*.rs"));
 }
