@@ -1,7 +1,7 @@
 //! What the attributes say about mistakes: one file each, named by the mistake.
 //!
 //! The texts are those of the toolchain that `rust-version` names. After a change run
-//! `TRYBUILD=overwrite cargo test --test ui` and read the difference.
+//! `TRYBUILD=overwrite cargo test -p lifecycle-ui-tests` and read the difference.
 
 #[test]
 fn on_shutdown() {
@@ -26,9 +26,9 @@ fn expect_hooks() {
 /// Apart from the others: of files that are all refused, cargo checks all at once.
 #[test]
 fn what_is_no_mistake() {
-    trybuild::TestCases::new().pass("tests/ui/*/pass/*.rs");
+    trybuild::TestCases::new().pass("*/pass/*.rs");
 }
 
 fn refused(attribute: &str) {
-    trybuild::TestCases::new().compile_fail(format!("tests/ui/{attribute}/fail/*.rs"));
+    trybuild::TestCases::new().compile_fail(format!("{attribute}/fail/*.rs"));
 }
