@@ -1,8 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(
-    not(any(feature = "metrics", feature = "opentelemetry")),
-    expect(dead_code, reason = "nothing is exported")
-)]
 
 mod last_shutdown;
 #[cfg(feature = "metrics")]
