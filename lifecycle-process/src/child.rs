@@ -310,7 +310,7 @@ fn follow(
                 Word::Kills(member) => seen.killed.push(member),
                 Word::Stuck(member) => seen.stuck.push(member),
                 Word::Gone => seen.is_gone = true,
-                Word::Started(_) | Word::Refused(_) => {}
+                Word::Started(..) | Word::Refused(_) => {}
             });
         }
         see.send_modify(|seen| seen.is_lost = !seen.is_gone);

@@ -1,6 +1,6 @@
 //! The processes of this machine, as `/proc` shows them.
 
-use std::fs;
+use std::{fs, os::fd::OwnedFd};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -30,15 +30,19 @@ impl Process {
         self.is_dead() || matches!(self.member.state, 'T' | 't' | 'D')
     }
 
-    /// Sent to this very process: the descriptor is of whoever has the id now, and it is looked
-    /// whether that is still the one that was seen.
+    /// Sent to this very process.
     pub(crate) fn signal(&self, signal: Signal) {
-        let Some(pid) = Pid::from_raw(self.member.pid.cast_signed()) else { return };
-        let Ok(fd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        if read(self.member.pid).is_some_and(|now| now.start == self.start) {
+        if let Some(fd) = open(self.member.pid, self.start) {
             let _ = pidfd_send_signal(fd, signal);
         }
     }
+}
+
+/// A descriptor of the process that has this id since `start`: it is of whoever has the id now, and
+/// then it is looked whether that is the one.
+pub(crate) fn open(pid: u32, start: u64) -> Option<OwnedFd> {
+    let fd = pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok()?;
+    (read(pid)?.start == start).then_some(fd)
 }
 
 /// All that are there, threads and what has just gone apart.

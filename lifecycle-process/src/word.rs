@@ -7,8 +7,8 @@ use crate::ExitStatus;
 /// What a keeper says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// The child runs, with this process id.
-    Started(u32),
+    /// The child runs, with this process id, since that many ticks after the boot.
+    Started(u32, u64),
     /// It could not be started: the number of the error.
     Refused(i32),
     /// The child has ended. Others of its tree may live.
@@ -45,7 +45,7 @@ impl fmt::Display for Word {
             write!(f, "{what} {} {} {name}", member.pid, member.state)
         };
         match self {
-            Self::Started(pid) => write!(f, "started {pid}"),
+            Self::Started(pid, start) => write!(f, "started {pid} {start}"),
             Self::Refused(error) => write!(f, "refused {error}"),
             Self::Ended(ExitStatus::Code(code)) => write!(f, "code {code}"),
             Self::Ended(ExitStatus::Signal(number)) => write!(f, "signal {number}"),
@@ -71,7 +71,10 @@ impl FromStr for Word {
                 })
             };
             Some(match what {
-                "started" => Self::Started(rest.parse().ok()?),
+                "started" => {
+                    let (pid, start) = rest.split_once(' ')?;
+                    Self::Started(pid.parse().ok()?, start.parse().ok()?)
+                }
                 "refused" => Self::Refused(rest.parse().ok()?),
                 "code" => Self::Ended(ExitStatus::Code(rest.parse().ok()?)),
                 "signal" => Self::Ended(ExitStatus::Signal(rest.parse().ok()?)),
@@ -93,7 +96,7 @@ mod tests {
     fn a_word_is_read_as_it_was_written() {
         let member = |name: &str| Member { pid: 7, name: name.to_owned(), state: 'D' };
         for word in [
-            Word::Started(4_194_303),
+            Word::Started(4_194_303, u64::MAX),
             Word::Refused(2),
             Word::Ended(ExitStatus::Code(70)),
             Word::Ended(ExitStatus::Signal(9)),
@@ -113,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_no_word_is_an_error() {
-        for line in ["", "gone?", "started x", "kills 7", "kills x S y"] {
+        for line in ["", "gone?", "started x", "started 7", "kills 7", "kills x S y"] {
             assert!(line.parse::<Word>().is_err(), "{line}");
         }
     }

@@ -29,7 +29,7 @@ use rustix::{
 };
 
 use super::{MARK, SOCKET, tree};
-use crate::{ExitStatus, signal, word::Word};
+use crate::{ExitStatus, processes, signal, word::Word};
 
 /// Whether this program can be a keeper: that it ran before main shows that it was linked in.
 static CAN_KEEP: AtomicBool = AtomicBool::new(false);
@@ -86,7 +86,9 @@ impl Keeper {
                 let root_fd = pidfd_open(root, PidfdFlags::empty()).ok();
                 let keeper = Self { socket, root, root_fd, says };
                 close_standard_streams();
-                keeper.say(&Word::Started(child.id()));
+                // Nobody has waited for it: it has its id, alive or dead.
+                let start = processes::read(child.id()).map_or(0, |child| child.start);
+                keeper.say(&Word::Started(child.id(), start));
                 // It is waited for with all others.
                 std::mem::forget(child);
                 Some(keeper)

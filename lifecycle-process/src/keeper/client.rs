@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{MARK, SOCKET, body};
 use crate::{
-    contained::{self, Containment, Output, Started, group},
+    contained::{self, Containment, Output, Started, group::Group},
     word::Word,
 };
 
@@ -54,8 +54,8 @@ pub(crate) fn start(
     let mut keeper = command.spawn()?;
     // With it goes our copy of the keeper's end.
     drop(command);
-    let pid = match first_word(&mine) {
-        Ok(Word::Started(pid)) => pid,
+    let (pid, group) = match first_word(&mine) {
+        Ok(Word::Started(pid, start)) => (pid, Group::of_process(pid, start)),
         wrong => {
             drop(mine);
             let _ = keeper.wait();
@@ -83,13 +83,14 @@ pub(crate) fn start(
         drop(said);
         let _ = tokio::task::spawn_blocking(move || keeper.wait()).await;
     });
-    let control = Box::new(Control { teller, pid });
+    let control = Box::new(Control { teller, group });
     Ok(Started { pid, containment: Containment::Keeper, control, words, output })
 }
 
 struct Control {
     teller: UnixStream,
-    pid: u32,
+    /// That of the child, unless it ended at once.
+    group: Option<Group>,
 }
 
 impl Control {
@@ -107,7 +108,7 @@ impl contained::Control for Control {
         // A keeper that was killed itself has left its tree to the system: the group is what is
         // known of it.
         if self.tell("kill\n").is_err() {
-            group::kill_group(self.pid);
+            self.group.iter().for_each(Group::kill);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Who of a tree of processes is still there. Each test has a cookie of its own, which stands in the
 //! command line of every process that it starts.
 
+pub mod namespace;
+
 use std::{
     fs, thread,
     time::{Duration, Instant},
@@ -55,4 +57,14 @@ fn shown(pid: u32) -> String {
 /// Sends it a signal, by the name that `kill` has for it.
 pub fn kill(signal: &str, pid: u32) {
     let _ = std::process::Command::new("kill").args([signal, &pid.to_string()]).status();
+}
+
+/// Says what cannot be had here, which is an error where everything is demanded.
+///
+/// # Panics
+///
+/// Under `LIFECYCLE_E2E=all`.
+pub fn lacks(what: &str) {
+    assert!(std::env::var("LIFECYCLE_E2E").as_deref() != Ok("all"), "not possible here: {what}");
+    println!("not possible here: {what}");
 }
