@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lifecycle_core::{
     DrainReport, HookReport, Outcome, Reason, Report, SignalReport, SiteReport,
+    ext::Note,
     ext::text::{last_names, short},
 };
 use lifecycle_duration::display;
@@ -213,6 +214,7 @@ fn tables(report: &Report) -> Vec<Table> {
         let said = said.strip_prefix(&format!("{}: ", site.name())).unwrap_or(&said).to_owned();
         vec![site.name().to_owned(), said, site.location().to_string()]
     };
+    let note = |note: &Note| vec![note.about.clone(), note.text.clone()];
     vec![
         Table {
             title: "Critical chain",
@@ -254,6 +256,11 @@ fn tables(report: &Report) -> Vec<Table> {
             title: "Signals",
             columns: vec![("at", Number), ("signal", Name), ("what it did", Words)],
             rows: report.signals().iter().map(signal).collect(),
+        },
+        Table {
+            title: "Notes",
+            columns: vec![("about", Name), ("what is to be known", Words)],
+            rows: report.notes().iter().map(note).collect(),
         },
     ]
 }

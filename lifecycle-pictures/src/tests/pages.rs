@@ -68,6 +68,24 @@ fn what_did_not_start_says_why_line_by_line() {
     assert!(!svg.contains("lc-thin\"") && !svg.contains("<rect class=\"lc-bar"), "{svg}");
 }
 
+#[test]
+fn notes_are_shown_as_they_are() {
+    let report = changed(&report(1), |json| {
+        json["notes"] = serde_json::json!([
+            { "about": "postgres", "text": "pid 7 ended by SIGKILL after SIGTERM in 2.0s" },
+            { "about": "proxy <1>", "text": "its last lines: a & b" },
+        ]);
+    });
+    let page = report.to_html();
+    let notes = page.split("<h2>Notes</h2>").nth(1).unwrap_or_else(|| panic!("{page}"));
+    for row in [
+        "<td class=\"name\">postgres</td><td>pid 7 ended by SIGKILL after SIGTERM in 2.0s</td>",
+        "<td class=\"name\">proxy &lt;1&gt;</td><td>its last lines: a &amp; b</td>",
+    ] {
+        assert!(notes.contains(row), "{row}\n{notes}");
+    }
+}
+
 /// A page is printed in pieces: nothing is missing, and nothing that is one is cut in two.
 #[test]
 fn what_is_printed_is_whole() {
