@@ -186,8 +186,9 @@ impl Command {
         self
     }
 
-    /// A TCP port that is free once it is gone: whoever listens there still is named in the report,
-    /// and left alone.
+    /// A TCP port that is free once it is gone, as all of its tree is. Whoever listens there still is
+    /// somebody else: named in the report, and left alone, be it process 1 that passed the socket on,
+    /// the service itself, or a stranger.
     pub fn port(mut self, port: u16) -> Self {
         self.ports.push(port);
         self

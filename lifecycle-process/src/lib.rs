@@ -26,6 +26,7 @@ pub use self::{
     child::Child,
     command::{Command, SpawnError},
     contained::Containment,
+    ports::HeldPort,
     restart::Restart,
     status::ExitStatus,
     stop::{StopError, Stopped},

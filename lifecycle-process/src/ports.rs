@@ -1,10 +1,40 @@
 //! Who listens on a port.
 
-use crate::Member;
+use std::fmt;
 
-/// Who listens on this TCP port, as far as this process may see; `None`: nobody does.
+use crate::{Member, stop};
+
+/// A port that a child had, and that somebody listens on when it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldPort {
+    /// Which.
+    pub port: u16,
+    /// Who listens there, as far as this process may see.
+    pub by: Vec<Member>,
+}
+
+impl fmt::Display for HeldPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {} is still held by ", self.port)?;
+        match &self.by[..] {
+            [] => f.write_str("somebody who cannot be seen from here"),
+            by => f.write_str(&stop::list(by)),
+        }
+    }
+}
+
+pub(crate) fn list(held: &[HeldPort]) -> String {
+    held.iter().map(HeldPort::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// `None`: nobody listens on this TCP port.
+pub(crate) fn held(port: u16) -> Option<HeldPort> {
+    listeners(port).map(|by| HeldPort { port, by })
+}
+
 #[cfg(target_os = "linux")]
-pub(crate) fn held(port: u16) -> Option<Vec<Member>> {
+fn listeners(port: u16) -> Option<Vec<Member>> {
     let sockets = listening(port);
     if sockets.is_empty() {
         return None;
@@ -15,7 +45,7 @@ pub(crate) fn held(port: u16) -> Option<Vec<Member>> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn held(port: u16) -> Option<Vec<Member>> {
+fn listeners(port: u16) -> Option<Vec<Member>> {
     let anywhere = std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let timeout = std::time::Duration::from_millis(100);
     std::net::TcpStream::connect_timeout(&anywhere, timeout).ok().map(|_| Vec::new())
@@ -57,8 +87,11 @@ mod tests {
     fn who_listens_is_named_and_who_is_gone_is_not() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let by = held(port).expect("somebody");
-        assert_eq!(by.iter().map(|member| member.pid).collect::<Vec<_>>(), [std::process::id()]);
+        let held_by = held(port).expect("somebody").by;
+        assert_eq!(
+            held_by.iter().map(|member| member.pid).collect::<Vec<_>>(),
+            [std::process::id()]
+        );
         drop(listener);
         assert!(held(port).is_none());
     }

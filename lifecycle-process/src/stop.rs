@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     Containment, ExitStatus, Member,
     child::{Inner, Run, Seen},
-    ports,
+    ports::{self, HeldPort},
 };
 
 /// What a stop takes at most beyond the child's own time: to kill the tree, to see it gone and to
@@ -40,6 +40,8 @@ pub struct Stopped {
     pub others: Vec<Member>,
     /// What was killed and is still there.
     pub stuck: Vec<Member>,
+    /// Its ports that somebody listens on still, who is none of its processes and was left alone.
+    pub ports: Vec<HeldPort>,
     /// How long all of it took.
     pub took: Duration,
     /// Its last lines.
@@ -75,6 +77,9 @@ impl fmt::Display for Stopped {
         if !self.stuck.is_empty() {
             write!(f, ", still there: {}", list(&self.stuck))?;
         }
+        for held in &self.ports {
+            write!(f, ", {held}")?;
+        }
         if !self.tail.is_empty() {
             write!(f, ", its last lines: {}", self.tail.join(" / "))?;
         }
@@ -103,17 +108,9 @@ pub enum StopError {
         what has left that is not known", .0.name, .0.pid)]
     Lost(Box<Stopped>),
     /// A port of its is still listened on, by somebody who is none of its processes and was left
-    /// alone.
-    #[error("port {port} of `{}` is still held by {}: it is none of its processes and was left \
-        alone", .stopped.name, owners(.by))]
-    PortHeld {
-        /// How it was stopped.
-        stopped: Box<Stopped>,
-        /// Which port.
-        port: u16,
-        /// Who listens there, as far as can be seen.
-        by: Vec<Member>,
-    },
+    /// alone: the service itself, who passed the socket on to both, a stranger.
+    #[error("`{}`: {}: none of its processes, and left alone", .0.name, ports::list(&.0.ports))]
+    PortHeld(Box<Stopped>),
 }
 
 impl StopError {
@@ -125,7 +122,7 @@ impl StopError {
             | Self::Failed(stopped)
             | Self::Stuck(stopped)
             | Self::Lost(stopped)
-            | Self::PortHeld { stopped, .. } => stopped,
+            | Self::PortHeld(stopped) => stopped,
         }
     }
 }
@@ -134,17 +131,13 @@ fn text(of: Option<impl fmt::Display>) -> String {
     of.map_or_else(|| "nothing known".to_owned(), |of| of.to_string())
 }
 
-fn list(members: &[Member]) -> String {
+pub(crate) fn list(members: &[Member]) -> String {
     const MOST: usize = 5;
     let mut text = members.iter().take(MOST).map(Member::to_string).collect::<Vec<_>>().join(", ");
     if members.len() > MOST {
         text += &format!(" and {} more", members.len() - MOST);
     }
     text
-}
-
-fn owners(by: &[Member]) -> String {
-    if by.is_empty() { "somebody who cannot be seen from here".to_owned() } else { list(by) }
 }
 
 fn last_words(stopped: &Stopped) -> String {
@@ -178,6 +171,7 @@ pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopErr
         killed: Vec::new(),
         others: Vec::new(),
         stuck: Vec::new(),
+        ports: Vec::new(),
         took: Duration::ZERO,
         tail: Vec::new(),
         containment: run.containment,
@@ -210,6 +204,7 @@ pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopErr
         stopped.others = others.found;
         stopped.killed.extend(others.killed);
     }
+    stopped.ports = inner.ports().iter().filter_map(|port| ports::held(*port)).collect();
     stopped.took = began.elapsed();
     stopped.tail = inner.tail();
     if !stopped.stuck.is_empty() || !(seen.is_gone || seen.is_lost) {
@@ -227,10 +222,8 @@ pub(crate) async fn stop(inner: &Inner, mut run: Run) -> Result<Stopped, StopErr
     {
         return Err(StopError::Failed(Box::new(stopped)));
     }
-    for &port in inner.ports() {
-        if let Some(by) = ports::held(port) {
-            return Err(StopError::PortHeld { stopped: Box::new(stopped), port, by });
-        }
+    if !stopped.ports.is_empty() {
+        return Err(StopError::PortHeld(Box::new(stopped)));
     }
     Ok(stopped)
 }

@@ -184,19 +184,6 @@ async fn a_grandchild_that_holds_the_pipe_does_not_hold_the_stop() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_held_by_somebody_else_is_named_and_left_alone() {
-    let foreign = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = foreign.local_addr().expect("an address").port();
-    let child = started(shell("exec sleep 60").port(port));
-    let error = child.stop().await.expect_err("the port is held");
-    assert!(
-        error.to_string().contains(&format!("port {port} of `sh` is still held by")),
-        "{error}"
-    );
-    tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("it still listens");
-}
-
-#[tokio::test]
 async fn others_that_belong_to_it_end_with_it_and_nobody_else_does() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = |folder: &std::path::Path, script: &str| {

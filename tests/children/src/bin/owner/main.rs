@@ -1,6 +1,6 @@
 //! Services that own children: `children-owner <which> <cookie>`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{os::fd::IntoRawFd, process::ExitCode, time::Duration};
 
 use lifecycle::{
     Config, Plan, Platform, Signal, on_shutdown,
@@ -13,8 +13,11 @@ fn main() -> ExitCode {
     let (Some(which), Some(cookie)) = (words.next(), words.next()) else {
         panic!("which, and a cookie");
     };
-    if which == "child" {
-        return child(words.next().as_deref() == Some("stubborn"));
+    let third = words.next().unwrap_or_default();
+    match which.as_str() {
+        "child" => return child(third == "stubborn"),
+        "listens" => listens(&third),
+        _ => {}
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let only = |config: Config| config.platform(Platform::Unknown);
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
             "restarts" => run::<()>(config, async || restarts(&cookie)).await,
             "graph" => run::<()>(config, async || graph(&cookie)).await,
             "leaves" => run::<()>(config, async || hold(&[leaves(&cookie)])).await,
+            "passed" => run::<()>(config, async || hold(&[passed(&third, &cookie)])).await,
             _ => panic!("no such service: {which}"),
         }
     });
@@ -89,6 +93,13 @@ fn leaves(cookie: &str) -> Child {
     started(shell(&script.replace("COOKIE", cookie), cookie).name("leaves"))
 }
 
+/// The service has a listening socket for standard input, which its child has as well.
+fn passed(port: &str, cookie: &str) -> Child {
+    let _for_the_child = rustix::io::dup(std::io::stdin()).expect("a copy").into_raw_fd();
+    let port = port.parse().expect("a port");
+    started(shell("echo started; exec sleep 60", cookie).name("passed").port(port))
+}
+
 fn restarts(cookie: &str) {
     let command = shell("echo began; sleep 0.05; exit 3", cookie).name("failing");
     started(command.restart(Restart::OnFailure));
@@ -132,6 +143,15 @@ fn child(is_stubborn: bool) -> ExitCode {
             }
         }
     })
+}
+
+/// A process that listens on a port until it is killed.
+fn listens(port: &str) -> ! {
+    let _listener = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).expect("a port");
+    println!("listens");
+    loop {
+        std::thread::park();
+    }
 }
 
 /// It holds its thread for good.
