@@ -21,6 +21,17 @@ pub fn is_possible() -> bool {
     is_possible
 }
 
+/// The process 1 that `unshare` has started, by the number that it has here.
+///
+/// # Panics
+///
+/// When there is none.
+#[must_use]
+pub fn process_1(unshare: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children"));
+    children.expect("its children").trim().parse().expect("one child")
+}
+
 /// Whether this is process 1 of a namespace of its own. Where it is not, `test` has been run in one
 /// when this returns, or it was said why it was not.
 ///

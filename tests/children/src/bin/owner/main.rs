@@ -5,11 +5,12 @@ use std::{os::fd::IntoRawFd, process::ExitCode, time::Duration};
 use lifecycle::{
     Config, Plan, Platform, Signal, on_shutdown,
     plan::HookSet,
-    process::{Child, Command, Restart},
+    process::{Child, Command, Containment, Restart},
 };
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
+    // Some have a folder for a cookie.
     let (Some(which), Some(cookie)) = (words.next(), words.next()) else {
         panic!("which, and a cookie");
     };
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
             "restarts" => run::<()>(config, async || restarts(&cookie)).await,
             "graph" => run::<()>(config, async || graph(&cookie)).await,
             "leaves" => run::<()>(config, async || hold(&[leaves(&cookie)])).await,
+            "escapes" => run::<()>(config, async || escapes(&cookie)).await,
             "passed" => run::<()>(config, async || hold(&[passed(&third, &cookie)])).await,
             _ => panic!("no such service: {which}"),
         }
@@ -91,6 +93,18 @@ fn leaves(cookie: &str) -> Child {
     let script = "(setsid sh -c \"sh -c 'sleep 60; :' COOKIE &\" COOKIE); trap 'exit 0' TERM; \
         echo started; while :; do sleep 0.02; done";
     started(shell(&script.replace("COOKIE", cookie), cookie).name("leaves"))
+}
+
+/// A child for each script of a folder, held by nothing that would hold it.
+fn escapes(folder: &str) {
+    for script in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = script.path();
+        if path.extension().is_some_and(|end| end == "sh") {
+            let script = std::fs::read_to_string(&path).expect("a script");
+            let command = shell(&script, "nobody").containment(Containment::Group);
+            started(command.stop_timeout(Duration::from_millis(300)));
+        }
+    }
 }
 
 /// The service has a listening socket for standard input, which its child has as well.
