@@ -3,7 +3,9 @@
 
 use std::{fs, time::Duration};
 
-use lifecycle::{Config, Plan, Reason, Report, Signal, Site, on_shutdown, testing::Scenario};
+use lifecycle::{
+    Config, Plan, Platform, Reason, Report, Signal, Site, on_shutdown, testing::Scenario,
+};
 use serde_json::{Value, json};
 
 static CALLS: Site = Site::new("calls");
@@ -149,6 +151,40 @@ fn a_plan_is_as_its_schema_says() {
     let errors = |schema: &jsonschema::Validator| schema.iter_errors(&value).count();
     assert_eq!((errors(&open), errors(&closed)), (0, 1));
     assert!(plan.diff(&value.to_string()).unwrap().is_empty());
+}
+
+/// A program answers with it; this test is one.
+#[test]
+fn what_a_program_sets_in_code_is_in_the_plan_that_it_answers() {
+    let seconds = Duration::from_secs;
+    let config = Config::new()
+        .platform(Platform::CloudRun)
+        .grace_period(seconds(20))
+        .shutdown_delay(seconds(1))
+        .drain_timeout(seconds(2))
+        .hook_timeout(seconds(3))
+        .reserve(seconds(4))
+        .signals([Signal::Quit, Signal::Term])
+        .job(true);
+    if std::env::var_os("LIFECYCLE_PLAN").is_some() {
+        // Ends the process.
+        config.install();
+    }
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", "what_a_program_sets_in_code_is_in_the_plan_that_it_answers"]);
+    let output = program.arg("--nocapture").env("LIFECYCLE_PLAN", "json").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let json = &said[said.find('{').unwrap_or_else(|| panic!("{said}"))..];
+    let value = assert_valid(&schema("plan.v1.json", true), json);
+    let members = json!({
+        "platform": "cloud_run", "grace_period_seconds": 20, "shutdown_delay_seconds": 1,
+        "drain_timeout_seconds": 2, "hook_timeout_seconds": 3, "reserve_seconds": 4,
+        "signals": ["SIGQUIT", "SIGTERM"], "job": true,
+    });
+    assert_eq!(value["config"], members);
+    let plan = Plan::collect().unwrap();
+    let read = Plan::from_json(json).unwrap().fits(&Config::from_json(json).unwrap());
+    assert_eq!(read.unwrap().to_string(), plan.fits(&config).unwrap().to_string());
 }
 
 #[lifecycle::test]

@@ -62,9 +62,10 @@ report; 0 where the connection ended without one, as the stop is over then; 124 
 was ended by force; 3 where it still stops when the time is up; 2 where nobody was asked.";
 
 const CHECK_NOTE: &str = "\
-A plan does not say what the program sets in code (`Config`): give that by --shutdown-delay and \
-its kin, as it is there. What the manifests set in LIFECYCLE_* variables is read. A binary with the \
-feature `manifest` knows its own configuration: LIFECYCLE_PLAN=check LIFECYCLE_MANIFEST=...
+What the program sets in code (`Config`) is in the JSON that it answers, and the verdict is that of \
+a binary with the feature `manifest` (LIFECYCLE_PLAN=check LIFECYCLE_MANIFEST=...). --shutdown-delay \
+and its kin are for other numbers, and for a file of `Plan::to_json`, which has none. What the \
+manifests set in LIFECYCLE_* variables is read.
 
 Exit codes: 0 it fits, 1 it does not, 2 there was no plan to check.";
 
@@ -131,19 +132,16 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_parser = duration)]
     pub(crate) max_kill_timeout: Option<Duration>,
     /// As in `Config::grace_period`
-    #[arg(long, value_parser = duration, help_heading = "What the program sets in code")]
+    #[arg(long, value_parser = duration, help_heading = "Instead of what the program sets in code")]
     pub(crate) grace_period: Option<Duration>,
     /// As in `Config::shutdown_delay`
-    #[arg(long, value_parser = duration, help_heading = "What the program sets in code")]
+    #[arg(long, value_parser = duration, help_heading = "Instead of what the program sets in code")]
     pub(crate) shutdown_delay: Option<Duration>,
     /// As in `Config::drain_timeout`
-    #[arg(long, value_parser = duration, help_heading = "What the program sets in code")]
+    #[arg(long, value_parser = duration, help_heading = "Instead of what the program sets in code")]
     pub(crate) drain_timeout: Option<Duration>,
-    /// As in `Config::main_timeout`
-    #[arg(long, value_parser = duration, help_heading = "What the program sets in code")]
-    pub(crate) main_timeout: Option<Duration>,
     /// As in `Config::reserve`
-    #[arg(long, value_parser = duration, help_heading = "What the program sets in code")]
+    #[arg(long, value_parser = duration, help_heading = "Instead of what the program sets in code")]
     pub(crate) reserve: Option<Duration>,
 }
 

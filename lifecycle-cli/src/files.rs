@@ -15,15 +15,13 @@ use crate::{
 };
 
 pub(crate) fn check(args: &CheckArgs) -> Done {
-    let plan = source::plan(&args.plan)?;
-    let mut config = Config::new();
+    let (plan, mut config) = source::plan_and_config(&args.plan)?;
     if let Some(time) = args.grace_period {
         config = config.grace_period(time);
     }
     for (time, set) in [
         (args.shutdown_delay, Config::shutdown_delay as fn(Config, _) -> Config),
         (args.drain_timeout, Config::drain_timeout),
-        (args.main_timeout, Config::main_timeout),
         (args.reserve, Config::reserve),
     ] {
         if let Some(time) = time {

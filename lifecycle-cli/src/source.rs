@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lifecycle_core::{Plan, Report};
+use lifecycle_core::{Config, Plan, Report};
 
 use crate::Trouble;
 
@@ -26,7 +26,14 @@ pub(crate) fn plan_json(path: &Path) -> Result<String, Trouble> {
 }
 
 pub(crate) fn plan(path: &Path) -> Result<Plan, Trouble> {
-    Plan::from_json(&text(path)?).map_err(|error| named(path, &error.to_string()))
+    plan_and_config(path).map(|(plan, _)| plan)
+}
+
+/// The plan, and what its program sets in code.
+pub(crate) fn plan_and_config(path: &Path) -> Result<(Plan, Config), Trouble> {
+    let json = text(path)?;
+    let read = Plan::from_json(&json).and_then(|plan| Ok((plan, Config::from_json(&json)?)));
+    read.map_err(|error| named(path, &error.to_string()))
 }
 
 pub(crate) fn report(path: &Path) -> Result<Report, Trouble> {

@@ -37,6 +37,11 @@ impl Plan {
     pub fn fits(&self, constraints: impl Into<Constraints>) -> Result<Fits, FitError> {
         let constraints = constraints.into();
         self.check().map_err(|error| FitError { why: Why::Invalid(error) })?;
+        // Of a plan that was read, whose components no configuration has.
+        let constraints = match constraints.components.value.is_zero() {
+            true => constraints.with_components(self.components()),
+            false => constraints,
+        };
         let account = match constraints.hook_timeout {
             Some(timeout) => Account::new(self.clone().with_default_timeout(timeout), constraints),
             None => Account::new(self.clone(), constraints),

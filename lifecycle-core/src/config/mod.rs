@@ -9,6 +9,7 @@ mod environment;
 #[cfg(feature = "health")]
 mod health;
 mod hook_timeouts;
+mod in_code;
 mod manager;
 mod platform;
 mod settings;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     diagnostic::{Diagnostic, NO_READER},
     environment::{Environment, Linked, ManifestVariables, PlanAnswer, ReportFile, ReportFormat},
     hook_timeouts::HookTimeouts,
+    in_code::InCode,
     settings::Settings,
     source::Source,
 };

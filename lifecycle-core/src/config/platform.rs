@@ -1,7 +1,10 @@
 use std::{fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// What runs the process, as far as a shutdown is concerned: it grants the grace period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Platform {
     /// A Kubernetes pod: `terminationGracePeriodSeconds`, 30 s.

@@ -54,4 +54,8 @@ impl Plan {
         self.components = components;
         self
     }
+
+    pub(crate) fn components(&self) -> &[PlannedComponent] {
+        &self.components
+    }
 }

@@ -81,7 +81,7 @@ impl Plan {
     pub(crate) fn without_registered(self) -> Self {
         self.changed(|plan| {
             for entry in &mut plan.entries {
-                entry.kept &= matches!(entry.spec.id, HookId::Declared(_));
+                entry.kept &= !matches!(entry.spec.id, HookId::Registered(_));
             }
         })
     }

@@ -44,6 +44,7 @@ pub use self::{
     planned::PlannedHook,
 };
 pub(crate) use self::{
+    export::json::read_others,
     graph::{Chain, Graph},
     spec::HookSpec,
 };

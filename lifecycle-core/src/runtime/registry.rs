@@ -65,6 +65,7 @@ impl Registry {
     pub(crate) fn action(&self, id: HookId) -> Option<Action> {
         match id {
             HookId::Declared(_) => declared().get(&id).copied().map(Action::Declared),
+            HookId::Read(_) => None,
             HookId::Registered(_) => {
                 let mut inner = self.lock();
                 let action = inner.hooks.get_mut(&id)?.action.take();

@@ -24,7 +24,9 @@ use crate::{
     Config, FitError, Fits, Plan, Report,
     admission::{context, drop_as_lost},
     budget::{Constraints, Manifest, Workload},
-    config::{Components, Diagnostic, Environment, HookTimeouts, OnBusy, PlanAnswer, Settings},
+    config::{
+        Components, Diagnostic, Environment, HookTimeouts, InCode, OnBusy, PlanAnswer, Settings,
+    },
     declare::hook::Returns,
     foreign::{Shielded, contain},
     os,
@@ -187,6 +189,7 @@ pub(crate) struct Prepared {
     invalid_plan: Option<PlanError>,
     hook_timeouts: HookTimeouts,
     on_busy: OnBusy,
+    in_code: InCode,
     /// What the plan is to be held against, and the environment that this process has.
     manifest: Option<(Manifest, Environment)>,
 }
@@ -209,6 +212,7 @@ impl Prepared {
             plan,
             hook_timeouts,
             on_busy: config.on_busy.clone(),
+            in_code: InCode::of(config),
         }
     }
 
@@ -248,7 +252,7 @@ impl Prepared {
         }
         let printed = match answer {
             PlanAnswer::Text => print(&self.plan),
-            PlanAnswer::Json => print(&self.plan.to_json()),
+            PlanAnswer::Json => print(&self.in_code.to_json(&self.plan)),
             PlanAnswer::Mermaid => print(&self.plan.to_mermaid()),
             PlanAnswer::Dot => print(&self.plan.to_dot()),
             // The settings know only names that are linked.

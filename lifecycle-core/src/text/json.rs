@@ -102,6 +102,7 @@ impl Format {
 
 /// Seconds, exact to the nanosecond: `1`, `0.25`. A float would write `1.0`, and more digits than
 /// there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl Serialize for Seconds {

@@ -7,4 +7,6 @@ pub(crate) enum HookId {
     Declared(TypeId),
     /// Registered at run time, counted by whoever registers.
     Registered(u64),
+    /// Of a plan that was read, counted there: nobody knows what it does.
+    Read(u64),
 }

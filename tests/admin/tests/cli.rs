@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lifecycle_process_tests::{Child, Ending, Service, Signal};
+use lifecycle_process_tests::{Child, Ending, Service, Signal, Stream};
 use tempfile::TempDir;
 
 const APP: &str = env!("CARGO_BIN_EXE_admin-app");
@@ -142,7 +142,7 @@ fn a_plan_is_held_against_a_manifest_whether_it_is_a_file_or_a_binary() {
     let short = short.to_str().unwrap();
     tool(["check", PLAN, short]).run().exits(1).says("is missing");
 
-    // It needs neither socket nor main for that, and has no reader of manifests.
+    // It needs neither socket nor main for that.
     let socket = folder.path().join("admin.sock");
     let unit = write(folder.path(), "a.service", "[Service]\nExecStart=/app\nTimeoutStopSec=20\n");
     let unit = unit.to_str().unwrap();
@@ -161,6 +161,39 @@ fn a_plan_is_held_against_a_manifest_whether_it_is_a_file_or_a_binary() {
     let silent = write(folder.path(), "silent.sh", "#!/bin/sh\necho hello\n");
     executable(&silent);
     tool(["check", silent.to_str().unwrap(), compose]).run().exits(2).says("does not know");
+}
+
+/// What a program sets in code is in the JSON that it answers.
+#[test]
+fn the_tool_and_the_binary_come_to_the_same_verdict() {
+    const CONFIGURED: &str = env!("CARGO_BIN_EXE_admin-configured");
+    let folder = tempfile::tempdir().unwrap();
+    let compose = |name: &str, signal: &str| {
+        let text = format!(
+            "services:\n  app:\n    image: app\n    stop_grace_period: 10s\n    stop_signal: {signal}\n"
+        );
+        write(folder.path(), name, &text)
+    };
+    let (good, deaf) = (compose("good.yaml", "SIGQUIT"), compose("deaf.yaml", "SIGTERM"));
+    for (drain, manifest, code, says) in [
+        ("3", &good, 0, "the plan fits: it needs 7.65s of 9s"),
+        // The platform's 10 s would do, the 9 s of the code do not.
+        ("5", &good, 1, "650ms is missing"),
+        ("3", &deaf, 1, "stop_signal: found SIGTERM"),
+    ] {
+        let tool = tool(["check", CONFIGURED]).arg(manifest).env("DRAIN", drain).run();
+        tool.exits(code).says(says);
+        let asked = Service::at(CONFIGURED).env("DRAIN", drain).env("LIFECYCLE_PLAN", "check");
+        let binary = asked.env("LIFECYCLE_MANIFEST", manifest).run();
+        binary.exits(if code == 0 { 0 } else { 78 });
+        // To the word; the binary indents what is wrong with it.
+        let account = |ending: &Ending| -> Vec<String> {
+            let lines = [Stream::Stdout, Stream::Stderr].into_iter().flat_map(|s| ending.lines(s));
+            let lines = lines.map(|line| line.trim_start_matches("lifecycle: ").trim().to_owned());
+            lines.collect()
+        };
+        assert_eq!(account(&tool), account(&binary));
+    }
 }
 
 fn executable(path: &Path) {
@@ -257,7 +290,7 @@ fn a_storm_finds_who_ends_half_way_and_replays_it() {
 
 /// The signal of the first round, and when it came.
 fn round_of(ending: &Ending) -> String {
-    let lines: Vec<_> = ending.lines(lifecycle_process_tests::Stream::Stdout).collect();
+    let lines: Vec<_> = ending.lines(Stream::Stdout).collect();
     let line = lines.iter().find(|line| line.starts_with("round")).unwrap();
     line.split("exit").next().unwrap().to_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::view::PlanView;
 use crate::{
@@ -80,6 +80,23 @@ impl Plan {
     pub fn to_json(&self) -> String {
         FORMAT.write(&Document::from(&self.view()))
     }
+
+    /// The same, and behind it members of somebody else.
+    pub(crate) fn to_json_with(&self, others: &impl Serialize) -> String {
+        #[derive(Serialize)]
+        struct With<'o, T> {
+            #[serde(flatten)]
+            plan: Document,
+            #[serde(flatten)]
+            others: &'o T,
+        }
+        FORMAT.write(&With { plan: Document::from(&self.view()), others })
+    }
+}
+
+/// The members of somebody else that stand in a plan.
+pub(crate) fn read_others<T: DeserializeOwned>(json: &str) -> Result<T, JsonError> {
+    FORMAT.read(json)
 }
 
 impl Plan {
@@ -117,7 +134,7 @@ impl Document {
         let needs: Vec<_> = needs.collect();
         let ids: HashMap<String, HookId> = (0..)
             .zip(&self.hooks)
-            .map(|(at, hook)| (hook.name.clone(), HookId::Registered(at)))
+            .map(|(at, hook)| (hook.name.clone(), HookId::Read(at)))
             .collect();
         let specs = self.hooks.into_iter().zip(0..).map(|(hook, at)| hook.into_spec(at, &ids));
         let specs = specs.collect::<Result<Vec<_>, _>>()?;
@@ -156,7 +173,7 @@ impl DocumentHook {
             fallback_timeout: self.fallback_timeout,
             after,
             read_types,
-            ..HookSpec::new(HookId::Registered(at), self.name.into(), location)
+            ..HookSpec::new(HookId::Read(at), self.name.into(), location)
         })
     }
 }
