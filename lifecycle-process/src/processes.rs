@@ -22,7 +22,16 @@ impl Process {
 
     /// Whether this very process lives.
     pub(crate) fn is_there(&self) -> bool {
-        read(self.member.pid).is_some_and(|now| now.start == self.start && !now.is_dead())
+        self.now().is_some_and(|now| !now.is_dead())
+    }
+
+    /// Whether this very process has its id, dead or alive.
+    pub(crate) fn is_known(&self) -> bool {
+        self.now().is_some()
+    }
+
+    fn now(&self) -> Option<Self> {
+        read(self.member.pid).filter(|now| now.start == self.start)
     }
 
     pub(crate) fn is_frozen(&self) -> bool {

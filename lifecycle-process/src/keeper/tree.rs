@@ -31,23 +31,24 @@ pub(super) fn kill_all(mut kills: impl FnMut(Member), mut stuck: impl FnMut(Memb
     let began = Instant::now();
     loop {
         // Frozen first: a process that sees its child die may start another.
-        let mut all = below();
+        let mut tree = Tree::below_this();
         let mut before = usize::MAX;
         for _ in 0..FREEZES {
-            let loose = all.iter().filter(|process| !process.is_frozen()).count();
+            let loose = tree.all.iter().filter(|process| !process.is_frozen()).count();
             // Twice the same and nobody runs: nobody was there to fork in between.
-            if loose == 0 && before == all.len() {
+            if tree.is_whole && loose == 0 && before == tree.all.len() {
                 break;
             }
-            before = all.len();
-            for process in all.iter().filter(|process| !process.is_frozen()) {
+            before = tree.all.len();
+            for process in tree.all.iter().filter(|process| !process.is_frozen()) {
                 process.signal(Signal::STOP);
             }
             thread::sleep(PAUSE);
-            all = below();
+            tree = Tree::below_this();
         }
+        let Tree { mut all, is_whole } = tree;
         all.retain(|process| !process.is_dead());
-        if all.is_empty() {
+        if is_whole && all.is_empty() {
             return;
         }
         for process in all.iter().rev() {
@@ -58,7 +59,7 @@ pub(super) fn kill_all(mut kills: impl FnMut(Member), mut stuck: impl FnMut(Memb
         }
         thread::sleep(PAUSE);
         if began.elapsed() > STUCK_AFTER {
-            for process in below().into_iter().filter(|process| !process.is_dead()) {
+            for process in Tree::below_this().all.into_iter().filter(|process| !process.is_dead()) {
                 if told_stuck.insert((process.member.pid, process.start)) {
                     stuck(process.member);
                 }
@@ -69,17 +70,85 @@ pub(super) fn kill_all(mut kills: impl FnMut(Member), mut stuck: impl FnMut(Memb
     }
 }
 
-/// All below this process, dead ones among them; each after its parent.
-fn below() -> Vec<Process> {
-    let mut children: HashMap<u32, Vec<Process>> = HashMap::new();
-    for process in processes::all() {
-        children.entry(process.parent).or_default().push(process);
+/// What is below a process.
+struct Tree {
+    /// Each after its parent, dead ones among them.
+    all: Vec<Process>,
+    /// Otherwise somebody went while it was looked at, and his children have to be looked for again.
+    is_whole: bool,
+}
+
+impl Tree {
+    fn below_this() -> Self {
+        Self::below(std::process::id(), processes::all(), Process::is_known)
     }
-    let mut found = children.remove(&std::process::id()).unwrap_or_default();
-    let mut at = 0;
-    while let Some(parent) = found.get(at).map(|process| process.member.pid) {
-        found.extend(children.remove(&parent).unwrap_or_default());
-        at += 1;
+
+    /// Of `processes`, which were read one after the other. The parent that one names is a number,
+    /// which somebody else may have got by then, or may have had before: it is meant if it belongs
+    /// to the one that was seen also after all were read, and to nobody who came after the child.
+    fn below(
+        root: u32,
+        processes: impl Iterator<Item = Process>,
+        is_known: impl Fn(&Process) -> bool,
+    ) -> Self {
+        let mut children: HashMap<u32, Vec<Process>> = HashMap::new();
+        for process in processes {
+            children.entry(process.parent).or_default().push(process);
+        }
+        let mut tree = Self { all: children.remove(&root).unwrap_or_default(), is_whole: true };
+        let mut at = 0;
+        while let Some(parent) = tree.all.get(at) {
+            at += 1;
+            let Some(mut of_parent) = children.remove(&parent.member.pid) else { continue };
+            if !is_known(parent) {
+                tree.is_whole = false;
+                continue;
+            }
+            of_parent.retain(|child| child.start >= parent.start);
+            tree.all.extend(of_parent);
+        }
+        tree
     }
-    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32, start: u64) -> Process {
+        Process { member: Member { pid, name: String::new(), state: 'S' }, parent, start }
+    }
+
+    fn below(processes: &[Process], is_known: impl Fn(&Process) -> bool) -> (Vec<u32>, bool) {
+        let tree = Tree::below(1, processes.iter().cloned(), is_known);
+        (tree.all.iter().map(|process| process.member.pid).collect(), tree.is_whole)
+    }
+
+    #[test]
+    fn each_comes_after_its_parent_and_strangers_do_not() {
+        let processes =
+            [process(9, 7, 30), process(5, 1, 10), process(7, 5, 20), process(8, 4, 20)];
+        assert_eq!(below(&processes, |_| true), (vec![5, 7, 9], true));
+    }
+
+    /// 5 was ours when it was read, and had gone when 6 was, whose parent is a stranger of that
+    /// number.
+    #[test]
+    fn the_child_of_who_got_the_number_of_ours_is_a_stranger() {
+        let processes = [process(5, 1, 10), process(6, 5, 30), process(7, 1, 10)];
+        assert_eq!(below(&processes, |seen| seen.member.pid != 5), (vec![5, 7], false));
+    }
+
+    /// 4 was read when its parent of number 5 was a stranger, who had gone when ours got the number.
+    #[test]
+    fn the_child_of_who_had_the_number_before_ours_is_a_stranger() {
+        let processes = [process(4, 5, 10), process(5, 1, 20), process(6, 5, 20)];
+        assert_eq!(below(&processes, |_| true), (vec![5, 6], true));
+    }
+
+    /// A dead process has no children, so that it need not be there still.
+    #[test]
+    fn who_is_gone_and_has_no_children_is_no_reason_to_look_again() {
+        assert_eq!(below(&[process(5, 1, 10)], |_| false), (vec![5], true));
+    }
 }

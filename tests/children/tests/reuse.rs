@@ -10,7 +10,7 @@ use lifecycle_children_tests::{
 };
 
 fn shell(script: &str) -> Command {
-    Command::new("sh").args(["-c", script, "of-ours"]).stop_timeout(Duration::from_millis(300))
+    Command::new("sh").args(["-c", script]).stop_timeout(Duration::from_millis(300))
 }
 
 fn started(command: Command) -> Child {
@@ -22,14 +22,9 @@ async fn settled() {
 }
 
 /// Somebody else of this number, who leads a group of that number, too.
-fn somebody(pid: u32, script: &str) -> Foreign {
-    use std::os::unix::process::CommandExt;
-    let mut command = std::process::Command::new("sh");
-    start_as(pid, command.args(["-c", script, "of-ours"]).process_group(0))
-}
-
 fn sleeper(pid: u32) -> Foreign {
-    somebody(pid, "exec sleep 60")
+    use std::os::unix::process::CommandExt;
+    start_as(pid, std::process::Command::new("sleep").arg("60").process_group(0))
 }
 
 #[track_caller]
@@ -129,13 +124,15 @@ async fn the_sweep_kills_nobody_who_got_the_number_of_one_that_it_asked() {
     if !is_inside("the_sweep_kills_nobody_who_got_the_number_of_one_that_it_asked") {
         return;
     }
-    let ends = "trap 'exit 0' TERM; while :; do sleep 0.01; done";
-    let mut others: Vec<_> = (0..4).map(|at| somebody(1_000 + at, ends)).collect();
-    let child = started(shell("exec sleep 60").kill_others(Filter::new().command_line("of-ours")));
+    // Far from one another: what is started after one has the next numbers.
+    let numbers = [1_000, 2_000, 3_000, 4_000];
+    let mut others = numbers.map(sleeper);
+    let which = Filter::new().command_line("sleep 60");
+    let child = started(shell("exec sleep 61").kill_others(which));
     settled().await;
     let successors = std::thread::spawn(move || {
-        others.iter_mut().for_each(|other| assert!(other.wait().expect("ended").success()));
-        (0..4).map(|at| sleeper(1_000 + at)).collect::<Vec<_>>()
+        others.iter_mut().for_each(|other| assert!(!other.wait().expect("ended").success()));
+        numbers.map(sleeper)
     });
     let stopped = child.stop().await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(stopped.others.len(), 4, "{stopped}");

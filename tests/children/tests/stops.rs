@@ -6,7 +6,7 @@ use lifecycle::{
     Signal,
     process::{Child, Command, Containment, ExitStatus, Filter, SpawnError, StopError},
 };
-use lifecycle_children_tests::{kill, lacks};
+use lifecycle_children_tests::{kill, lacks, with};
 
 fn shell(script: &str) -> Command {
     Command::new("sh").args(["-c", script]).stop_timeout(Duration::from_millis(500))
@@ -205,6 +205,16 @@ async fn others_that_belong_to_it_end_with_it_and_nobody_else_does() {
     assert!(other.try_wait().expect("a child").is_none(), "a stranger was killed");
     other.kill().expect("killed");
     other.wait().expect("ended");
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_process_group_is_killed_when_its_leader_has_ended() {
+    let command = shell("sleep 60.25 & exit 0").containment(Containment::Group);
+    let child = started(command);
+    child.wait().await;
+    assert_eq!(with("sleep 60.25", true).len(), 1);
+    let stopped = child.stop().await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(with("sleep 60.25", true), [0; 0], "{stopped}");
 }
 
 #[tokio::test]
