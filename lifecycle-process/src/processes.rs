@@ -54,10 +54,24 @@ pub(crate) fn open(pid: u32, start: u64) -> Option<OwnedFd> {
     (read(pid)?.start == start).then_some(fd)
 }
 
-/// All that are there, threads and what has just gone apart.
+/// All that are there, threads and what has just gone apart; the last in the list first, which are
+/// the newest, and the likeliest to be gone soon.
 pub(crate) fn all() -> impl Iterator<Item = Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| read(entry.file_name().to_str()?.parse().ok()?))
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let pids: Vec<u32> = pids.collect();
+    pids.into_iter().rev().filter_map(read)
+}
+
+/// The children of this process, dead ones among them; none where the kernel has no list of them
+/// (`CONFIG_PROC_CHILDREN`).
+pub(crate) fn children() -> Vec<u32> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let pids =
+        |list: String| list.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>();
+    lists.flat_map(pids).collect()
 }
 
 pub(crate) fn read(pid: u32) -> Option<Process> {

@@ -28,7 +28,7 @@ use rustix::{
     },
 };
 
-use super::{MARK, SOCKET, tree};
+use super::{MARK, SOCKET, tree::Killing};
 use crate::{ExitStatus, processes, signal, word::Word};
 
 /// Whether this program can be a keeper: that it ran before main shows that it was linked in.
@@ -106,12 +106,11 @@ impl Keeper {
     fn run(self) -> ! {
         let this: &'static Self = Box::leak(Box::new(self));
         let listener = thread::Builder::new().name("listens".to_owned()).spawn(|| this.listen());
-        if listener.is_err() {
-            // Nobody could tell it to stop: it does so at once.
-            this.kill();
-        }
+        // Nobody could tell it to stop: it does so at once.
+        let mut alone = listener.is_err().then(Killing::default);
+        let options = if alone.is_some() { WaitOptions::NOHANG } else { WaitOptions::empty() };
         loop {
-            match wait(WaitOptions::empty()) {
+            match wait(options) {
                 Ok(Some((pid, status))) if pid == this.root => {
                     let status = std::process::ExitStatus::from_raw(status.as_raw());
                     this.say(&Word::Ended(ExitStatus::of(status)));
@@ -121,6 +120,7 @@ impl Keeper {
                     this.say(&Word::Gone);
                     exit(0)
                 }
+                Ok(None) => alone.iter_mut().for_each(|killing| this.kill(killing)),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -131,11 +131,15 @@ impl Keeper {
         for line in lines.map_while(Result::ok) {
             match line.split_once(' ') {
                 Some(("signal", number)) => self.signal(number.parse().unwrap_or_default()),
-                _ => self.kill(),
+                _ => break,
             }
         }
-        // Whoever started this is gone.
-        self.kill();
+        // It was told to, or whoever started this is gone. The other thread ends the process when
+        // nothing is left.
+        let mut killing = Killing::default();
+        loop {
+            self.kill(&mut killing);
+        }
     }
 
     /// To the child alone: how its own children stop is its business.
@@ -146,8 +150,8 @@ impl Keeper {
         let _ = pidfd_send_signal(fd, Signal::CONT);
     }
 
-    fn kill(&self) {
-        tree::kill_all(
+    fn kill(&self, killing: &mut Killing) {
+        killing.round(
             |member| self.say(&Word::Kills(member)),
             |member| self.say(&Word::Stuck(member)),
         );

@@ -14,59 +14,85 @@ use crate::{
     processes::{self, Process},
 };
 
-/// How many rounds of freezing at most: what forks faster than it is found is killed as it is.
-const FREEZES: usize = 50;
+/// How long it takes to freeze all at most: what forks faster than it is found is killed as it is.
+const FREEZE_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How often the children of this process are looked at before all processes are.
+const LOOKS: usize = 20;
 
 /// Between two looks at what was killed.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// The same, where some of it does not go.
+const LONG_PAUSE: Duration = Duration::from_millis(100);
+
 /// When what was killed and is still there is said to be stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
-/// Kills all of them, the deepest first; returns when none lives. `kills` is told of each once,
-/// `stuck` once of each that is still there two seconds after it was killed.
-pub(super) fn kill_all(mut kills: impl FnMut(Member), mut stuck: impl FnMut(Member)) {
-    let mut told = HashSet::new();
-    let mut told_stuck = HashSet::new();
-    let began = Instant::now();
-    loop {
-        // Frozen first: a process that sees its child die may start another.
-        let mut tree = Tree::below_this();
-        let mut before = usize::MAX;
-        for _ in 0..FREEZES {
-            let loose = tree.all.iter().filter(|process| !process.is_frozen()).count();
-            // Twice the same and nobody runs: nobody was there to fork in between.
-            if tree.is_whole && loose == 0 && before == tree.all.len() {
-                break;
-            }
-            before = tree.all.len();
-            for process in tree.all.iter().filter(|process| !process.is_frozen()) {
-                process.signal(Signal::STOP);
-            }
-            thread::sleep(PAUSE);
-            tree = Tree::below_this();
-        }
-        let Tree { mut all, is_whole } = tree;
-        all.retain(|process| !process.is_dead());
-        if is_whole && all.is_empty() {
-            return;
-        }
-        for process in all.iter().rev() {
-            if told.insert((process.member.pid, process.start)) {
+/// The killing of all of them, in rounds until the kernel says that none is left: one look at `/proc`
+/// that finds nobody is no proof, as what goes from process to process is missed by many.
+#[derive(Default)]
+pub(super) struct Killing {
+    /// What was killed, and when.
+    killed: HashMap<(u32, u64), Instant>,
+    told_stuck: HashSet<(u32, u64)>,
+}
+
+impl Killing {
+    /// Kills what it finds, the deepest first. `kills` is told of each once, `stuck` once of each
+    /// that is still there two seconds after it was killed.
+    pub(super) fn round(&mut self, mut kills: impl FnMut(Member), mut stuck: impl FnMut(Member)) {
+        for process in frozen().iter().rev().filter(|process| !process.is_dead()) {
+            let id = (process.member.pid, process.start);
+            let killed = *self.killed.entry(id).or_insert_with(|| {
                 kills(process.member.clone());
-            }
+                Instant::now()
+            });
             process.signal(Signal::KILL);
+            if killed.elapsed() > STUCK_AFTER && self.told_stuck.insert(id) {
+                stuck(process.member.clone());
+            }
+        }
+        // Nothing is to be gained by haste where the kernel does not end what was killed.
+        thread::sleep(if self.told_stuck.is_empty() { PAUSE } else { LONG_PAUSE });
+    }
+}
+
+/// What is below this process, when all of it is stopped: a process that sees its child die may
+/// start another.
+fn frozen() -> Vec<Process> {
+    let until = Instant::now() + FREEZE_TIMEOUT;
+    stop_children();
+    let mut tree = Tree::below_this();
+    let mut before = usize::MAX;
+    while Instant::now() < until {
+        let loose = tree.all.iter().filter(|process| !process.is_frozen()).count();
+        // Twice the same and nobody runs: nobody was there to fork in between.
+        if tree.is_whole && loose == 0 && before == tree.all.len() {
+            break;
+        }
+        before = tree.all.len();
+        for process in tree.all.iter().filter(|process| !process.is_frozen()) {
+            process.signal(Signal::STOP);
         }
         thread::sleep(PAUSE);
-        if began.elapsed() > STUCK_AFTER {
-            for process in Tree::below_this().all.into_iter().filter(|process| !process.is_dead()) {
-                if told_stuck.insert((process.member.pid, process.start)) {
-                    stuck(process.member);
-                }
-            }
-            // Nothing is to be gained by haste any more.
-            thread::sleep(Duration::from_millis(100));
+        stop_children();
+        tree = Tree::below_this();
+    }
+    tree.all
+}
+
+/// Stops the children of this process by the kernel's own list of them, where it has one. What goes
+/// from process to process falls to this one each time: it is gone when all of `/proc` has been
+/// read, and there while this is.
+fn stop_children() {
+    for _ in 0..LOOKS {
+        let children = processes::children().into_iter().filter_map(processes::read);
+        let loose: Vec<_> = children.filter(|child| !child.is_frozen()).collect();
+        if loose.is_empty() {
+            return;
         }
+        loose.iter().for_each(|child| child.signal(Signal::STOP));
     }
 }
 
