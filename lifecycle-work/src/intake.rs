@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    Source, SourceError, Worked,
+    Source, SourceError, Worked, caught,
     job::{self, Place},
     leases, overseer,
     result::JobResult,
@@ -85,7 +85,8 @@ where
         };
         let asked = Instant::now();
         let received = {
-            let receive = shared.source.receive(slots.len());
+            let free = slots.len();
+            let receive = caught::asked(|| shared.source.receive(free));
             let mut pull = pin!(shared.site.pull(receive).settle(shared.terms.settle));
             tokio::select! {
                 received = &mut pull => received,
@@ -174,7 +175,7 @@ fn begin<S, H, F>(
 }
 
 async fn quiet<S: Source>(shared: &Shared<S>) {
-    match timeout(shared.terms.settle, shared.source.quiet()).await {
+    match timeout(shared.terms.settle, caught::asked(|| shared.source.quiet())).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => say(shared, "to go quiet", &error),
         Err(_) => {

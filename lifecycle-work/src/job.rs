@@ -3,7 +3,7 @@
 //! One task owns a job and decides once. What is cut is not polled from the moment of the decision on,
 //! so it is never acknowledged and given back.
 
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use lifecycle_core::{Guard, ext};
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    Policy, Source, SourceError, overseer,
+    Policy, Source, SourceError, caught, overseer,
     result::JobResult,
     shared::{Fate, Held, Shared},
 };
@@ -51,8 +51,8 @@ where
         return;
     };
     held.begin();
-    let job = held.job.clone();
-    let work = guard.scope(async move { handler(job).await.into_result() });
+    let job = Arc::clone(&held);
+    let work = guard.scope(async move { handler(job.job.clone()).await.into_result() });
     let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
     let turn = shared.class(&held).turn;
     let ended = tokio::select! {
@@ -68,25 +68,25 @@ where
     };
     if !held.decide() {
         // It was given back while it went on: what it did may be done again.
-        drop(work);
+        caught::dropped(work);
         ext::lose(&guard);
         return;
     }
     match ended {
         Some(Ok(Ok(()))) => {
-            drop(work);
+            caught::dropped(work);
             acknowledge(&shared, &held, &guard).await;
         }
         Some(Ok(Err(error))) => {
-            drop(work);
+            caught::dropped(work);
             fail(&shared, &held, &error).await;
         }
         Some(Err(panic)) => {
-            drop(work);
-            fail(&shared, &held, &format!("panicked: {}", text(&*panic))).await;
+            caught::dropped(work);
+            fail(&shared, &held, &format!("panicked: {}", caught::text(&*panic))).await;
         }
         None => {
-            drop(work);
+            caught::dropped(work);
             ext::lose(&guard);
             shared.count(&held, Fate::Untold);
             overseer::say(
@@ -129,7 +129,7 @@ async fn cut<S: Source, W: Future>(
         ext::cancel(&guard);
     }
     if policy == Policy::Abandon {
-        drop(work);
+        caught::dropped(work);
         shared.count(held, Fate::Abandoned);
         overseer::say(
             shared,
@@ -143,7 +143,7 @@ async fn cut<S: Source, W: Future>(
     }
     let mut giving = std::pin::pin!(give_back(shared, held));
     let is_given = timeout(PAUSE, &mut giving).await.is_ok();
-    drop(work);
+    caught::dropped(work);
     if !is_given {
         giving.await;
     }
@@ -190,7 +190,7 @@ async fn tell<J, T: Future<Output = Result<(), SourceError>>>(
     for _ in 1..TRIES {
         let told = tokio::select! {
             biased;
-            told = what() => told,
+            told = caught::asked(&what) => told,
             () = held.lost() => return Err("its lease ran out before".into()),
         };
         if told.is_ok() {
@@ -201,7 +201,7 @@ async fn tell<J, T: Future<Output = Result<(), SourceError>>>(
     }
     tokio::select! {
         biased;
-        told = what() => told,
+        told = caught::asked(&what) => told,
         () = held.lost() => Err("its lease ran out before".into()),
     }
 }
@@ -238,9 +238,4 @@ impl<S: Source> Drop for LetGo<'_, S> {
     fn drop(&mut self) {
         self.shared.let_go(self.number);
     }
-}
-
-fn text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }

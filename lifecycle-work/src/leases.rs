@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
-    Source,
+    Source, caught,
     shared::{Held, Shared},
 };
 
@@ -43,7 +43,7 @@ async fn renew<S: Source>(shared: Arc<Shared<S>>, held: Arc<Held<S::Job>>) {
     // Counts from before the broker was asked, and is not waited for beyond its end.
     let asked = Instant::now();
     let end = held.leased() + shared.terms.lease;
-    match timeout_at(end, shared.source.renew(&held.job)).await {
+    match timeout_at(end, caught::asked(|| shared.source.renew(&held.job))).await {
         Ok(Ok(())) => held.renewed(asked),
         Ok(Err(error)) if !held.is_settled() => {
             let consumer = shared.name;

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    Source, Worked,
+    Source, Worked, caught,
     closing::{Closing, Turn},
 };
 
@@ -176,8 +176,10 @@ impl<S: Source> Shared<S> {
 
     /// Takes a job in: the lease counts from before it was asked for.
     pub(crate) fn hold(&self, job: S::Job, leased: Instant) -> (u64, Arc<Held<S::Job>>) {
-        let class = self.source.class(&job);
-        let class = self.classes.iter().position(|known| known.name == class).unwrap_or_default();
+        let class = caught::said(|| {
+            let class = self.source.class(&job);
+            self.classes.iter().position(|known| known.name == class).unwrap_or_default()
+        });
         self.classes[class].counts.received.fetch_add(1, Ordering::AcqRel);
         self.tally.received.fetch_add(1, Ordering::AcqRel);
         let held = Arc::new(Held {
@@ -241,7 +243,7 @@ impl<S: Source> Shared<S> {
 
     /// What a job is called: its class, and what the source calls it.
     pub(crate) fn title(&self, held: &Held<S::Job>) -> String {
-        let id = self.source.id(&held.job);
+        let id = caught::said(|| self.source.id(&held.job));
         let class = self.class(held).name;
         match (id.is_empty(), class.is_empty()) {
             (true, true) => "a job".to_owned(),

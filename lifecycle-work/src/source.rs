@@ -12,7 +12,8 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 /// [`give_back`](Self::give_back) and [`fail`](Self::fail) is called, once, or none where the job is
 /// abandoned. It calls them from many tasks at once.
 ///
-/// An error of any of these is said in the log and counted; nothing is acknowledged that was not done.
+/// An error of any of these, a panic too, is said in the log and counted; nothing is acknowledged that
+/// was not done.
 pub trait Source: Send + Sync + 'static {
     /// A job and what the broker needs to know it by. A clone goes to the handler, so it is to be cheap.
     type Job: Clone + Send + Sync + 'static;

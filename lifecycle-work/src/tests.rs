@@ -541,3 +541,5 @@ async fn a_job_whose_handler_does_not_yield_is_given_back_and_named() {
     assert!(notes(&report).contains("it does not yield"), "{report}");
     assert!(queue.faults().is_empty(), "{:?}", queue.faults());
 }
+
+mod broken;
