@@ -43,10 +43,14 @@ where
     let Place { number, held, guard, _slot } = place;
     let _let_go = LetGo { shared: &shared, number };
     let Some(_place) = a_place(&shared, &held).await else {
-        if held.decide() {
-            ext::cancel(&guard);
-            shared.at_once().await;
-            give_back(&shared, &held).await;
+        match (held.decide(), held.is_lost()) {
+            (true, true) => lost(&shared, &held, &guard),
+            (true, false) => {
+                ext::cancel(&guard);
+                shared.at_once().await;
+                give_back(&shared, &held).await;
+            }
+            (false, _) => {}
         }
         return;
     };
@@ -87,18 +91,23 @@ where
         }
         None => {
             caught::dropped(work);
-            ext::lose(&guard);
-            shared.count(&held, Fate::Untold);
-            overseer::say(
-                &shared,
-                format!(
-                    "{} was dropped after {:?}: its lease ran out and could not be renewed",
-                    shared.title(&held),
-                    held.age(),
-                ),
-            );
+            lost(&shared, &held, &guard);
         }
     }
+}
+
+/// Somebody else has it: the broker is told nothing.
+fn lost<S: Source>(shared: &Shared<S>, held: &Held<S::Job>, guard: &Guard) {
+    ext::lose(guard);
+    shared.count(held, Fate::Untold);
+    overseer::say(
+        shared,
+        format!(
+            "{} was dropped after {:?}: its lease ran out and could not be renewed",
+            shared.title(held),
+            held.age(),
+        ),
+    );
 }
 
 /// One of those that may run; `None` where it shall not any more.

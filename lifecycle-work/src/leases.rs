@@ -28,9 +28,14 @@ pub(crate) async fn run<S: Source>(shared: Arc<Shared<S>>) {
         look = now + lease / LOOKS;
         for held in shared.held() {
             let leased = held.leased();
-            if now >= leased + lease {
+            let end = leased + lease;
+            if now >= end {
                 held.lose();
-            } else if now >= leased + lease / 2 && held.start_renewal() {
+                continue;
+            }
+            // Somebody else can have it from then on.
+            look = look.min(end);
+            if now >= leased + lease / 2 && held.start_renewal() {
                 renewals.push(Box::pin(renew(Arc::clone(&shared), held)));
             }
         }

@@ -133,6 +133,10 @@ impl<J> Held<J> {
         self.is_settled.load(Ordering::Acquire)
     }
 
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Acquire)
+    }
+
     pub(crate) fn lose(&self) {
         self.is_lost.store(true, Ordering::Release);
         self.lost.notify_one();
@@ -140,7 +144,7 @@ impl<J> Held<J> {
 
     /// Completes when its lease was lost.
     pub(crate) async fn lost(&self) {
-        while !self.is_lost.load(Ordering::Acquire) {
+        while !self.is_lost() {
             self.lost.notified().await;
         }
     }
@@ -174,8 +178,11 @@ impl<S: Source> Shared<S> {
         })
     }
 
-    /// Takes a job in: the lease counts from before it was asked for.
-    pub(crate) fn hold(&self, job: S::Job, leased: Instant) -> (u64, Arc<Held<S::Job>>) {
+    /// Takes a job in. Its lease counts from before it was asked for; where that is long ago, as nobody
+    /// knows when it was handed out, half of it is taken as over, so that it is renewed at once.
+    pub(crate) fn hold(&self, job: S::Job, asked: Instant) -> (u64, Arc<Held<S::Job>>) {
+        let middle = Instant::now().checked_sub(self.terms.lease / 2);
+        let leased = middle.map_or(asked, |middle| asked.max(middle));
         let class = caught::said(|| {
             let class = self.source.class(&job);
             self.classes.iter().position(|known| known.name == class).unwrap_or_default()

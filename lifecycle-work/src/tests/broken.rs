@@ -109,6 +109,86 @@ async fn a_source_that_panics_is_one_that_fails() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_job_that_waits_and_whose_lease_was_lost_makes_room() {
+    let queue = FakeSource::new([40_000, 1]).visibility_timeout(secs(10));
+    let source = Broken { queue: queue.clone(), call: "renew 1", how: How::Takes(secs(3_600)) };
+    let worker = consumer("orders").concurrency(1).prefetch(2);
+    let (report, worked) = stopped(secs(25), async move {
+        worker.run(source, |job| async move { sleep(ms(*job)).await }).await
+    })
+    .await;
+
+    // One runs all the time; the other comes three times, and is given back at last.
+    assert_eq!((worked.done, worked.untold, worked.given_back), (1, 2, 1), "{worked}: {report}");
+    assert_eq!(told(&worked), worked.received, "{worked}: {report}");
+    assert!(queue.faults().is_empty(), "{:?}", queue.faults());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_took_longer_than_a_lease_brings_jobs_that_are_not_lost() {
+    let queue = FakeSource::new([]).visibility_timeout(secs(10)).long_poll(secs(3_600));
+    let (source, late) = (queue.clone(), queue.clone());
+    let (report, worked) = stopped(secs(60), async move {
+        tokio::spawn(async move {
+            sleep(secs(30)).await;
+            late.push(15_000);
+        });
+        consumer("orders").run(source, |job| async move { sleep(ms(*job)).await }).await
+    })
+    .await;
+    assert_eq!((worked.received, worked.done), (1, 1), "{report}");
+    assert_eq!(queue.deliveries(), 1);
+    assert!(queue.faults().is_empty(), "{:?}", queue.faults());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_is_dropped_before_the_broker_gives_its_job_to_somebody_else() {
+    let queue = FakeSource::new([]).visibility_timeout(secs(10));
+    let (source, late) = (queue.clone(), queue.clone());
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&most);
+    let (report, _) = stopped(secs(15), async move {
+        tokio::spawn(async move {
+            sleep(ms(1_650)).await;
+            // The next receive begins when this one has come, and its lease counts from there.
+            late.push(1);
+            sleep(ms(10)).await;
+            late.push(600_000);
+            sleep(ms(100)).await;
+            late.refuse(u32::MAX);
+        });
+        let handler = move |job: FakeJob<u64>| {
+            let (runs, most) = (Runs::new(&running), Arc::clone(&most));
+            async move {
+                most.fetch_max(runs.0.load(Ordering::Relaxed), Ordering::Relaxed);
+                sleep(ms(*job)).await;
+            }
+        };
+        consumer("orders").run(source, handler).await
+    })
+    .await;
+    assert!(queue.deliveries() >= 2, "{report}");
+    assert_eq!(seen.load(Ordering::Relaxed), 1, "at once");
+}
+
+/// One handler that runs.
+struct Runs(Arc<AtomicUsize>);
+
+impl Runs {
+    fn new(running: &Arc<AtomicUsize>) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(running))
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Panics when it is dropped.
 struct Bomb;
 
