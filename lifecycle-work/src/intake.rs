@@ -92,19 +92,20 @@ where
                 received = &mut pull => received,
                 () = shared.stopping() => {
                     // What it brings was handed out already: it is taken, and given back.
-                    let settled = async { tokio::join!(pull, quiet(shared)).0 };
-                    let received = timeout(shared.terms.settle, settled).await;
-                    match received {
-                        Ok(Some((Ok(received), guard))) => {
-                            begin(shared, handler, jobs, received, &guard, &mut slots, asked);
+                    let settled = async {
+                        match timeout(shared.terms.settle, pull).await {
+                            Ok(Some((Ok(received), guard))) => {
+                                begin(shared, handler, jobs, received, &guard, &mut slots, asked);
+                            }
+                            Ok(Some((Err(error), _))) => say(shared, "to receive", &error),
+                            Ok(None) | Err(_) => overseer::say(shared, format!(
+                                "a receive did not come back in {:?}: what the broker has handed out \
+                                 to it is delivered again when its lease has ended",
+                                shared.terms.settle,
+                            )),
                         }
-                        Ok(Some((Err(error), _))) => say(shared, "to receive", &error),
-                        Ok(None) | Err(_) => overseer::say(shared, format!(
-                            "a receive did not come back in {:?}: what the broker has handed out to \
-                             it is delivered again when its lease has ended",
-                            shared.terms.settle,
-                        )),
-                    }
+                    };
+                    tokio::join!(settled, quiet(shared));
                     return;
                 }
             }

@@ -189,6 +189,27 @@ impl Drop for Runs {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_settled_receive_brings_does_not_wait_for_a_source_that_does_not_go_quiet() {
+    let queue = FakeSource::new([]).latency(ms(60));
+    let (late, seen) = (queue.clone(), queue.clone());
+    let waiting = Arc::new(Mutex::new(Vec::new()));
+    let of_main = Arc::clone(&waiting);
+    let source = Broken { queue: queue.clone(), call: "quiet", how: How::Takes(secs(3_600)) };
+    let (report, worked) = stopped(secs(1), async move {
+        tokio::spawn(async move {
+            sleep(ms(980)).await;
+            late.push(5);
+            sleep(ms(520)).await;
+            *of_main.lock().unwrap() = seen.waiting();
+        });
+        consumer("orders").run(source, |_| async {}).await
+    })
+    .await;
+    assert_eq!(worked.given_back, 1, "{worked}: {report}");
+    assert_eq!(*waiting.lock().unwrap(), [5], "half a second after the request");
+}
+
 /// Panics when it is dropped.
 struct Bomb;
 
