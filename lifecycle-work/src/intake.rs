@@ -6,7 +6,7 @@ use lifecycle_core::{Guard, Milestone};
 use tokio::{
     sync::OwnedSemaphorePermit,
     task::JoinSet,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
     shared::Shared,
 };
 
-/// How long is waited after a receive that failed, at first and at most.
+/// How long is waited after a receive that failed, at first and at most; and after one that brought
+/// nothing, from its begin on.
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
@@ -113,17 +114,20 @@ where
         match received {
             Some((Ok(received), guard)) => {
                 (retry, is_said) = (RETRY, false);
+                let is_empty = received.is_empty();
                 begin(shared, handler, jobs, received, &guard, &mut slots, asked);
+                drop(guard);
+                if is_empty {
+                    // A source that does not wait for jobs is not asked in a busy loop.
+                    pause(shared, RETRY.saturating_sub(asked.elapsed())).await;
+                }
             }
             Some((Err(error), guard)) => {
                 drop(guard);
                 if !std::mem::replace(&mut is_said, true) {
                     say(shared, "to receive, and is asked again until it does", &error);
                 }
-                tokio::select! {
-                    () = sleep(retry) => {}
-                    () = shared.stopping() => {}
-                }
+                pause(shared, retry).await;
                 retry = (retry * 2).min(LONGEST_RETRY);
             }
             // The service drains.
@@ -173,6 +177,11 @@ fn begin<S, H, F>(
         let place = Place { number, held, guard, _slot: slots.pop() };
         jobs.spawn(job::run(Arc::clone(shared), Arc::clone(handler), place));
     }
+}
+
+/// So much time, or until a stop is asked for.
+async fn pause<S: Source>(shared: &Shared<S>, time: Duration) {
+    let _ = timeout(time, shared.stopping()).await;
 }
 
 async fn quiet<S: Source>(shared: &Shared<S>) {

@@ -189,6 +189,31 @@ impl Drop for Runs {
     }
 }
 
+otherwise! {
+    Hasty { receives: Arc<AtomicUsize> }
+
+    async fn receive(&self, _: usize) -> Result<Vec<FakeJob<u64>>, SourceError> {
+        let receives = self.receives.fetch_add(1, Ordering::Relaxed);
+        assert!(receives < 10_000, "it is asked without end");
+        Ok(Vec::new())
+    }
+
+    async fn give_back(&self, job: FakeJob<u64>) -> Result<(), SourceError> {
+        self.queue.give_back(job).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_has_nothing_and_says_so_at_once_is_not_asked_without_end() {
+    let receives = Arc::new(AtomicUsize::new(0));
+    let source = Hasty { queue: FakeSource::new([]), receives: Arc::clone(&receives) };
+    let (report, worked) =
+        stopped(secs(10), async move { consumer("orders").run(source, |_| async {}).await }).await;
+    assert_eq!(worked.received, 0, "{report}");
+    let receives = receives.load(Ordering::Relaxed);
+    assert!((50..500).contains(&receives), "{receives}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_settled_receive_brings_does_not_wait_for_a_source_that_does_not_go_quiet() {
     let queue = FakeSource::new([]).latency(ms(60));
