@@ -17,6 +17,8 @@ use crate::{
 const CONCURRENCY: usize = 16;
 const LEASE: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(5);
+/// A year: what somebody calls without end can be added to a moment.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A consumer of this name: what it works on shows under it in the status, in metrics and in the report.
 ///
@@ -214,8 +216,8 @@ impl Consumer {
         let terms = Terms {
             concurrency: self.concurrency,
             held: self.concurrency.max(self.prefetch),
-            lease: self.lease.or_else(|| source.lease()).unwrap_or(LEASE),
-            settle: self.settle,
+            lease: self.lease.or_else(|| source.lease()).unwrap_or(LEASE).min(LONGEST),
+            settle: self.settle.min(LONGEST),
         };
         let site = sites::of(self.name, "", self.location);
         let shared = Shared::new(self.name, site, self.class_states(), terms, source);
@@ -240,7 +242,7 @@ impl Consumer {
             ClassState {
                 name: class.name,
                 turn: Turn {
-                    policy: class.policy,
+                    policy: in_range(class.policy),
                     rank: u32::try_from(rank).unwrap_or(u32::MAX),
                     ranks: u32::try_from(priorities.len()).unwrap_or(u32::MAX),
                 },
@@ -282,6 +284,13 @@ macro_rules! declare {
             ));
         };
     };
+}
+
+fn in_range(policy: Policy) -> Policy {
+    match policy {
+        Policy::RequeueAfter(time) => Policy::RequeueAfter(time.min(LONGEST)),
+        Policy::Finish | Policy::Requeue | Policy::Abandon => policy,
+    }
 }
 
 const fn of_policy(policy: Policy) -> Duration {

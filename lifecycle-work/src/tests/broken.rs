@@ -270,3 +270,22 @@ async fn a_handler_whose_destructor_panics_does_not_keep_its_job() {
         assert_eq!(report.exit_code(), 70, "{report}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_no_error() {
+    let queue = FakeSource::new([600_000, 100]);
+    let source = queue.clone();
+    let worker = consumer("orders").requeue_after(Duration::MAX).lease(Duration::MAX);
+    let report = Scenario::new()
+        .config(Config::new().grace_period(secs(30)).shutdown_delay(secs(3)))
+        .main(async move {
+            lifecycle_core::ready();
+            let worker = worker.settle(Duration::MAX);
+            worker.run(source, |job| async move { sleep(ms(*job)).await }).await;
+        })
+        .signal_at(secs(1), Signal::Term)
+        .run()
+        .await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((queue.done(), queue.waiting()), (vec![100], vec![600_000]), "{report}");
+}
