@@ -66,14 +66,14 @@ where
         () = shared.due(turn) => {
             if held.decide() {
                 cut(&shared, &held, guard, work, turn.policy).await;
+            } else {
+                taken(&held, &guard, work).await;
             }
             return;
         }
     };
     if !held.decide() {
-        // It was given back while it went on: what it did may be done again.
-        caught::dropped(work);
-        ext::lose(&guard);
+        taken(&held, &guard, work).await;
         return;
     }
     match ended {
@@ -167,6 +167,14 @@ async fn cut<S: Source, W: Future>(
             ),
         );
     }
+}
+
+/// A job that was given back while it went on, as what it did may be done again: in flight until the
+/// broker has it.
+async fn taken<J, W>(held: &Held<J>, guard: &Guard, work: Pin<Box<W>>) {
+    caught::dropped(work);
+    ext::lose(guard);
+    held.given().await;
 }
 
 /// What nobody else decides about any more goes back.

@@ -58,7 +58,10 @@ pub(crate) async fn run<S: Source>(shared: Arc<Shared<S>>, requested: Milestone)
                     ),
                 );
                 let shared = Arc::clone(&shared);
-                taken.spawn(async move { job::give_back(&shared, &held).await });
+                taken.spawn(async move {
+                    job::give_back(&shared, &held).await;
+                    held.give();
+                });
             }
         }
         note(&shared);

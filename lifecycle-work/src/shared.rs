@@ -91,6 +91,7 @@ pub(crate) struct Held<J> {
     is_settled: AtomicBool,
     is_lost: AtomicBool,
     lost: Notify,
+    given: Notify,
 }
 
 impl<J> Held<J> {
@@ -127,6 +128,15 @@ impl<J> Held<J> {
 
     pub(crate) fn end_renewal(&self) {
         self.is_renewing.store(false, Ordering::Release);
+    }
+
+    /// It was taken from its task, and the broker was told.
+    pub(crate) fn give(&self) {
+        self.given.notify_one();
+    }
+
+    pub(crate) async fn given(&self) {
+        self.given.notified().await;
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -200,6 +210,7 @@ impl<S: Source> Shared<S> {
             is_settled: AtomicBool::new(false),
             is_lost: AtomicBool::new(false),
             lost: Notify::new(),
+            given: Notify::new(),
         });
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(number, Arc::clone(&held));
