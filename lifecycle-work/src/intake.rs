@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use crate::{
-    Source, SourceError, Worked, caught,
+    Policy, Source, SourceError, Worked, caught,
+    closing::Turn,
     job::{self, Place},
     leases, overseer,
     result::JobResult,
@@ -93,20 +94,21 @@ where
                 received = &mut pull => received,
                 () = shared.stopping() => {
                     // What it brings was handed out already: it is taken, and given back.
-                    let settled = async {
-                        match timeout(shared.terms.settle, pull).await {
-                            Ok(Some((Ok(received), guard))) => {
+                    let stopped = Instant::now();
+                    let settling = async {
+                        match settled(shared, pull).await.flatten() {
+                            Some((Ok(received), guard)) => {
                                 begin(shared, handler, jobs, received, &guard, &mut slots, asked);
                             }
-                            Ok(Some((Err(error), _))) => say(shared, "to receive", &error),
-                            Ok(None) | Err(_) => overseer::say(shared, format!(
-                                "a receive did not come back in {:?}: what the broker has handed out \
-                                 to it is delivered again when its lease has ended",
-                                shared.terms.settle,
+                            Some((Err(error), _)) => say(shared, "to receive", &error),
+                            None => overseer::say(shared, format!(
+                                "a receive did not come back in {:.1?}: what the broker has handed \
+                                 out to it is delivered again when its lease has ended",
+                                stopped.elapsed(),
                             )),
                         }
                     };
-                    tokio::join!(settled, quiet(shared));
+                    tokio::join!(settling, quiet(shared));
                     return;
                 }
             }
@@ -185,13 +187,19 @@ async fn pause<S: Source>(shared: &Shared<S>, time: Duration) {
 }
 
 async fn quiet<S: Source>(shared: &Shared<S>) {
-    match timeout(shared.terms.settle, caught::asked(|| shared.source.quiet())).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => say(shared, "to go quiet", &error),
-        Err(_) => {
-            let error = format!("no answer in {:?}", shared.terms.settle);
-            say(shared, "to go quiet", &error.into());
-        }
+    match settled(shared, caught::asked(|| shared.source.quiet())).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => say(shared, "to go quiet", &error),
+        None => say(shared, "to go quiet", &"it does not answer".into()),
+    }
+}
+
+/// What is under way as a stop is asked for, if it completes in time: main is to return yet.
+async fn settled<S: Source, T>(shared: &Shared<S>, what: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = timeout(shared.terms.settle, what) => done.ok(),
+        () = shared.due(Turn { policy: Policy::Finish, rank: 0, ranks: 1 }) => None,
     }
 }
 

@@ -289,3 +289,20 @@ async fn times_without_end_are_no_error() {
     assert!(report.is_clean(), "{report}");
     assert_eq!((queue.done(), queue.waiting()), (vec![100], vec![600_000]), "{report}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_is_frozen_does_not_outlast_a_short_drain() {
+    let queue = FakeSource::<u64>::new([]);
+    queue.freeze();
+    let source = queue.clone();
+    let report = Scenario::new()
+        .config(Config::new().grace_period(secs(4)))
+        .main(async move {
+            consumer("orders").run(source, |_| async {}).await;
+        })
+        .signal_at(secs(1), Signal::Term)
+        .run()
+        .await;
+    println!("{report}\n{}", notes(&report));
+    assert!(!report.drain().main_did_not_return(), "{report}");
+}
