@@ -512,40 +512,4 @@ async fn no_job_begins_during_the_delay() {
     assert_eq!(queue.done().len() + queue.waiting().len(), 50);
 }
 
-/// A handler that keeps its thread cannot be stopped: its job goes to somebody else, and is named;
-/// also where the handler ends, or yields at last, before the broker has the job.
-#[tokio::test(flavor = "multi_thread", worker_threads = 5)]
-async fn a_job_whose_handler_does_not_yield_is_given_back_and_named() {
-    let queue = FakeSource::new([1_100, 1_000, 1_001]).latency(secs(1));
-    let (report, worked) = {
-        let source = queue.clone();
-        let worked = Arc::new(Mutex::new(Worked::default()));
-        let of_main = Arc::clone(&worked);
-        let report = Config::new()
-            .grace_period(secs(20))
-            .signals([])
-            .run(async move {
-                std::thread::spawn(|| {
-                    std::thread::sleep(ms(1_100));
-                    lifecycle_core::shutdown("test");
-                });
-                let handler = |job: FakeJob<u64>| async move {
-                    std::thread::sleep(ms(*job));
-                    if *job == 1_001 {
-                        std::future::pending::<()>().await;
-                    }
-                };
-                *of_main.lock().unwrap() = consumer("orders").requeue().run(source, handler).await;
-            })
-            .await;
-        let worked = *worked.lock().unwrap();
-        (report, worked)
-    };
-    assert_eq!((worked.done, worked.given_back), (0, 3), "{report}");
-    assert_eq!(queue.waiting().len(), 3);
-    assert_eq!((report.exit_code(), report.drain().abandoned()), (70, 3), "{report}");
-    assert_eq!(notes(&report).matches("it does not yield").count(), 3, "{report}");
-    assert!(queue.faults().is_empty(), "{:?}", queue.faults());
-}
-
 mod broken;

@@ -306,3 +306,37 @@ async fn a_broker_that_is_frozen_does_not_outlast_a_short_drain() {
     println!("{report}\n{}", notes(&report));
     assert!(!report.drain().main_did_not_return(), "{report}");
 }
+
+/// A handler that keeps its thread cannot be stopped: its job goes to somebody else, and is named;
+/// also where the handler ends, or yields at last, before the broker has the job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 5)]
+async fn a_job_whose_handler_does_not_yield_is_given_back_and_named() {
+    let queue = FakeSource::new([1_000, 1_001, 1_002]);
+    let how = How::Takes(ms(1_200));
+    let source = Broken { queue: queue.clone(), call: "give_back", how };
+    let worked = Arc::new(Mutex::new(Worked::default()));
+    let of_main = Arc::clone(&worked);
+    let report = Config::new()
+        .grace_period(secs(20))
+        .signals([])
+        .run(async move {
+            std::thread::spawn(|| {
+                std::thread::sleep(ms(200));
+                lifecycle_core::shutdown("test");
+            });
+            let handler = |job: FakeJob<u64>| async move {
+                std::thread::sleep(ms(*job));
+                if *job == 1_001 {
+                    std::future::pending::<()>().await;
+                }
+            };
+            *of_main.lock().unwrap() = consumer("orders").requeue().run(source, handler).await;
+        })
+        .await;
+    let worked = *worked.lock().unwrap();
+    assert_eq!((worked.done, worked.given_back), (0, 3), "{report}");
+    assert_eq!(queue.waiting().len(), 3);
+    assert_eq!((report.exit_code(), report.drain().abandoned()), (70, 3), "{report}");
+    assert_eq!(notes(&report).matches("it does not yield").count(), 3, "{report}");
+    assert!(queue.faults().is_empty(), "{:?}", queue.faults());
+}
