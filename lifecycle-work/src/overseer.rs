@@ -99,5 +99,10 @@ pub(crate) fn note<S: Source>(shared: &Shared<S>) {
         let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         text = format!("{text}, {} in hand: {}{rest}", held.len(), named.join(", "));
     }
-    ext::set_note(format!("consumer {}", shared.name), text);
+    let name = shared.name;
+    let about = match shared.number {
+        1 => format!("consumer {name}"),
+        number => format!("consumer {name} ({number})"),
+    };
+    ext::set_note(about, text);
 }

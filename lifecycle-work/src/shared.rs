@@ -42,6 +42,8 @@ pub(crate) struct ClassState {
 
 pub(crate) struct Shared<S: Source> {
     pub(crate) name: &'static str,
+    /// Which of the consumers of this name, from 1.
+    pub(crate) number: u64,
     pub(crate) site: &'static Site,
     pub(crate) classes: Vec<ClassState>,
     pub(crate) terms: Terms,
@@ -174,6 +176,7 @@ impl<S: Source> Shared<S> {
     ) -> Arc<Self> {
         Arc::new(Self {
             name,
+            number: classes[0].counts.consumers.fetch_add(1, Ordering::AcqRel) + 1,
             site,
             classes,
             terms,

@@ -8,6 +8,8 @@ use std::sync::{
 /// Counts of the jobs of one consumer and class, from the start of the process.
 #[derive(Debug, Default)]
 pub struct JobCounts {
+    /// How many consumers had this name so far.
+    pub consumers: AtomicU64,
     /// Handed out by the broker.
     pub received: AtomicU64,
     /// Done, and acknowledged.

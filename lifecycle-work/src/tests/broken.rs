@@ -272,6 +272,23 @@ async fn a_handler_whose_destructor_panics_does_not_keep_its_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_of_the_consumers_of_one_name_has_its_line() {
+    let (queue, other) = (FakeSource::new([500; 3]), FakeSource::new([500; 4]));
+    let sources = (queue.clone(), other.clone());
+    let (report, _) = stopped(ms(100), async move {
+        let worker = consumer("orders");
+        let handler = |job: FakeJob<u64>| async move { sleep(ms(*job)).await };
+        let (one, _) = tokio::join!(worker.run(sources.0, handler), worker.run(sources.1, handler));
+        one
+    })
+    .await;
+    assert!(report.is_clean(), "{report}");
+    let notes = notes(&report);
+    assert!(notes.contains("consumer orders: 3 received, 3 done\n"), "{notes}");
+    assert!(notes.contains("consumer orders (2): 4 received, 4 done\n"), "{notes}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn times_without_end_are_no_error() {
     let queue = FakeSource::new([600_000, 100]);
     let source = queue.clone();
