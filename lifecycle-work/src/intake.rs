@@ -18,8 +18,8 @@ use crate::{
     shared::Shared,
 };
 
-/// How long is waited after a receive that failed, at first and at most; and after one that brought
-/// nothing, from its begin on.
+/// How long is waited after a receive that failed, at first and at most. A source that brings nothing
+/// at once, time after time, is asked so often.
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
@@ -79,6 +79,8 @@ where
 {
     let mut retry = RETRY;
     let mut is_said = false;
+    // Nothing came, and at once: as it may where somebody else was faster, once.
+    let mut is_hasty = false;
     loop {
         while jobs.try_join_next().is_some() {}
         let Some(mut slots) = slots(shared).await else {
@@ -117,9 +119,11 @@ where
             Some((Ok(received), guard)) => {
                 (retry, is_said) = (RETRY, false);
                 let is_empty = received.is_empty();
+                let was_hasty =
+                    std::mem::replace(&mut is_hasty, is_empty && asked.elapsed() < RETRY);
                 begin(shared, handler, jobs, received, &guard, &mut slots, asked);
                 drop(guard);
-                if is_empty {
+                if was_hasty && is_hasty {
                     // A source that does not wait for jobs is not asked in a busy loop.
                     pause(shared, RETRY.saturating_sub(asked.elapsed())).await;
                 }

@@ -19,8 +19,8 @@ pub trait Source: Send + Sync + 'static {
     type Job: Clone + Send + Sync + 'static;
 
     /// Waits for jobs and completes with one at least and `max` at most, each under a lease from now on;
-    /// or with none, and is called again then, 100 ms after the last call at the earliest. `max` is not
-    /// zero.
+    /// or with none, and is called again then; where it does so at once time after time, every 100 ms.
+    /// `max` is not zero.
     ///
     /// One call is under way at a time. Once a stop was asked for it is not called again, and what is
     /// under way is polled until it completes, as a broker may have handed out already what a future
