@@ -38,7 +38,8 @@ pub trait Source: Send + Sync + 'static {
     /// is not the job's fault, so where the broker lets it, this is no attempt that counts.
     fn give_back(&self, job: Self::Job) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Makes the lease of a job begin again.
+    /// Makes the lease of a job begin again. It may be under way as the broker is told what has become of
+    /// the job: where it comes after that it is an error, and takes the job from nobody.
     fn renew(&self, job: &Self::Job) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Takes a job whose handler failed or panicked. It is given back where this says nothing else;

@@ -361,3 +361,11 @@ async fn a_job_whose_handler_does_not_yield_is_given_back_and_named() {
     assert_eq!(notes(&report).matches("it does not yield").count(), 3, "{report}");
     assert!(queue.faults().is_empty(), "{:?}", queue.faults());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_comes_after_the_ack_is_no_fault() {
+    let queue = FakeSource::new([4_750]).visibility_timeout(secs(10)).latency(ms(200));
+    let (report, worked) = stop_at(secs(7), consumer("orders"), &queue).await;
+    assert_eq!((worked.done, queue.renewals()), (1, 0), "{report}");
+    assert!(queue.faults().is_empty(), "{:?}", queue.faults());
+}
