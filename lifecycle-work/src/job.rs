@@ -65,7 +65,7 @@ where
         () = held.lost() => None,
         () = shared.due(turn) => {
             if held.decide() {
-                cut(&shared, &held, guard, work, turn.policy).await;
+                cut(&shared, &held, &guard, work, turn.policy).await;
             } else {
                 taken(&held, &guard, work).await;
             }
@@ -129,13 +129,13 @@ async fn a_place<S: Source>(
 async fn cut<S: Source, W: Future>(
     shared: &Shared<S>,
     held: &Held<S::Job>,
-    guard: Guard,
+    guard: &Guard,
     work: Pin<Box<W>>,
     policy: Policy,
 ) {
     let is_declared = policy != Policy::Finish;
     if is_declared {
-        ext::cancel(&guard);
+        ext::cancel(guard);
     }
     if policy == Policy::Abandon {
         caught::dropped(work);
@@ -157,7 +157,7 @@ async fn cut<S: Source, W: Future>(
         giving.await;
     }
     if !is_declared {
-        ext::lose(&guard);
+        ext::lose(guard);
         overseer::say(
             shared,
             format!(
@@ -245,7 +245,7 @@ fn settle<S: Source>(
     }
 }
 
-/// However its task ends, a job is not held any more.
+/// However its task ends, a job is not held any more; in flight until the report could know.
 struct LetGo<'s, S: Source> {
     shared: &'s Shared<S>,
     number: u64,
@@ -253,6 +253,8 @@ struct LetGo<'s, S: Source> {
 
 impl<S: Source> Drop for LetGo<'_, S> {
     fn drop(&mut self) {
-        self.shared.let_go(self.number);
+        if self.shared.let_go(self.number) {
+            overseer::note(self.shared);
+        }
     }
 }

@@ -91,6 +91,7 @@ pub(crate) fn note<S: Source>(shared: &Shared<S>) {
     if !shared.is_stopping() {
         return;
     }
+    let _look = shared.look();
     let mut text = shared.worked().to_string();
     let held = shared.held();
     if !held.is_empty() {

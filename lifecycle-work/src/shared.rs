@@ -56,6 +56,7 @@ pub(crate) struct Shared<S: Source> {
     origin: Instant,
     held: Mutex<BTreeMap<u64, Arc<Held<S::Job>>>>,
     next: AtomicU64,
+    looking: Mutex<()>,
     tally: Tally,
 }
 
@@ -187,6 +188,7 @@ impl<S: Source> Shared<S> {
             origin: Instant::now(),
             held: Mutex::default(),
             next: AtomicU64::new(0),
+            looking: Mutex::default(),
             tally: Tally::default(),
         })
     }
@@ -220,10 +222,18 @@ impl<S: Source> Shared<S> {
         (number, held)
     }
 
-    pub(crate) fn let_go(&self, number: u64) {
-        if let Some(held) = self.lock().remove(&number) {
+    /// Whether it was the last that was held.
+    pub(crate) fn let_go(&self, number: u64) -> bool {
+        let mut all = self.lock();
+        if let Some(held) = all.remove(&number) {
             held.is_settled.store(true, Ordering::Release);
         }
+        all.is_empty()
+    }
+
+    /// One look at the counts and what is held after the other, so that the report has the last.
+    pub(crate) fn look(&self) -> MutexGuard<'_, ()> {
+        self.looking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that are held now, the oldest first.
