@@ -42,8 +42,8 @@ pub(crate) struct ClassState {
 
 pub(crate) struct Shared<S: Source> {
     pub(crate) name: &'static str,
-    /// Which of the consumers of this name, from 1.
-    pub(crate) number: u64,
+    /// Which of the consumers that there are of this name, from 1.
+    pub(crate) number: u32,
     pub(crate) site: &'static Site,
     pub(crate) classes: Vec<ClassState>,
     pub(crate) terms: Terms,
@@ -167,6 +167,20 @@ impl<J> Held<J> {
     }
 }
 
+/// The lowest that is free. Beyond 64 at once they have one line in the report.
+fn take_number(counts: &JobCounts) -> u32 {
+    let take = |taken: u64| Some(taken | taken.wrapping_add(1));
+    let taken = counts.consumers.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+    taken.unwrap_or_else(|taken| taken).trailing_ones() + 1
+}
+
+impl<S: Source> Drop for Shared<S> {
+    fn drop(&mut self) {
+        let taken = 1_u64.checked_shl(self.number - 1).unwrap_or_default();
+        self.classes[0].counts.consumers.fetch_and(!taken, Ordering::AcqRel);
+    }
+}
+
 impl<S: Source> Shared<S> {
     pub(crate) fn new(
         name: &'static str,
@@ -177,7 +191,7 @@ impl<S: Source> Shared<S> {
     ) -> Arc<Self> {
         Arc::new(Self {
             name,
-            number: classes[0].counts.consumers.fetch_add(1, Ordering::AcqRel) + 1,
+            number: take_number(&classes[0].counts),
             site,
             classes,
             terms,

@@ -8,7 +8,7 @@ use std::sync::{
 /// Counts of the jobs of one consumer and class, from the start of the process.
 #[derive(Debug, Default)]
 pub struct JobCounts {
-    /// How many consumers had this name so far.
+    /// Which numbers the consumers of this name have that there are now: a bit each.
     pub consumers: AtomicU64,
     /// Handed out by the broker.
     pub received: AtomicU64,

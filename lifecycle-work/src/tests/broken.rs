@@ -369,3 +369,22 @@ async fn a_renewal_that_comes_after_the_ack_is_no_fault() {
     assert_eq!((worked.done, queue.renewals()), (1, 0), "{report}");
     assert!(queue.faults().is_empty(), "{:?}", queue.faults());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_begun_again_and_again_does_not_fill_the_report() {
+    let queue = FakeSource::new([700; 30]);
+    let source = Arc::new(queue.clone());
+    let (report, _) = stopped(secs(4), async move {
+        let worker = consumer("orders").concurrency(3);
+        let handler = |job: FakeJob<u64>| async move { sleep(ms(*job)).await };
+        while tokio::time::timeout(ms(250), worker.run(Arc::clone(&source), handler)).await.is_err()
+        {
+        }
+        Worked::default()
+    })
+    .await;
+    assert!(report.is_clean(), "{report}");
+    assert!(report.notes().len() < 6, "{report}");
+    assert_eq!(queue.done().len() + queue.waiting().len(), 30);
+    assert!(queue.faults().is_empty(), "{:?}", queue.faults());
+}
