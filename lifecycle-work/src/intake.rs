@@ -18,8 +18,8 @@ use crate::{
     shared::Shared,
 };
 
-/// How long is waited after a receive that failed, at first and at most. A source that brings nothing
-/// at once, time after time, is asked so often.
+/// How long is waited after a receive that failed, at first and at most. A source that brings
+/// nothing at once, time after time, is asked so often.
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 

@@ -169,8 +169,8 @@ async fn cut<S: Source, W: Future>(
     }
 }
 
-/// A job that was given back while it went on, as what it did may be done again: in flight until the
-/// broker has it.
+/// A job that was given back while it went on, as what it did may be done again: in flight until
+/// the broker has it.
 async fn taken<J, W>(held: &Held<J>, guard: &Guard, work: Pin<Box<W>>) {
     caught::dropped(work);
     ext::lose(guard);

@@ -207,8 +207,9 @@ impl<S: Source> Shared<S> {
         })
     }
 
-    /// Takes a job in. Its lease counts from before it was asked for; where that is long ago, as nobody
-    /// knows when it was handed out, half of it is taken as over, so that it is renewed at once.
+    /// Takes a job in. Its lease counts from before it was asked for; where that is long ago, as
+    /// nobody knows when it was handed out, half of it is taken as over, so that it is renewed at
+    /// once.
     pub(crate) fn hold(&self, job: S::Job, asked: Instant) -> (u64, Arc<Held<S::Job>>) {
         let middle = Instant::now().checked_sub(self.terms.lease / 2);
         let leased = middle.map_or(asked, |middle| asked.max(middle));

@@ -12,15 +12,15 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 /// [`give_back`](Self::give_back) and [`fail`](Self::fail) is called, once, or none where the job is
 /// abandoned. It calls them from many tasks at once.
 ///
-/// An error of any of these, a panic too, is said in the log and counted; nothing is acknowledged that
-/// was not done.
+/// An error of any of these, a panic too, is said in the log and counted; nothing is acknowledged
+/// that was not done.
 pub trait Source: Send + Sync + 'static {
     /// A job and what the broker needs to know it by. A clone goes to the handler, so it is to be cheap.
     type Job: Clone + Send + Sync + 'static;
 
     /// Waits for jobs and completes with one at least and `max` at most, each under a lease from now on;
-    /// or with none, and is called again then; where it does so at once time after time, every 100 ms.
-    /// `max` is not zero.
+    /// or with none, and is called again then; where it does so at once time after time, every
+    /// 100 ms. `max` is not zero.
     ///
     /// One call is under way at a time. Once a stop was asked for it is not called again, and what is
     /// under way is polled until it completes, as a broker may have handed out already what a future
@@ -38,8 +38,8 @@ pub trait Source: Send + Sync + 'static {
     /// is not the job's fault, so where the broker lets it, this is no attempt that counts.
     fn give_back(&self, job: Self::Job) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Makes the lease of a job begin again. It may be under way as the broker is told what has become of
-    /// the job: where it comes after that it is an error, and takes the job from nobody.
+    /// Makes the lease of a job begin again. It may be under way as the broker is told what has
+    /// become of the job: where it comes after that it is an error, and takes the job from nobody.
     fn renew(&self, job: &Self::Job) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Takes a job whose handler failed or panicked. It is given back where this says nothing else;
