@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lifecycle::work::Source;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -17,6 +18,9 @@ use tempfile::TempDir;
 pub trait Broker: Sized {
     /// What it is called.
     const NAME: &str;
+
+    /// The queue, as a worker has it.
+    type Queue: Source;
 
     /// Starts a server with an empty queue; there is none where it is not installed and not demanded,
     /// which is said in one line.
@@ -27,6 +31,9 @@ pub trait Broker: Sized {
 
     /// The process.
     fn server(&self) -> &Server;
+
+    /// The queue with leases of this length, on connections of its own.
+    async fn queue(&self, lease: Duration) -> Self::Queue;
 
     /// Puts a job of this kind into the queue for each number, which is its payload.
     async fn enqueue(&self, kind: &str, numbers: Range<usize>);

@@ -1,10 +1,11 @@
 //! Workers with real brokers: stopped at any moment, killed, and left alone by their broker.
 //!
 //! A [`Broker`] is a server of its own with one queue. A [`Worker`] is a process that works on it and
-//! writes into a [`Ledger`] what it does. Each broker has one
-//! file in `tests/`.
+//! writes into a [`Ledger`] what it does. [`checks`] are what each broker is held to: one file in
+//! `tests/` for each names them.
 
 mod broker;
+pub mod checks;
 mod ledger;
 mod postgres;
 mod redis;
@@ -17,6 +18,12 @@ pub use self::{
     redis::Redis,
     worker::{Ended, Fault, Setup, Worker},
 };
+
+/// How many jobs a worker works on at once.
+pub const CONCURRENCY: usize = 16;
+
+/// How many it holds at once.
+pub const PREFETCH: usize = 50;
 
 /// What the queue is called with every broker.
 pub const QUEUE: &str = "jobs";

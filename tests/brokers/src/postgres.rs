@@ -4,6 +4,7 @@ use std::{
     os::unix::{fs::chown, process::CommandExt},
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use lifecycle::work::postgres::Queue;
@@ -25,6 +26,8 @@ pub struct Postgres {
 
 impl Broker for Postgres {
     const NAME: &str = "postgres";
+
+    type Queue = Queue;
 
     async fn start() -> Option<Self> {
         let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -68,6 +71,11 @@ impl Broker for Postgres {
 
     fn server(&self) -> &Server {
         &self.server
+    }
+
+    async fn queue(&self, lease: Duration) -> Queue {
+        let pool = PgPoolOptions::new().max_connections(4).connect(&self.url).await;
+        Queue::new(pool.expect("a connection"), QUEUE).lease(lease)
     }
 
     async fn enqueue(&self, kind: &str, numbers: Range<usize>) {

@@ -1,6 +1,7 @@
 use std::{
     ops::Range,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use lifecycle::work::redis::Queue;
@@ -22,6 +23,8 @@ pub struct Redis {
 
 impl Broker for Redis {
     const NAME: &str = "redis";
+
+    type Queue = Queue;
 
     async fn start() -> Option<Self> {
         let program = installed("redis-server", [])?;
@@ -50,6 +53,10 @@ impl Broker for Redis {
 
     fn server(&self) -> &Server {
         &self.server
+    }
+
+    async fn queue(&self, lease: Duration) -> Queue {
+        Queue::new(self.client.clone(), QUEUE).lease(lease)
     }
 
     async fn enqueue(&self, kind: &str, numbers: Range<usize>) {

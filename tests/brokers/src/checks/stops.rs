@@ -1,0 +1,146 @@
+//! Workers that are stopped and killed while they work.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
+
+use super::{audit::Audit, is_empty_within, is_so_within, number, p95, pause};
+use crate::{Broker, CONCURRENCY, Ledger, Setup, Worker};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two workers at once, one of which is stopped at a random moment and started again, as often as
+/// `LIFECYCLE_BROKER_STOPS` says: each job runs once.
+pub async fn stops_lose_nothing<B: Broker>(program: &str) {
+    let Some(broker) = B::start().await else { return };
+    let (stops, jobs) = (number("LIFECYCLE_BROKER_STOPS", 20), 5_000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::open(folder.path());
+    let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
+    let mut workers = [setup.start(program), setup.start(program)];
+    for stop in 0..stops {
+        // Enough for now, so that some stops find more than is held, and others workers that wait.
+        broker.enqueue("job", jobs * stop / stops..jobs * (stop + 1) / stops).await;
+        pause(Duration::from_millis(300));
+        let worker = std::mem::replace(&mut workers[stop % 2], setup.start(program));
+        worker.stop();
+        let ended = worker.ended();
+        assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
+    }
+    assert!(is_empty_within(PATIENCE, &broker).await, "{} jobs are left", broker.left().await);
+    stop_all(workers);
+    let audit = Audit::of(&ledger, 0..jobs);
+    println!("{}: {stops} stops, {jobs} jobs, {} begun", B::NAME, ledger.count("begin").len());
+    assert!(audit.unfinished.is_empty() && audit.repeated.is_empty(), "{audit:?}");
+}
+
+/// The same with SIGKILL, as often as `LIFECYCLE_BROKER_KILLS` says: each job runs at least once, and
+/// has its effect once.
+pub async fn kills_lose_nothing<B: Broker>(program: &str) {
+    let Some(broker) = B::start().await else { return };
+    let (kills, jobs) = (number("LIFECYCLE_BROKER_KILLS", 10), 1_000);
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::open(folder.path());
+    let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
+    let setup = setup.lease(Duration::from_secs(1));
+    let mut workers = [setup.start(program), setup.start(program)];
+    for kill in 0..kills {
+        broker.enqueue("job", jobs * kill / kills..jobs * (kill + 1) / kills).await;
+        pause(Duration::from_millis(300));
+        workers[kill % 2].kill();
+        workers[kill % 2] = setup.start(program);
+    }
+    assert!(is_empty_within(PATIENCE, &broker).await, "{} jobs are left", broker.left().await);
+    stop_all(workers);
+    let audit = Audit::of(&ledger, 0..jobs);
+    println!("{}: {kills} kills, {jobs} jobs, {} repeated", B::NAME, audit.repeated.len());
+    assert!(audit.unfinished.is_empty(), "{audit:?}");
+    assert_eq!(audit.effects, jobs);
+}
+
+/// From SIGTERM to the begin of a job at another worker, for jobs that were running.
+pub async fn what_a_stop_gives_back_begins_elsewhere_at_once<B: Broker>(program: &str) {
+    let Some(broker) = B::start().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::open(folder.path());
+    let setup = Setup::new(&broker, folder.path()).work(Duration::from_secs(60));
+    let mut holder = setup.start(program);
+    broker.enqueue("requeued", 0..CONCURRENCY).await;
+    assert!(has_begun(&ledger, &holder, CONCURRENCY).await, "{}", holder.log());
+    let mut times = Vec::new();
+    for _ in 0..8 {
+        let waiting = setup.start(program);
+        assert!(is_up(&waiting).await, "{}", waiting.log());
+        let began = now();
+        holder.stop();
+        assert!(has_begun(&ledger, &waiting, CONCURRENCY).await, "{}", waiting.log());
+        let begins = ledger.entries().into_iter().filter(|entry| entry.pid == waiting.pid());
+        times.extend(begins.map(|entry| entry.at.saturating_sub(began)));
+        holder = waiting;
+    }
+    let p95 =
+        p95(&format!("{}: a running job, from SIGTERM to its begin elsewhere", B::NAME), times);
+    assert!(p95 < Duration::from_millis(200), "{p95:?}");
+}
+
+/// Jobs of more than two leases, over a stop as well: they are renewed until they are acknowledged.
+pub async fn a_job_longer_than_its_lease_runs_once<B: Broker>(program: &str) {
+    let Some(broker) = B::start().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::open(folder.path());
+    let setup = Setup::new(&broker, folder.path()).lease(Duration::from_secs(1));
+    let setup = setup.work(Duration::from_millis(2_200));
+    let workers = [setup.start(program), setup.start(program)];
+    broker.enqueue("long", 0..CONCURRENCY).await;
+    let have_begun = async || ledger.count("begin").len() == CONCURRENCY;
+    assert!(is_so_within(PATIENCE, have_begun).await, "{}", workers[0].log());
+    // A third looks for leases that ran out, while those two finish what they have.
+    let third = setup.start(program);
+    stop_all(workers);
+    assert!(is_empty_within(PATIENCE, &broker).await, "{} jobs are left", broker.left().await);
+    stop_all([third]);
+    let audit = Audit::of(&ledger, 0..CONCURRENCY);
+    assert!(audit.unfinished.is_empty() && audit.repeated.is_empty(), "{audit:?}");
+}
+
+/// The job that asks for a stop is finished and acknowledged as any other.
+pub async fn a_stop_asked_for_by_a_job_acknowledges_it<B: Broker>(program: &str) {
+    let Some(broker) = B::start().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = Ledger::open(folder.path());
+    let setup = Setup::new(&broker, folder.path());
+    broker.enqueue("stop", 0..1).await;
+    let ended = setup.start(program).ended();
+    assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
+    assert_eq!(broker.left().await, 0);
+    assert_eq!(ledger.count("end"), HashMap::from([("0".to_owned(), 1)]));
+}
+
+/// Waits until a worker has begun so many jobs.
+pub(super) async fn has_begun(ledger: &Ledger, worker: &Worker, jobs: usize) -> bool {
+    let begun = async || {
+        let entries = ledger.entries().into_iter();
+        entries.filter(|entry| entry.pid == worker.pid() && entry.what == "begin").count() >= jobs
+    };
+    is_so_within(Duration::from_secs(10), begun).await
+}
+
+/// Waits until a worker waits for jobs.
+async fn is_up(worker: &Worker) -> bool {
+    let is_up = is_so_within(PATIENCE, async || worker.log().contains("running")).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    is_up
+}
+
+fn stop_all(workers: impl IntoIterator<Item = Worker>) {
+    for worker in workers {
+        worker.stop();
+        let ended = worker.ended();
+        assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
+    }
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after the epoch")
+}
