@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -9,7 +10,7 @@ use std::{
 use lifecycle::Report;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Broker;
+use crate::{Broker, QUEUE};
 
 /// How a worker is started.
 #[derive(Clone, Debug)]
@@ -164,6 +165,26 @@ impl Worker {
     /// What it said so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Ended {
+    /// How many jobs were `what` by its report: `done`, `given back`.
+    pub fn jobs(&self, what: &str) -> usize {
+        let notes = self.report.iter().flat_map(Report::notes);
+        let counts = notes.filter(|note| note.about == format!("consumer {QUEUE}"));
+        let counts = counts.flat_map(|note| note.text.split(", "));
+        let mut counts = counts.filter_map(|count| count.split_once(' '));
+        let count = counts.find(|(_, counted)| *counted == what).map(|(count, _)| count.parse());
+        count.map_or(0, |count| count.expect("a number"))
+    }
+
+    /// Which jobs its log and its report name, by the broker's ids.
+    pub fn named(&self) -> HashSet<String> {
+        let notes = self.report.iter().flat_map(Report::notes).map(|note| &*note.text);
+        let texts = notes.chain(self.log.lines()).flat_map(|text| text.split("job ").skip(1));
+        let id = |text: &str| text.split([' ', ',', ':']).next().unwrap_or_default().to_owned();
+        texts.map(id).collect()
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 #[lifecycle::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let (url, lease) = (env::var("BROKERS_URL")?, ms("BROKERS_LEASE_MS"));
     match url.split(':').next().unwrap_or_default() {
         "postgres" => {

@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{audit::Audit, is_empty_within, is_so_within, number, p95, pause};
-use crate::{Broker, CONCURRENCY, Ledger, Setup, Worker};
+use crate::{Broker, CONCURRENCY, Ended, Ledger, Setup, Worker};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Two workers at once, one of which is stopped at a random moment and started again, as often as
 /// `LIFECYCLE_BROKER_STOPS` says: each job runs once.
@@ -19,27 +19,31 @@ pub async fn stops_lose_nothing<B: Broker>(program: &str) {
     let ledger = Ledger::open(folder.path());
     let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
     let mut workers = [setup.start(program), setup.start(program)];
+    let mut ended = Vec::new();
     for stop in 0..stops {
         // Enough for now, so that some stops find more than is held, and others workers that wait.
         broker.enqueue("job", jobs * stop / stops..jobs * (stop + 1) / stops).await;
         pause(Duration::from_millis(300));
         let worker = std::mem::replace(&mut workers[stop % 2], setup.start(program));
-        worker.stop();
-        let ended = worker.ended();
-        assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
+        ended.extend(stop_all([worker]));
     }
     assert!(is_empty_within(PATIENCE, &broker).await, "{} jobs are left", broker.left().await);
-    stop_all(workers);
+    ended.extend(stop_all(workers));
     let audit = Audit::of(&ledger, 0..jobs);
-    println!("{}: {stops} stops, {jobs} jobs, {} begun", B::NAME, ledger.count("begin").len());
+    let count = |what| ended.iter().map(|ended| ended.jobs(what)).sum::<usize>();
+    let (received, done, given_back) = (count("received"), count("done"), count("given back"));
+    let name = B::NAME;
+    println!("{name}: {stops} stops, {received} received, {done} done, {given_back} given back");
     assert!(audit.unfinished.is_empty() && audit.repeated.is_empty(), "{audit:?}");
+    assert_eq!((done, done + given_back), (jobs, received));
+    assert!(given_back > 0, "no stop had anything to give back");
 }
 
 /// The same with SIGKILL, as often as `LIFECYCLE_BROKER_KILLS` says: each job runs at least once, and
 /// has its effect once.
 pub async fn kills_lose_nothing<B: Broker>(program: &str) {
     let Some(broker) = B::start().await else { return };
-    let (kills, jobs) = (number("LIFECYCLE_BROKER_KILLS", 10), 1_000);
+    let (kills, jobs) = (number("LIFECYCLE_BROKER_KILLS", 10), 2_000);
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::open(folder.path());
     let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
@@ -56,6 +60,7 @@ pub async fn kills_lose_nothing<B: Broker>(program: &str) {
     let audit = Audit::of(&ledger, 0..jobs);
     println!("{}: {kills} kills, {jobs} jobs, {} repeated", B::NAME, audit.repeated.len());
     assert!(audit.unfinished.is_empty(), "{audit:?}");
+    assert!(!audit.repeated.is_empty(), "no kill met a job");
     assert_eq!(audit.effects, jobs);
 }
 
@@ -133,12 +138,15 @@ async fn is_up(worker: &Worker) -> bool {
     is_up
 }
 
-fn stop_all(workers: impl IntoIterator<Item = Worker>) {
-    for worker in workers {
+/// Stops them, which is clean.
+fn stop_all(workers: impl IntoIterator<Item = Worker>) -> Vec<Ended> {
+    let stop = |worker: Worker| {
         worker.stop();
         let ended = worker.ended();
         assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
-    }
+        ended
+    };
+    workers.into_iter().map(stop).collect()
 }
 
 fn now() -> Duration {
