@@ -253,15 +253,16 @@ impl Source for Queue {
 
     async fn receive(&self, max: usize) -> Result<Vec<Job>, SourceError> {
         let failed = |error| self.failed("be read", error);
-        while let Some(mut connection) = self.connection().await.map_err(failed)? {
-            let jobs = self.fetch(&mut connection, max).await.map_err(failed)?;
-            if !jobs.is_empty() {
-                return Ok(jobs);
-            }
-            drop(connection);
+        let Some(mut connection) = self.connection().await.map_err(failed)? else {
+            return Ok(Vec::new());
+        };
+        let jobs = self.fetch(&mut connection, max).await.map_err(failed)?;
+        drop(connection);
+        if jobs.is_empty() {
+            // And not fetched then: who counts the lease from this call on would find it short.
             self.until_woken().await;
         }
-        Ok(Vec::new())
+        Ok(jobs)
     }
 
     async fn ack(&self, job: &Job) -> Result<(), SourceError> {

@@ -179,6 +179,11 @@ impl Ended {
         count.map_or(0, |count| count.expect("a number"))
     }
 
+    /// What its report says of jobs.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        self.report.iter().flat_map(Report::notes).map(ToString::to_string)
+    }
+
     /// Which jobs its log and its report name, by the broker's ids.
     pub fn named(&self) -> HashSet<String> {
         let notes = self.report.iter().flat_map(Report::notes).map(|note| &*note.text);

@@ -34,7 +34,9 @@ pub async fn stops_lose_nothing<B: Broker>(program: &str) {
     let (received, done, given_back) = (count("received"), count("done"), count("given back"));
     let name = B::NAME;
     println!("{name}: {stops} stops, {received} received, {done} done, {given_back} given back");
-    assert!(audit.unfinished.is_empty() && audit.repeated.is_empty(), "{audit:?}");
+    let notes: Vec<_> = ended.iter().flat_map(Ended::notes).collect();
+    let is_well = audit.unfinished.is_empty() && audit.repeated.is_empty();
+    assert!(is_well, "{audit:?}\n{}", notes.join("\n"));
     assert_eq!((done, done + given_back), (jobs, received));
     assert!(given_back > 0, "no stop had anything to give back");
 }
@@ -46,7 +48,7 @@ pub async fn kills_lose_nothing<B: Broker>(program: &str) {
     let (kills, jobs) = (number("LIFECYCLE_BROKER_KILLS", 10), 2_000);
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::open(folder.path());
-    let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
+    let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(100));
     let setup = setup.lease(Duration::from_secs(1));
     let mut workers = [setup.start(program), setup.start(program)];
     for kill in 0..kills {

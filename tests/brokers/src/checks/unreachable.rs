@@ -20,8 +20,9 @@ pub async fn a_frozen_broker_does_not_hold_a_stop<B: Broker>(program: &str) {
     let (ledger, setup) = (Ledger::open(folder.path()), setup(&broker, folder.path()));
     is_gone_in_time(&broker, setup.start(program), &ledger, || broker.server().freeze()).await;
     broker.server().thaw();
-    let _another = setup.start(program);
-    assert!(is_empty_within(PATIENCE, &broker).await, "{} jobs are left", broker.left().await);
+    let another = setup.start(program);
+    let is_empty = is_empty_within(PATIENCE, &broker).await;
+    assert!(is_empty, "{} jobs are left\n{}", broker.left().await, another.log());
     assert_eq!(Audit::of(&ledger, 0..JOBS).unfinished, Vec::<usize>::new());
 }
 
