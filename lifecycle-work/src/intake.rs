@@ -42,11 +42,11 @@ where
             let now = shared.now();
             shared.change(|closing| closing.quiet = Some(now));
             while jobs.join_next().await.is_some() {}
-            // The last look at what has become of them.
-            overseer::note(&shared);
             overseer.abort();
             leases.abort();
             let _ = (overseer.await, leases.await);
+            // The last look at what has become of them. One that the overseer began could be older.
+            overseer::note(&shared);
             shared.worked()
         })
     };
