@@ -58,13 +58,13 @@ async fn is_empty_within(time: Duration, broker: &impl Broker) -> bool {
     is_so_within(time, async || broker.left().await == 0).await
 }
 
-/// Prints the figures of these times and returns the 95th percentile.
-fn p95(what: &str, mut times: Vec<Duration>) -> Duration {
+/// Prints the figures of these times, and returns the median and the 95th percentile.
+fn figures(what: &str, mut times: Vec<Duration>) -> (Duration, Duration) {
     times.sort_unstable();
     let part = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
     let (p50, p95, most) = (part(50), part(95), part(100));
     println!("{what}: {} times, p50 {p50:?}, p95 {p95:?}, at most {most:?}", times.len());
-    p95
+    (p50, p95)
 }
 
 /// A moment of up to so long.

@@ -8,7 +8,7 @@ use std::{
 use lifecycle::work::Source;
 use tokio::time::{sleep, timeout};
 
-use super::p95;
+use super::figures;
 use crate::{Broker, QUEUE};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -61,7 +61,7 @@ pub async fn a_given_back_job_is_with_a_waiting_worker_at_once<B: Broker>() {
         times.push(at.saturating_duration_since(began));
         (holder, waiting) = (waiting, holder);
     }
-    let p95 = p95(&format!("{}: a job given back to one who receives it", B::NAME), times);
+    let (_, p95) = figures(&format!("{}: a job given back to one who receives it", B::NAME), times);
     assert!(p95 < Duration::from_millis(200), "{p95:?}");
 }
 
