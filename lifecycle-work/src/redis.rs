@@ -56,7 +56,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Queue {
     stream: String,
     group: String,
-    /// No other has this name: whose an entry is, is told by it.
+    /// No other has this name, so that `XINFO` says where a job is.
     worker: String,
     lease: Duration,
     commands: Link,
@@ -444,11 +444,11 @@ fn first_deliveries(answer: Value) -> Result<Vec<Job>, RedisError> {
     entries.into_iter().map(job).collect()
 }
 
-/// Goes on where the job is still that worker's, by that delivery.
+/// Goes on where that delivery is the last. Each has a number: one that begins a lease is another.
 const IS_OURS: &str = "
 local stream, group, worker, entry = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local found = redis.call('XPENDING', stream, group, entry, entry, 1)
-if #found == 0 or found[1][2] ~= worker or found[1][4] ~= tonumber(ARGV[4]) then return 0 end
+if #found == 0 or found[1][4] ~= tonumber(ARGV[4]) then return 0 end
 ";
 
 const ACK: &str = "
