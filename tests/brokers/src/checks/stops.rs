@@ -20,9 +20,11 @@ pub async fn stops_lose_nothing<B: Broker>(program: &str) {
     let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
     let mut workers = [setup.start(program), setup.start(program)];
     let mut ended = Vec::new();
+    // The first stops find more jobs than are held, and the last ones workers that wait.
+    let half = jobs / 2;
+    broker.enqueue("job", 0..half).await;
     for stop in 0..stops {
-        // Enough for now, so that some stops find more than is held, and others workers that wait.
-        broker.enqueue("job", jobs * stop / stops..jobs * (stop + 1) / stops).await;
+        broker.enqueue("job", half + half * stop / stops..half + half * (stop + 1) / stops).await;
         pause(Duration::from_millis(300));
         let worker = std::mem::replace(&mut workers[stop % 2], setup.start(program));
         ended.extend(stop_all([worker]));
