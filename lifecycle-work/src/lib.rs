@@ -4,14 +4,18 @@ mod caught;
 mod class;
 mod closing;
 mod consumer;
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis"))]
 mod error;
 mod intake;
 mod job;
 mod leases;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod overseer;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod result;
@@ -28,7 +32,7 @@ pub mod __private {
     pub use lifecycle_core::ext::{DrainNeed, register};
 }
 
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis"))]
 pub use self::error::QueueError;
 pub use self::{
     class::{Class, Policy},
