@@ -71,6 +71,10 @@ impl Server {
     /// Holds all of its processes, whose connections stay open.
     pub fn freeze(&self) {
         self.signal_all(Signal::STOP);
+        // Whoever runs at the moment goes on for a little.
+        while !is_stopped(self.pid) {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets them go on.
@@ -110,6 +114,15 @@ impl Drop for Server {
     }
 }
 
+/// Whether all threads of the process are.
+fn is_stopped(pid: Pid) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
+    tasks.into_iter().flatten().flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('T'))
+    })
+}
+
 /// A group would not do: PostgreSQL makes one of each of its processes.
 fn descendants(of: Pid) -> Vec<Pid> {
     let pid = of.as_raw_nonzero();
@@ -141,13 +154,13 @@ pub(crate) fn installed(
     found
 }
 
-/// A port that nobody listens at.
+/// A port that nobody listens at, and that no connection is given before a server listens there.
 ///
 /// # Panics
 /// When there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).take(1_000);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")
 }
 
 /// Does it until it works.

@@ -7,14 +7,18 @@
 mod broker;
 pub mod checks;
 mod ledger;
+mod nats;
 mod postgres;
+mod rabbitmq;
 mod redis;
 mod worker;
 
 pub use self::{
     broker::{Broker, Server, all_is_demanded, free_port},
     ledger::{Entry, Ledger},
+    nats::{Nats, nats_queue},
     postgres::Postgres,
+    rabbitmq::{RabbitMq, rabbitmq_queue},
     redis::Redis,
     worker::{Ended, Fault, Setup, Worker},
 };

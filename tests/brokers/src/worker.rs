@@ -134,8 +134,12 @@ impl Worker {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
-    /// Sends it SIGTERM.
+    /// Sends it SIGTERM, once it hears that.
     pub fn stop(&self) {
+        let began = Instant::now();
+        while !self.log().contains("running") && began.elapsed() < Duration::from_secs(30) {
+            thread::sleep(Duration::from_millis(2));
+        }
         let _ = kill_process(self.pid, Signal::TERM);
     }
 

@@ -2,16 +2,17 @@
 
 use std::{env, error::Error, path::Path, sync::Arc, time::Duration};
 
+use lapin::Connection;
 use lifecycle::{
     on_shutdown,
     work::{Class, Source, SourceError, consumer, postgres, redis},
 };
-use lifecycle_brokers::{CONCURRENCY, Ledger, PREFETCH, QUEUE};
+use lifecycle_brokers::{CONCURRENCY, Ledger, PREFETCH, QUEUE, nats_queue, rabbitmq_queue};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::time::sleep;
 
 #[lifecycle::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let (url, lease) = (env::var("BROKERS_URL")?, ms("BROKERS_LEASE_MS"));
     match url.split(':').next().unwrap_or_default() {
@@ -24,15 +25,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let queue = redis::Queue::new(::redis::Client::open(url)?, QUEUE);
             work(queue.lease(lease), |job| &job.payload).await;
         }
+        "amqp" => {
+            let (connection, queue) = rabbitmq_queue(&url).await?;
+            lifecycle::provide(connection);
+            work(queue, |job| job.body()).await;
+        }
+        "nats" => work(nats_queue(&url, lease).await?, |job| job.payload()).await,
         scheme => return Err(format!("no broker is at {scheme}:").into()),
     }
     Ok(())
 }
 
 /// Hangs where a queue still held a connection.
-#[on_shutdown(timeout = "1s", if_provided)]
+#[on_shutdown(timeout = "1s", if_provided, after = [])]
 async fn close_pool(pool: PgPool) {
     pool.close().await;
+}
+
+/// What was acknowledged is known to RabbitMQ by now.
+#[on_shutdown(timeout = "1s", if_provided, after = [])]
+async fn close_connection(connection: Arc<Connection>) -> Result<(), lapin::Error> {
+    connection.close(200, "the worker stops".into()).await
 }
 
 async fn work<S: Source>(queue: S, payload: fn(&S::Job) -> &[u8]) {
