@@ -86,8 +86,8 @@ impl Consumer {
     }
 
     /// How long the broker leaves a job to whoever received it. It is renewed from the middle on, until
-    /// the broker was told what has become of the job. Where nothing is said, what the source says, and
-    /// else 30 s.
+    /// the broker was told what has become of the job. A source that knows a shorter one has its own;
+    /// where nobody says anything, 30 s.
     ///
     /// # Panics
     /// When it is zero.
@@ -216,7 +216,12 @@ impl Consumer {
         let terms = Terms {
             concurrency: self.concurrency,
             held: self.concurrency.max(self.prefetch),
-            lease: self.lease.or_else(|| source.lease()).unwrap_or(LEASE).min(LONGEST),
+            lease: [self.lease, source.lease()]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(LEASE)
+                .min(LONGEST),
             settle: self.settle.min(LONGEST),
         };
         let site = sites::of(self.name, "", self.location);

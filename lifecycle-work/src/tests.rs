@@ -324,6 +324,14 @@ async fn a_job_of_two_leases_is_renewed_and_runs_once_also_during_the_stop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_that_the_broker_has_shorter_is_the_brokers() {
+    let queue = FakeSource::new([20_000]).visibility_timeout(secs(10));
+    let (report, worked) = stop_at(secs(5), consumer("orders").lease(secs(60)), &queue).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((worked.done, queue.deliveries()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_waits_for_a_place_keeps_its_lease() {
     let queue = FakeSource::new([12_000, 12_000]).visibility_timeout(secs(5));
     let worker = consumer("orders").concurrency(1).prefetch(2);
