@@ -100,6 +100,8 @@ mod pages {
     page!(work, "../docs/work.md");
     page!(report, "../docs/report.md");
     page!(tracking, "../docs/tracking.md");
+    #[cfg(feature = "work")]
+    page!(jobs, "../docs/jobs.md");
     #[cfg(feature = "testing")]
     page!(json, "../docs/json.md");
     #[cfg(feature = "testing")]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod caught;
+mod checkpoint;
 mod class;
 mod closing;
 mod consumer;
@@ -35,6 +36,7 @@ pub mod __private {
 #[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis"))]
 pub use self::error::QueueError;
 pub use self::{
+    checkpoint::{Checkpoint, CheckpointError, checkpoint},
     class::{Class, Policy},
     consumer::{Consumer, Worked, consumer},
     result::JobResult,
