@@ -1,0 +1,36 @@
+//! The queue that `WORKER_QUEUE` names.
+
+use std::future::Future;
+
+use crate::{BoxError, config::Config, queue::Queue, sqlite::Sqlite};
+use sqlx::SqlitePool;
+
+/// What is done with a queue, whichever it is.
+pub trait Use {
+    /// Does it.
+    fn with<Q: Queue>(self, queue: Q) -> impl Future<Output = Result<(), BoxError>>;
+}
+
+/// Opens the queue and uses it.
+///
+/// # Errors
+///
+/// When it cannot be reached, or this program was built without it; and those of what is done with it.
+pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<(), BoxError> {
+    let Some(url) = &config.queue else {
+        return then.with(Sqlite::new(pool.clone(), config.lease)).await;
+    };
+    let (feature, _) = match url.split_once("://") {
+        Some(("postgres" | "postgresql", rest)) => ("postgres", rest),
+        Some(("redis" | "rediss", rest)) => ("redis", rest),
+        Some(("amqp" | "amqps", rest)) => ("rabbitmq", rest),
+        Some(("nats", rest)) => ("nats", rest),
+        _ => {
+            let error =
+                "write postgres://…, redis://…, amqp://… or nats://…, or nothing for SQLite";
+            return Err(format!("WORKER_QUEUE={url}: {error}").into());
+        }
+    };
+    let error = format!("this program was built without it: cargo build --features {feature}");
+    Err(format!("WORKER_QUEUE={url}: {error}").into())
+}
