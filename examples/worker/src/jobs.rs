@@ -30,6 +30,8 @@ pub const KINDS: [&str; 5] = ["invoice", "restart", "report", "thumbnail", "swee
 
 /// Works on all of them.
 pub static WORKER: Consumer = consumer("jobs").classes(CLASSES);
+// The plan knows of it, and `LIFECYCLE_PLAN=check` counts the time that a class has.
+lifecycle::work::declare!(WORKER);
 
 /// Jobs of a higher priority are handed out first.
 #[must_use]
