@@ -74,7 +74,7 @@ async fn run(storage: SqliteStorage<Mail>) -> Result<(), BoxDynError> {
     // A name that was alive a moment ago is refused, and a container is started again at once.
     let name = format!("mail-{}-{}", std::process::id(), started());
     let monitor = Monitor::new().register(move |_| {
-        WorkerBuilder::new(&name)
+        WorkerBuilder::new(name.as_str())
             .backend(storage.clone())
             .concurrency(8)
             .build(|mail: Mail| send(mail))

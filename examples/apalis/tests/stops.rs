@@ -31,7 +31,7 @@ async fn jobs_in_hand_are_finished_at_a_stop_and_none_is_lost() {
     let db = folder.path().join("jobs.db");
     worker(&db).args(["enqueue", "60", "150"]).run().exits(0);
     let mut sent = Vec::new();
-    for at in [1, 9, 17, 30] {
+    for at in [1, 5, 12] {
         let mut child = worker(&db).arg("work").start();
         child.wait_for_nth("begins", at);
         thread::sleep(Duration::from_millis(40));
@@ -47,9 +47,6 @@ async fn jobs_in_hand_are_finished_at_a_stop_and_none_is_lost() {
         let statuses = statuses(&db).await;
         assert_eq!(statuses.get("Running"), None, "{statuses:?}");
         assert_eq!(statuses["Done"], sent.len() as i64, "and is written down: {statuses:?}");
-        if sent.len() == JOBS {
-            break;
-        }
     }
     let mut child = worker(&db).arg("work").start();
     for _ in 0..200 {

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
-use crate::{BoxError, config::Config, queue::Queue, sqlite::Sqlite};
 use sqlx::SqlitePool;
+
+use crate::{BoxError, config::Config, queue::Queue, sqlite::Sqlite};
 
 /// What is done with a queue, whichever it is.
 pub trait Use {
@@ -20,14 +21,14 @@ pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<
     let Some(url) = &config.queue else {
         return then.with(Sqlite::new(pool.clone(), config.lease)).await;
     };
-    let (feature, _) = match url.split_once("://") {
-        Some(("postgres" | "postgresql", rest)) => ("postgres", rest),
-        Some(("redis" | "rediss", rest)) => ("redis", rest),
-        Some(("amqp" | "amqps", rest)) => ("rabbitmq", rest),
-        Some(("nats", rest)) => ("nats", rest),
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let feature = match scheme {
+        "postgres" | "postgresql" => "postgres",
+        "redis" => "redis",
+        "amqp" => "rabbitmq",
+        "nats" => "nats",
         _ => {
-            let error =
-                "write postgres://…, redis://…, amqp://… or nats://…, or nothing for SQLite";
+            let error = "write postgres://…, redis://…, amqp://… or nats://…, or nothing for SQLite";
             return Err(format!("WORKER_QUEUE={url}: {error}").into());
         }
     };

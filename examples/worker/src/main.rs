@@ -41,10 +41,9 @@ impl Use for Parts<'_> {
         info!("listening on http://{}", listener.local_addr()?);
         let service = Service { pool: pool.clone(), queue: queue.clone() };
         let worker = WORKER.clone().concurrency(config.concurrency);
-        let lease = queue.lease().unwrap_or(config.lease);
         let scheduled = scheduler::run(queue.clone(), config.sweep_every);
         let pool = pool.clone();
-        let worked = worker.lease(lease).run(queue, move |job| {
+        let worked = worker.run(queue.source(), move |job| {
             let pool = pool.clone();
             async move { jobs::work(&pool, &Q::task(&job)?).await }
         });

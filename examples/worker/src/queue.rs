@@ -26,8 +26,15 @@ fn random_key() -> String {
 }
 
 /// A queue of tasks. A clone is the same queue.
-pub trait Queue: Source + Clone {
-    /// Adds all of them, or none. When it completes they outlive the process and the machine.
+pub trait Queue: Clone + Send + Sync + 'static {
+    /// What a consumer takes from.
+    type Source: Source;
+
+    /// The end that hands out.
+    fn source(&self) -> Self::Source;
+
+    /// Adds tasks. When it completes they outlive the process and the machine. When it fails, some of
+    /// them may have been added: to do it again adds none twice, by their keys.
     fn enqueue(&self, tasks: &[Task]) -> impl Future<Output = Result<(), BoxError>> + Send;
 
     /// What a job is about.
@@ -35,5 +42,5 @@ pub trait Queue: Source + Clone {
     /// # Errors
     ///
     /// When somebody else has put into the queue what is no task.
-    fn task(job: &Self::Job) -> Result<Task, BoxError>;
+    fn task(job: &<Self::Source as Source>::Job) -> Result<Task, BoxError>;
 }

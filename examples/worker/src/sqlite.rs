@@ -158,7 +158,13 @@ impl Source for Sqlite {
 }
 
 impl Queue for Sqlite {
-    /// The one commit that is synced to the disk: whoever enqueues may forget what was accepted.
+    type Source = Self;
+
+    fn source(&self) -> Self {
+        self.clone()
+    }
+
+    /// All of them or none, in the one commit that is synced to the disk: whoever enqueues may forget what was accepted.
     async fn enqueue(&self, tasks: &[Task]) -> Result<(), BoxError> {
         let mut connection = self.pool.acquire().await?;
         connection.execute("PRAGMA synchronous = FULL").await?;
