@@ -214,7 +214,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     // Elsewhere a folder is no file that one can open.
     if cfg!(unix) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }

@@ -28,7 +28,8 @@ pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<
         "amqp" => "rabbitmq",
         "nats" => "nats",
         _ => {
-            let error = "write postgres://…, redis://…, amqp://… or nats://…, or nothing for SQLite";
+            let error =
+                "write postgres://…, redis://…, amqp://… or nats://…, or nothing for SQLite";
             return Err(format!("WORKER_QUEUE={url}: {error}").into());
         }
     };

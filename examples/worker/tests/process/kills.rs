@@ -14,7 +14,7 @@ const JOBS: u64 = 10;
 
 #[tokio::test]
 async fn after_fifty_kills_every_job_is_done_at_least_once_and_its_effect_is_there_once() {
-    let mut site = Site::new().env("WORKER_LEASE_SECS", 1);
+    let mut site = Site::new().env("WORKER_LEASE_SECS", "1");
     let mut audit = Audit::default();
     for kill in 0..KILLS {
         let mut worker = site.start();

@@ -5,5 +5,6 @@ mod explored;
 mod kills;
 mod plan;
 mod service;
+mod source;
 mod stops;
 mod ways;

@@ -42,8 +42,8 @@ impl Site {
         Self { folder, variables: Vec::new(), started: 0 }
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.variables.push((name, value.to_string()));
+    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 

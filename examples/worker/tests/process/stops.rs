@@ -45,7 +45,7 @@ fn stopped_often(lane: u64, stops: u64) -> Audit {
     let seed = fastrand::u64(..);
     eprintln!("lane {lane}: seed {seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut site = Site::new().env("WORKER_LEASE_SECS", 1).env("WORKER_SWEEP_SECS", 1);
+    let mut site = Site::new().env("WORKER_LEASE_SECS", "1").env("WORKER_SWEEP_SECS", "1");
     let mut audit = Audit::default();
     let mut refused: Vec<Vec<Value>> = Vec::new();
     for stop in 0..stops {

@@ -58,7 +58,7 @@ fn each_policy_does_what_it_says_and_the_report_counts_it() {
 
 #[test]
 fn a_tick_is_enqueued_once_by_two_workers() {
-    let mut site = Site::new().env("WORKER_SWEEP_SECS", 1);
+    let mut site = Site::new().env("WORKER_SWEEP_SECS", "1");
     let (first, second) = (site.start(), site.start());
     for worker in [&first, &second] {
         worker.wait_for("tick ");
