@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 /// What a file begins with that is one of ours, with the version of its form.
 const FORMAT: &str = "lifecycle-checkpoint-1";
 
-/// Opens the checkpoint at `path`: what the last run [saved](Checkpoint::save), or nothing yet where
-/// there is no file. It is this process's alone until it is dropped, by a lock on a file beside it
-/// (`….lock`), which stays.
+/// Opens the checkpoint at `path`: what the last run [saved](Checkpoint::save), or nothing yet
+/// where there is no file. It is this process's alone until it is dropped, by a lock on a file
+/// beside it (`….lock`), which stays.
 ///
 /// ```no_run
 /// # use lifecycle_work as work;
@@ -31,8 +31,8 @@ const FORMAT: &str = "lifecycle-checkpoint-1";
 /// ```
 ///
 /// # Errors
-/// When another process has it; when what is there is no whole checkpoint, or of another type, which is
-/// never taken for none; when the folder is missing or cannot be written to.
+/// When another process has it; when what is there is no whole checkpoint, or of another type,
+/// which is never taken for none; when the folder is missing or cannot be written to.
 pub fn checkpoint<T>(path: impl Into<PathBuf>) -> Result<Checkpoint<T>, CheckpointError>
 where
     T: Serialize + DeserializeOwned,
@@ -68,8 +68,8 @@ impl<T: Serialize + DeserializeOwned> Checkpoint<T> {
     /// Saves how far the job has come. When it returns, a process that is killed and a machine that
     /// loses power leave this value; until then, they leave it or the one before, whole.
     ///
-    /// It is written aside, synced and renamed, which blocks the thread for as long as the disk takes:
-    /// mostly a few milliseconds. Where an item takes less, save every hundredth.
+    /// It is written aside, synced and renamed, which blocks the thread for as long as the disk
+    /// takes: mostly a few milliseconds. Where an item takes less, save every hundredth.
     ///
     /// # Errors
     /// When the file cannot be written. What was saved before is still there.
@@ -89,8 +89,8 @@ impl<T: Serialize + DeserializeOwned> Checkpoint<T> {
     }
 
     /// The job is done: removes the file, so that the next run begins from the start, and says
-    /// [`completed`](lifecycle_core::completed()), so that a stop that was asked for meanwhile does not
-    /// make it an interrupted one. Nothing that must not be done twice may come after it.
+    /// [`completed`](lifecycle_core::completed()), so that a stop that was asked for meanwhile does
+    /// not make it an interrupted one. Nothing that must not be done twice may come after it.
     ///
     /// # Errors
     /// When the file cannot be removed: the next run goes on behind what was saved last.
@@ -105,13 +105,13 @@ impl<T: Serialize + DeserializeOwned> Checkpoint<T> {
         Ok(())
     }
 
-    /// Works on one item after the other: `work` does it and returns what is to be saved then. After
-    /// the last the job is [complete](Self::complete). Once a stop was asked for, no item begins; the
-    /// one under way has the drain's time, and main returns behind it, interrupted.
+    /// Works on one item after the other: `work` does it and returns what is to be saved then.
+    /// After the last the job is [complete](Self::complete). Once a stop was asked for, no item
+    /// begins; the one under way has the drain's time, and main returns behind it, interrupted.
     ///
     /// # Errors
-    /// The first of `work`, and of saving. The next run begins with the item that failed, or whose end
-    /// was not saved.
+    /// The first of `work`, and of saving. The next run begins with the item that failed, or whose
+    /// end was not saved.
     ///
     /// # Cancel safety
     /// Dropped, the item under way is not saved, and begins anew in the next run.
@@ -156,8 +156,8 @@ enum Problem {
     #[error("it cannot be read ({0}): see that this process may read it")]
     Read(io::Error),
     #[error(
-        "what is there is no whole checkpoint of this job ({0}): put back the right file, or remove it \
-         to begin from the start"
+        "what is there is no whole checkpoint of this job ({0}): put back the right file, or remove \
+         it to begin from the start"
     )]
     Foreign(serde_json::Error),
     #[error("it cannot be saved ({0}): see that its folder can be written to and has room")]

@@ -16,14 +16,14 @@ struct Mail {
     millis: u64,
 }
 
-/// What the jobs of a worker that is gone are known by: no sign of life for two of these. With the 30 s
-/// of the default, what a stop has stranded waits for a minute.
+/// What the jobs of a worker that is gone are known by: no sign of life for two of these. With the
+/// 30 s of the default, what a stop has stranded waits for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// In flight until it has returned, whoever polls it. A call that apalis begins is never refused: it
-/// would count the refusal as a failed attempt. What is still running 3 s into the drain is cut and
-/// returns the error, so that apalis writes down that it failed and the next worker has it at once;
-/// apalis itself would drop it and leave it `Running`.
+/// In flight until it has returned, whoever polls it. A call that apalis begins is never refused:
+/// it would count the refusal as a failed attempt. What is still running 3 s into the drain is cut
+/// and returns the error, so that apalis writes down that it failed and the next worker has it at
+/// once; apalis itself would drop it and leave it `Running`.
 #[tracked(admit = always, drain = cancel_after("3s"))]
 async fn send(mail: Mail) -> Result<(), BoxDynError> {
     println!("begins {}", mail.number);

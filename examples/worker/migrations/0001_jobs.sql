@@ -1,5 +1,5 @@
--- What is to be done. A job that was handed out is somebody's until `leased_until`, which he moves on
--- while he works.
+-- What is to be done. A job that was handed out is somebody's until `leased_until`, which he moves
+-- on while he works.
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -7,7 +7,8 @@ CREATE TABLE jobs (
     key TEXT NOT NULL UNIQUE,
     payload TEXT NOT NULL,
     priority INTEGER NOT NULL,
-    -- Milliseconds since 1970. Nobody else has it before: the end of a lease, or of a wait after a failure.
+    -- Milliseconds since 1970. Nobody else has it before: the end of a lease, or of a wait after a
+    -- failure.
     leased_until INTEGER NOT NULL DEFAULT 0,
     -- One more at each hand-out: whoever comes with an older one has lost the job.
     token INTEGER NOT NULL DEFAULT 0,

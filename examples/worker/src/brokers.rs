@@ -16,7 +16,8 @@ pub trait Use {
 ///
 /// # Errors
 ///
-/// When it cannot be reached, or this program was built without it; and those of what is done with it.
+/// When it cannot be reached, or this program was built without it; and those of what is done with
+/// it.
 pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<(), BoxError> {
     let Some(url) = &config.queue else {
         return then.with(Sqlite::new(pool.clone(), config.lease)).await;

@@ -15,9 +15,9 @@ use crate::queue::Task;
 
 /// Opens the file, which is made when it is missing, and brings the schema up to date.
 ///
-/// What is committed outlives `kill -9`. To outlive a power cut costs a sync of the disk, and only who
-/// was told "accepted" needs that (see [`enqueue`](crate::queue::Queue::enqueue)): what was done and is
-/// forgotten is done again, as its effect was forgotten with it.
+/// What is committed outlives `kill -9`. To outlive a power cut costs a sync of the disk, and only
+/// who was told "accepted" needs that (see [`enqueue`](crate::queue::Queue::enqueue)): what was
+/// done and is forgotten is done again, as its effect was forgotten with it.
 ///
 /// # Errors
 ///
@@ -29,8 +29,8 @@ pub async fn connect(path: impl AsRef<Path> + Send) -> Result<SqlitePool, sqlx::
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(Duration::from_secs(15));
-    // There is one writer at a time anyway: waiting for the connection is fair, for SQLite's lock it is
-    // not.
+    // There is one writer at a time anyway: waiting for the connection is fair, for SQLite's lock
+    // it is not.
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
     sqlx::migrate!().run(&pool).await?;
     Ok(pool)

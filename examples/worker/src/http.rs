@@ -27,7 +27,8 @@ pub struct Service<Q> {
     pub queue: Q,
 }
 
-/// The whole of it as a router. Requests are finished, and refused with 503 once the service drains.
+/// The whole of it as a router. Requests are finished, and refused with 503 once the service
+/// drains.
 pub fn app<Q: Queue>(service: Service<Q>) -> Router {
     let routes = Router::new()
         .route("/jobs", post(enqueue::<Q>))

@@ -43,8 +43,8 @@ pub fn priority(kind: &str) -> i64 {
     }
 }
 
-/// Does it. What takes its time is played; what it leaves behind is real, and is there once however often
-/// the job is delivered.
+/// Does it. What takes its time is played; what it leaves behind is real, and is there once however
+/// often the job is delivered.
 ///
 /// # Errors
 ///

@@ -31,8 +31,8 @@ struct Parts<'a> {
 }
 
 impl Use for Parts<'_> {
-    /// Until a stop: the scheduler ends when it is asked for, the consumer when the queue was told of
-    /// every job, the server when its requests are answered.
+    /// Until a stop: the scheduler ends when it is asked for, the consumer when the queue was told
+    /// of every job, the server when its requests are answered.
     async fn with<Q: Queue>(self, queue: Q) -> Result<(), BoxError> {
         let Self { config, pool } = self;
         let listener = TcpListener::bind(&config.addr).await.map_err(|error| {

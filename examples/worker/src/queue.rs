@@ -33,8 +33,8 @@ pub trait Queue: Clone + Send + Sync + 'static {
     /// The end that hands out.
     fn source(&self) -> Self::Source;
 
-    /// Adds tasks. When it completes they outlive the process and the machine. When it fails, some of
-    /// them may have been added: to do it again adds none twice, by their keys.
+    /// Adds tasks. When it completes they outlive the process and the machine. When it fails, some
+    /// of them may have been added: to do it again adds none twice, by their keys.
     fn enqueue(&self, tasks: &[Task]) -> impl Future<Output = Result<(), BoxError>> + Send;
 
     /// What a job is about.

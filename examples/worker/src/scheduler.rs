@@ -13,8 +13,8 @@ use crate::{
     queue::{Queue, Task},
 };
 
-/// Until a stop is asked for. All workers have the same ticks, and the task of a tick has its key: many
-/// of them enqueue it once.
+/// Until a stop is asked for. All workers have the same ticks, and the task of a tick has its key:
+/// many of them enqueue it once.
 pub async fn run<Q: Queue>(queue: Q, every: Duration) {
     let every = millis(every);
     loop {

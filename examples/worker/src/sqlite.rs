@@ -1,8 +1,8 @@
 //! A table of SQLite as a queue.
 //!
-//! How a [`Source`] is written: who is handed a job has it until its lease ends, and whatever he says of
-//! it afterwards counts only while the token that he was handed is still the job's. So a worker that was
-//! frozen, and comes back when another has its job, changes nothing.
+//! How a [`Source`] is written: who is handed a job has it until its lease ends, and whatever he
+//! says of it afterwards counts only while the token that he was handed is still the job's. So a
+//! worker that was frozen, and comes back when another has its job, changes nothing.
 
 use std::{
     sync::{
@@ -89,7 +89,8 @@ impl Sqlite {
         error: Option<&str>,
     ) -> Result<(), SourceError> {
         let leave = "UPDATE jobs
-            SET leased_until = ?1, failures = failures + (?2 IS NOT NULL), error = coalesce(?2, error)
+            SET leased_until = ?1, failures = failures + (?2 IS NOT NULL),
+                error = coalesce(?2, error)
             WHERE id = ?3 AND token = ?4 AND done_at IS NULL";
         let left = sqlx::query(leave).bind(until).bind(error).bind(job.id).bind(job.token);
         is_held(left.execute(&self.pool).await?.rows_affected())
@@ -164,7 +165,8 @@ impl Queue for Sqlite {
         self.clone()
     }
 
-    /// All of them or none, in the one commit that is synced to the disk: whoever enqueues may forget what was accepted.
+    /// All of them or none, in the one commit that is synced to the disk: whoever enqueues may
+    /// forget what was accepted.
     async fn enqueue(&self, tasks: &[Task]) -> Result<(), BoxError> {
         let mut connection = self.pool.acquire().await?;
         connection.execute("PRAGMA synchronous = FULL").await?;

@@ -15,7 +15,8 @@ const ITEMS: u64 = 150;
 /// So often it is stopped before it may go on to its end.
 const STOPS: u64 = 20;
 
-/// Stops it by `signal` at random moments until it is complete: what it did, and how often it was hit.
+/// Stops it by `signal` at random moments until it is complete: what it did, and how often it was
+/// hit.
 fn stopped_until_complete(mode: &str, signal: Signal) -> (Vec<u64>, usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut hits = 0;

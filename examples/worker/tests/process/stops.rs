@@ -15,7 +15,8 @@ use crate::{
 
 /// `LIFECYCLE_WORKER_STOPS` of them.
 const STOPS: u64 = 200;
-/// So many workers are stopped beside one another, each with a database of its own: a stop mostly waits.
+/// So many workers are stopped beside one another, each with a database of its own: a stop mostly
+/// waits.
 const LANES: u64 = 4;
 /// Enqueued before each stop.
 const JOBS: u64 = 50;
