@@ -1,5 +1,10 @@
 //! The queue that `WORKER_QUEUE` names.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+
 use std::future::Future;
 
 use sqlx::SqlitePool;
@@ -23,17 +28,30 @@ pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<
         return then.with(Sqlite::new(pool.clone(), config.lease)).await;
     };
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    let feature = match scheme {
-        "postgres" | "postgresql" => "postgres",
-        "redis" => "redis",
-        "amqp" => "rabbitmq",
-        "nats" => "nats",
+    match scheme {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => then.with(postgres::open(url, config).await?).await,
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => Err(is_missing(url, "postgres")),
+        #[cfg(feature = "redis")]
+        "redis" => then.with(redis::open(url, config)?).await,
+        #[cfg(not(feature = "redis"))]
+        "redis" => Err(is_missing(url, "redis")),
+        "amqp" => Err(is_missing(url, "rabbitmq")),
+        "nats" => Err(is_missing(url, "nats")),
         _ => {
             let error =
                 "write postgres://…, redis://…, amqp://… or nats://…, or nothing for SQLite";
-            return Err(format!("WORKER_QUEUE={url}: {error}").into());
+            Err(format!("WORKER_QUEUE={url}: {error}").into())
         }
-    };
-    let error = format!("this program was built without it: cargo build --features {feature}");
-    Err(format!("WORKER_QUEUE={url}: {error}").into())
+    }
 }
+
+fn is_missing(url: &str, feature: &str) -> BoxError {
+    let error = format!("this program was built without it: cargo build --features {feature}");
+    format!("WORKER_QUEUE={url}: {error}").into()
+}
+
+/// What the queues of brokers are called.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+const QUEUE: &str = "jobs";
