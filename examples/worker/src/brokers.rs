@@ -1,7 +1,11 @@
 //! The queue that `WORKER_QUEUE` names.
 
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
 
@@ -37,7 +41,13 @@ pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<
         "redis" => then.with(redis::open(url, config)?).await,
         #[cfg(not(feature = "redis"))]
         "redis" => Err(is_missing(url, "redis")),
+        #[cfg(feature = "rabbitmq")]
+        "amqp" => then.with(rabbitmq::open(url, config).await?).await,
+        #[cfg(not(feature = "rabbitmq"))]
         "amqp" => Err(is_missing(url, "rabbitmq")),
+        #[cfg(feature = "nats")]
+        "nats" => then.with(nats::open(url, config).await?).await,
+        #[cfg(not(feature = "nats"))]
         "nats" => Err(is_missing(url, "nats")),
         _ => {
             let error =
@@ -47,11 +57,12 @@ pub async fn open(config: &Config, pool: &SqlitePool, then: impl Use) -> Result<
     }
 }
 
+#[cfg(not(all(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis")))]
 fn is_missing(url: &str, feature: &str) -> BoxError {
     let error = format!("this program was built without it: cargo build --features {feature}");
     format!("WORKER_QUEUE={url}: {error}").into()
 }
 
 /// What the queues of brokers are called.
-#[cfg(any(feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis"))]
 const QUEUE: &str = "jobs";
