@@ -87,12 +87,14 @@ mod tests {
     fn who_listens_is_named_and_who_is_gone_is_not() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
+        // A child that another test starts has what is open here, until it is a program of its own.
         let held_by = held(port).expect("somebody").by;
-        assert_eq!(
-            held_by.iter().map(|member| member.pid).collect::<Vec<_>>(),
-            [std::process::id()]
-        );
+        assert!(held_by.iter().any(|member| member.pid == std::process::id()), "{held_by:?}");
         drop(listener);
-        assert!(held(port).is_none());
+        let is_free = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            held(port).is_none()
+        });
+        assert!(is_free, "{:?}", held(port));
     }
 }
