@@ -76,23 +76,15 @@ where
         taken(&held, &guard, work).await;
         return;
     }
+    caught::dropped(work);
     match ended {
-        Some(Ok(Ok(()))) => {
-            caught::dropped(work);
-            acknowledge(&shared, &held, &guard).await;
-        }
-        Some(Ok(Err(error))) => {
-            caught::dropped(work);
+        Some(Ok(Ok(()))) => acknowledge(&shared, &held, &guard).await,
+        Some(Ok(Err(error))) => fail(&shared, &held, &error).await,
+        Some(Err(panic)) => {
+            let error = format!("panicked: {}", ext::text::panic(panic));
             fail(&shared, &held, &error).await;
         }
-        Some(Err(panic)) => {
-            caught::dropped(work);
-            fail(&shared, &held, &format!("panicked: {}", caught::text(&*panic))).await;
-        }
-        None => {
-            caught::dropped(work);
-            lost(&shared, &held, &guard);
-        }
+        None => lost(&shared, &held, &guard),
     }
 }
 
@@ -203,23 +195,19 @@ async fn tell<J, T: Future<Output = Result<(), SourceError>>>(
     held: &Held<J>,
     what: impl Fn() -> T,
 ) -> Result<(), SourceError> {
-    let mut retry = RETRY;
-    for _ in 1..TRIES {
+    let (mut retry, mut tries) = (RETRY, TRIES);
+    loop {
         let told = tokio::select! {
             biased;
             told = caught::asked(&what) => told,
             () = held.lost() => return Err("its lease ran out before".into()),
         };
-        if told.is_ok() {
+        tries -= 1;
+        if told.is_ok() || tries == 0 {
             return told;
         }
         sleep(retry).await;
         retry *= 4;
-    }
-    tokio::select! {
-        biased;
-        told = caught::asked(&what) => told,
-        () = held.lost() => Err("its lease ran out before".into()),
     }
 }
 

@@ -1,8 +1,24 @@
 //! How the library writes for people, so that what an extension writes reads the same.
 
-use std::time::Duration;
+use std::{any::Any, fmt, time::Duration};
 
-use crate::{plan, report, text::terminal};
+use crate::{
+    foreign, plan, report,
+    text::{cut, redact::redact, terminal},
+};
+
+/// What an error of the application says, in its long form (`{:#}`), as the library shows it: cut after
+/// 64 KiB, with the secrets that can be told taken out. To be done where the error enters.
+#[must_use]
+pub fn error(error: impl fmt::Display) -> String {
+    redact(&cut::shown(&error))
+}
+
+/// What a panic of the application says, likewise. A destructor of `payload` that panics is contained.
+#[must_use]
+pub fn panic(payload: Box<dyn Any + Send>) -> String {
+    foreign::panicked(payload)
+}
 
 /// `text` without what would move a terminal's cursor or colour it, what would turn the direction of the
 /// text beside it, and what no document may contain. Names, errors and panics are text of any origin.

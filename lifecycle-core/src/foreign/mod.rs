@@ -7,7 +7,7 @@ mod shielded;
 
 pub(crate) use self::{
     courier::{culprits, is_kept_out, keep_out, keep_out_of, look, run},
-    panic::contain,
+    panic::{contain, panicked},
     shielded::{Shielded, Wakers},
 };
 

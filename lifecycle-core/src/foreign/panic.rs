@@ -11,10 +11,11 @@ use crate::text::{cut, redact::redact};
 /// What `work` gives, or what its panic said. The payload of a panic may have a destructor that
 /// panics as well: that is contained too.
 pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(said)
+    catch_unwind(AssertUnwindSafe(work)).map_err(panicked)
 }
 
-fn said(payload: Box<dyn Any + Send>) -> String {
+/// What the panic of this payload said.
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     let text = redact(&cut::shown(&text.unwrap_or("(a value that is no text)")));

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lifecycle_core::ext::as_library;
+use lifecycle_core::ext::{as_library, text};
 use tokio::{
     runtime::Handle,
     time::{Instant, timeout},
@@ -31,7 +31,7 @@ where
 {
     let run = move || -> Run {
         let run = check();
-        Box::pin(async move { run.await.map_err(|error| error.to_string()) })
+        Box::pin(async move { run.await.map_err(text::error) })
     };
     let entry = Arc::new(Entry {
         name: name.into(),
@@ -111,7 +111,7 @@ impl Entry {
             let run = std::future::poll_fn(move |cx| as_library(|| run.as_mut().poll(cx)));
             let Some(runtime) = runtime else { return run.await };
             let task = AbortOnDropHandle::new(runtime.spawn(run));
-            task.await.unwrap_or_else(|error| Err(error.to_string()))
+            task.await.unwrap_or_else(|error| Err(text::error(error)))
         };
         let result = match timeout(times.timeout, answer).await {
             Ok(result) => result,
