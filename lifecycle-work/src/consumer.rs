@@ -44,8 +44,7 @@ pub const fn consumer(name: &'static str) -> Consumer {
         prefetch: 0,
         lease: None,
         settle: SETTLE,
-        policy: Policy::Finish,
-        priority: 0,
+        own: Class::new(""),
         declared: &[],
         classes: Vec::new(),
     }
@@ -61,8 +60,8 @@ pub struct Consumer {
     prefetch: usize,
     lease: Option<Duration>,
     settle: Duration,
-    policy: Policy,
-    priority: i32,
+    /// That of jobs without one.
+    own: Class,
     declared: &'static [Class],
     classes: Vec<Class>,
 }
@@ -126,13 +125,13 @@ impl Consumer {
 
     /// Jobs without a class are treated so.
     pub const fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        self.own = self.own.policy(policy);
         self
     }
 
     /// The priority of jobs without a class, as [`Class::priority`] has it.
     pub const fn priority(mut self, priority: i32) -> Self {
-        self.priority = priority;
+        self.own = self.own.priority(priority);
         self
     }
 
@@ -153,7 +152,7 @@ impl Consumer {
     #[doc(hidden)]
     #[must_use]
     pub const fn drain_need(&self) -> Duration {
-        let mut longest = of_policy(self.policy);
+        let mut longest = of_policy(self.own.policy);
         let mut at = 0;
         while at < self.declared.len() {
             let time = of_policy(self.declared[at].policy);
@@ -231,8 +230,7 @@ impl Consumer {
 
     /// That of jobs without a class first.
     fn class_states(&self) -> Vec<ClassState> {
-        let own = Class::new("").policy(self.policy).priority(self.priority);
-        let mut classes = vec![own];
+        let mut classes = vec![self.own];
         for class in self.declared.iter().chain(&self.classes) {
             match classes.iter_mut().find(|known| known.name == class.name) {
                 Some(known) => *known = *class,

@@ -57,18 +57,8 @@ pub(crate) struct Shared<S: Source> {
     held: Mutex<BTreeMap<u64, Arc<Held<S::Job>>>>,
     next: AtomicU64,
     looking: Mutex<()>,
-    tally: Tally,
-}
-
-/// What has become of the jobs of this run.
-#[derive(Default)]
-struct Tally {
-    received: AtomicU64,
-    done: AtomicU64,
-    failed: AtomicU64,
-    given_back: AtomicU64,
-    abandoned: AtomicU64,
-    untold: AtomicU64,
+    /// What has become of the jobs of this run.
+    tally: JobCounts,
 }
 
 /// What has become of a job.
@@ -203,7 +193,7 @@ impl<S: Source> Shared<S> {
             held: Mutex::default(),
             next: AtomicU64::new(0),
             looking: Mutex::default(),
-            tally: Tally::default(),
+            tally: JobCounts::default(),
         })
     }
 
@@ -261,22 +251,21 @@ impl<S: Source> Shared<S> {
     }
 
     pub(crate) fn count(&self, held: &Held<S::Job>, fate: Fate) {
-        let (all, of_class) = (&self.tally, &self.class(held).counts);
-        let counts = match fate {
-            Fate::Done => [&all.done, &of_class.done],
-            Fate::Failed => [&all.failed, &of_class.failed],
-            Fate::GivenBack => [&all.given_back, &of_class.given_back],
-            Fate::Abandoned => [&all.abandoned, &of_class.abandoned],
-            Fate::Untold => [&all.untold, &of_class.untold],
-        };
-        for count in counts {
+        for counts in [&self.tally, &self.class(held).counts] {
+            let count = match fate {
+                Fate::Done => &counts.done,
+                Fate::Failed => &counts.failed,
+                Fate::GivenBack => &counts.given_back,
+                Fate::Abandoned => &counts.abandoned,
+                Fate::Untold => &counts.untold,
+            };
             count.fetch_add(1, Ordering::AcqRel);
         }
     }
 
     pub(crate) fn worked(&self) -> Worked {
         let now = |count: &AtomicU64| count.load(Ordering::Acquire);
-        let Tally { received, done, failed, given_back, abandoned, untold } = &self.tally;
+        let JobCounts { received, done, failed, given_back, abandoned, untold, .. } = &self.tally;
         Worked {
             received: now(received),
             done: now(done),
