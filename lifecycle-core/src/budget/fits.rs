@@ -321,7 +321,8 @@ impl Account {
 
     /// The numbers to change, each of which does alone, where one can.
     fn advice(&self) -> Vec<String> {
-        if let (true, Some((need, time))) = (self.short().is_zero(), &self.need)
+        let is_all = self.short().is_zero() && self.overdraft().is_none();
+        if let (true, Some((need, time))) = (is_all, &self.need)
             && self.cut().is_some()
         {
             let time = display(*time);
