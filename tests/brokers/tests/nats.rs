@@ -1,7 +1,4 @@
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use async_nats::{
     HeaderMap,
@@ -30,6 +27,7 @@ checks!(Nats:
     kills_lose_nothing,
     no_renewal_is_found,
     stops_lose_nothing,
+    what_was_acknowledged_is_known_to_the_broker_when_the_call_returns,
 );
 
 #[tokio::test]
@@ -78,20 +76,6 @@ async fn a_lease_that_has_passed_is_not_renewed_and_its_job_not_taken_from_who_h
         assert!(queue.receive(1).await.unwrap().is_empty());
     }
     queue.ack(&job).await.unwrap();
-    assert_eq!(server.left().await, 0);
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_is_known_to_the_broker_when_the_call_returns() {
-    let Some(server) = Nats::start().await else { return };
-    server.enqueue("mail", 0..1).await;
-    let queue = server.queue(LONG).await;
-    let job = receive(&queue).await;
-    server.server().freeze();
-    let mut ack = pin!(queue.ack(&job));
-    assert!(timeout(Duration::from_millis(300), &mut ack).await.is_err(), "nobody has heard it");
-    server.server().thaw();
-    ack.await.unwrap();
     assert_eq!(server.left().await, 0);
 }
 

@@ -1,4 +1,4 @@
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
@@ -23,6 +23,7 @@ checks!(RabbitMq:
     ack_before_the_work_is_found,
     kills_lose_nothing,
     stops_lose_nothing,
+    what_was_acknowledged_is_known_to_the_broker_when_the_call_returns,
 );
 
 #[tokio::test]
@@ -40,20 +41,6 @@ async fn what_was_fetched_ahead_goes_back_to_its_place_and_running_jobs_are_ackn
     }
     queue.ack(&job).await.expect("its channel is open");
     assert_eq!(server.left().await, 9);
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_is_known_to_the_broker_when_the_call_returns() {
-    let Some(server) = RabbitMq::start().await else { return };
-    server.enqueue("mail", 0..1).await;
-    let queue = server.queue(LONG).await;
-    let job = receive(&queue).await;
-    server.server().freeze();
-    let mut ack = pin!(queue.ack(&job));
-    assert!(timeout(Duration::from_millis(300), &mut ack).await.is_err(), "nobody has heard it");
-    server.server().thaw();
-    ack.await.unwrap();
-    assert_eq!(server.left().await, 0);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ checks!(Redis:
     kills_lose_nothing,
     no_renewal_is_found,
     stops_lose_nothing,
+    what_was_acknowledged_is_known_to_the_broker_when_the_call_returns,
 );
 
 #[tokio::test]

@@ -16,6 +16,7 @@ pub use self::{
     queues::{
         a_given_back_job_is_with_a_waiting_worker_at_once, a_lost_lease_changes_nothing,
         a_parked_receive_ends_at_a_stop,
+        what_was_acknowledged_is_known_to_the_broker_when_the_call_returns,
     },
     stops::{
         a_job_longer_than_its_lease_runs_once, a_stop_asked_for_by_a_job_acknowledges_it,

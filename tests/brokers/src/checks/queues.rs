@@ -1,6 +1,7 @@
 //! The queue alone, without a worker.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,6 +40,22 @@ pub async fn a_lost_lease_changes_nothing<B: Broker>(_: &str) {
     third.ack(&taken).await.expect("it is still its own");
     assert_eq!(broker.left().await, 0);
     third.ack(&taken).await.expect_err("it is gone");
+}
+
+/// When an acknowledgement has completed, the broker has it: one that is frozen meanwhile is waited for.
+pub async fn what_was_acknowledged_is_known_to_the_broker_when_the_call_returns<B: Broker>(
+    _: &str,
+) {
+    let Some(broker) = B::start().await else { return };
+    broker.enqueue("mail", 0..1).await;
+    let queue = broker.queue(LONG).await;
+    let job = receive(&queue).await;
+    broker.server().freeze();
+    let mut ack = pin!(queue.ack(&job));
+    assert!(timeout(Duration::from_millis(300), &mut ack).await.is_err(), "nobody has heard it");
+    broker.server().thaw();
+    ack.await.expect("it is heard");
+    assert_eq!(broker.left().await, 0);
 }
 
 /// From the call that gives a job back to its arrival at a worker that waits.
