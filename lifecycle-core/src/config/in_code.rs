@@ -129,13 +129,13 @@ mod tests {
     #[test]
     fn what_is_set_in_code_is_read_back() {
         let ms = Duration::from_millis;
+        let extended = Config { extend_up_to: Some(ms(60_000)), ..Config::new() };
         for config in [
             Config::new(),
             Config::new().grace_period(None),
-            Config::new()
+            extended
                 .platform(Platform::CloudRun)
                 .grace_period(ms(20_500))
-                .extend_up_to(ms(60_000))
                 .shutdown_delay(Duration::ZERO)
                 .drain_timeout(ms(1_250))
                 .hook_timeout(ms(5_000))
