@@ -281,6 +281,7 @@ impl Lane {
     /// Moves a call from its frame to a slot. `describe` writes down what else is known.
     ///
     /// The order is what [`collect`](Self::collect) goes by: slot, frame, number.
+    #[inline]
     pub(super) fn promote(
         &'static self,
         frame: &'static Frame,
@@ -475,6 +476,7 @@ impl Slot {
     }
 
     /// A call begins, with one handle. Whoever looks at it before it has begun sees none.
+    #[inline]
     pub(super) fn begin(&self, site: Option<&'static Site>, gate: usize, moved: u64) {
         self.site.store(site);
         self.gate.store(gate, Ordering::Relaxed);
