@@ -5,7 +5,6 @@ mod checkpoint;
 mod class;
 mod closing;
 mod consumer;
-#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis"))]
 mod error;
 mod intake;
 mod job;
@@ -33,12 +32,11 @@ pub mod __private {
     pub use lifecycle_core::ext::{DrainNeed, register};
 }
 
-#[cfg(any(feature = "nats", feature = "postgres", feature = "rabbitmq", feature = "redis"))]
-pub use self::error::QueueError;
 pub use self::{
     checkpoint::{Checkpoint, CheckpointError, checkpoint},
     class::{Class, Policy},
     consumer::{Consumer, Worked, consumer},
+    error::QueueError,
     result::JobResult,
     source::{ClassedBy, Source, SourceError},
 };

@@ -19,6 +19,9 @@ pub trait Broker: Sized {
     /// What it is called.
     const NAME: &str;
 
+    /// Whether what is given back is so without a word to it.
+    const GIVES_BACK_UNASKED: bool = false;
+
     /// The queue, as a worker has it.
     type Queue: Source;
 

@@ -6,6 +6,7 @@
 
 mod broker;
 pub mod checks;
+mod kafka;
 mod ledger;
 mod nats;
 mod postgres;
@@ -15,6 +16,7 @@ mod worker;
 
 pub use self::{
     broker::{Broker, Server, all_is_demanded, free_port},
+    kafka::{Kafka, PARTITIONS, kafka_queue},
     ledger::{Entry, Ledger},
     nats::{Nats, nats_queue},
     postgres::Postgres,

@@ -7,7 +7,9 @@ use lifecycle::{
     on_shutdown,
     work::{Class, Source, SourceError, consumer, postgres, redis},
 };
-use lifecycle_brokers::{CONCURRENCY, Ledger, PREFETCH, QUEUE, nats_queue, rabbitmq_queue};
+use lifecycle_brokers::{
+    CONCURRENCY, Ledger, PREFETCH, QUEUE, kafka_queue, nats_queue, rabbitmq_queue,
+};
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::time::sleep;
 
@@ -31,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             work(queue, |job| job.body()).await;
         }
         "nats" => work(nats_queue(&url, lease).await?, |job| job.payload()).await,
+        "kafka" => work(kafka_queue(&url)?, |job| job.payload()).await,
         scheme => return Err(format!("no broker is at {scheme}:").into()),
     }
     Ok(())
