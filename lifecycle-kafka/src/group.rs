@@ -31,6 +31,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// How often is looked whether others have the partitions that are waited for.
 const LOOK: Duration = Duration::from_millis(100);
 const RETRY_COMMIT: Duration = Duration::from_millis(100);
+/// How long a commit of another generation is tried again: it may cross the beginning of one, and
+/// else the group goes on without this member.
+const ANOTHER_GENERATION: Duration = Duration::from_secs(2);
 
 const CAN_IT_BE_REACHED: &str = "See that Kafka can be reached, that the topics are there, and that \
                                  the group may read them";
@@ -262,6 +265,7 @@ impl Group {
 
     /// Until the thread that polls has ended and nothing is left to commit.
     fn commit_all(&self, consumer: &BaseConsumer<Member>) {
+        let mut fenced = None;
         loop {
             let positions = {
                 let is_idle =
@@ -275,12 +279,18 @@ impl Group {
             // librdkafka tells of an error where none of a list was committed: a list is of one topic,
             // whose partitions share their fate.
             for positions in positions.chunk_by(|one, other| one.place.topic == other.place.topic) {
-                self.commit(consumer, positions);
+                self.commit(consumer, positions, &mut fenced);
             }
         }
     }
 
-    fn commit(&self, consumer: &BaseConsumer<Member>, positions: &[Position]) {
+    /// `fenced`: since when the group takes no commit of this member.
+    fn commit(
+        &self,
+        consumer: &BaseConsumer<Member>,
+        positions: &[Position],
+        fenced: &mut Option<Instant>,
+    ) {
         let mut offsets = TopicPartitionList::new();
         let mut committed = Ok(());
         for Position { place, next, .. } in positions {
@@ -289,12 +299,18 @@ impl Group {
                 .and_then(|()| offsets.add_partition_offset(&place.topic, place.partition, offset));
         }
         committed = committed.and_then(|()| consumer.commit(&offsets, CommitMode::Sync));
-        let mut state = self.state();
-        if committed.as_ref().is_err_and(is_temporary) && !state.has_left {
-            drop(state);
+        let is_fenced = committed.as_ref().is_err_and(is_fenced);
+        let since = *fenced.get_or_insert_with(Instant::now);
+        if !is_fenced {
+            *fenced = None;
+        }
+        let may_pass = is_fenced && since.elapsed() < ANOTHER_GENERATION
+            || committed.as_ref().is_err_and(is_temporary);
+        if may_pass && !self.state().has_left {
             thread::sleep(RETRY_COMMIT);
             return;
         }
+        let mut state = self.state();
         for position in positions {
             for waiter in state.partitions.committed(position) {
                 let _ = waiter.send(committed.clone());
@@ -417,28 +433,30 @@ fn list(places: impl IntoIterator<Item = Place>) -> TopicPartitionList {
     list
 }
 
-/// Whether the same may work a little later, while the partitions are this worker's. A commit may cross
-/// the beginning of another generation; a member that the group does not know any more loses its
-/// partitions next.
+/// Whether the same may work a little later.
 fn is_temporary(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
-        BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable,
-        IllegalGeneration, NotCoordinator, OperationTimedOut, RebalanceInProgress, RequestTimedOut,
-        UnknownMemberId, WaitingForCoordinator,
+        BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator,
+        OperationTimedOut, RebalanceInProgress, RequestTimedOut, WaitingForCoordinator,
     };
     let temporary = [
         BrokerTransportFailure,
         CoordinatorLoadInProgress,
         CoordinatorNotAvailable,
-        IllegalGeneration,
         NotCoordinator,
         OperationTimedOut,
         RebalanceInProgress,
         RequestTimedOut,
-        UnknownMemberId,
         WaitingForCoordinator,
     ];
     error.rdkafka_error_code().is_some_and(|code| temporary.contains(&code))
+}
+
+/// Whether the group is of another generation than this member, or does not know it.
+fn is_fenced(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{IllegalGeneration, UnknownMemberId};
+    let fenced = [IllegalGeneration, UnknownMemberId];
+    error.rdkafka_error_code().is_some_and(|code| fenced.contains(&code))
 }
 
 impl fmt::Display for NotDone {

@@ -22,6 +22,9 @@ pub trait Broker: Sized {
     /// Whether what is given back is so without a word to it.
     const GIVES_BACK_UNASKED: bool = false;
 
+    /// How long after a worker came or went each has its share of the jobs.
+    const SETTLES: Duration = Duration::ZERO;
+
     /// The queue, as a worker has it.
     type Queue: Source;
 

@@ -41,6 +41,9 @@ impl Broker for Kafka {
 
     const GIVES_BACK_UNASKED: bool = true;
 
+    /// Two rebalances and what a worker takes to start.
+    const SETTLES: Duration = Duration::from_millis(2_700);
+
     type Queue = Queue;
 
     async fn start() -> Option<Self> {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::time::sleep;
+
 use super::{audit::Audit, figures, is_empty_within, is_so_within, number, pause};
 use crate::{Broker, CONCURRENCY, Ended, Ledger, Setup, Worker};
 
@@ -21,10 +23,12 @@ pub async fn stops_lose_nothing<B: Broker>(program: &str) {
     let mut workers = [setup.start(program), setup.start(program)];
     let mut ended = Vec::new();
     // The first stops find more jobs than are held, and the last ones workers that wait.
-    let half = jobs / 2;
-    broker.enqueue("job", 0..half).await;
+    let first = if B::SETTLES.is_zero() { jobs / 2 } else { 0 };
+    broker.enqueue("job", 0..first).await;
+    let until = |stop: usize| first + (jobs - first) * stop / stops;
     for stop in 0..stops {
-        broker.enqueue("job", half + half * stop / stops..half + half * (stop + 1) / stops).await;
+        sleep(B::SETTLES).await;
+        broker.enqueue("job", until(stop)..until(stop + 1)).await;
         pause(Duration::from_millis(300));
         let worker = std::mem::replace(&mut workers[stop % 2], setup.start(program));
         ended.extend(stop_all([worker]));
@@ -54,6 +58,7 @@ pub async fn kills_lose_nothing<B: Broker>(program: &str) {
     let setup = setup.lease(Duration::from_secs(1));
     let mut workers = [setup.start(program), setup.start(program)];
     for kill in 0..kills {
+        sleep(B::SETTLES).await;
         broker.enqueue("job", jobs * kill / kills..jobs * (kill + 1) / kills).await;
         pause(Duration::from_millis(300));
         workers[kill % 2].kill();
@@ -139,7 +144,7 @@ pub(super) async fn has_begun(ledger: &Ledger, worker: &Worker, jobs: usize) -> 
 /// Waits until a worker waits for jobs.
 async fn is_up(worker: &Worker) -> bool {
     let is_up = is_so_within(PATIENCE, async || worker.log().contains("running")).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    sleep(Duration::from_millis(200)).await;
     is_up
 }
 
