@@ -8,9 +8,11 @@ use rdkafka::ClientConfig;
 /// What is done is committed by the queue alone.
 const BY_ITSELF: [&str; 2] = ["enable.auto.commit", "enable.auto.offset.store"];
 
+const STRATEGY: &str = "partition.assignment.strategy";
+
 /// Where nothing else is said.
 const DEFAULTS: [(&str, &str); 2] =
-    [("auto.offset.reset", "earliest"), ("partition.assignment.strategy", "cooperative-sticky")];
+    [("auto.offset.reset", "earliest"), (STRATEGY, "cooperative-sticky")];
 
 /// The configuration with what it does not say, or what is wrong with it.
 pub(crate) fn complete(config: &ClientConfig, queue: &str) -> Result<ClientConfig, QueueError> {
@@ -30,8 +32,10 @@ pub(crate) fn complete(config: &ClientConfig, queue: &str) -> Result<ClientConfi
         }
         config.set(name, "false");
     }
+    // With the protocol of Kafka 4 the broker assigns.
+    let assigns = config.get("group.protocol") != Some("consumer");
     for (name, value) in DEFAULTS {
-        if config.get(name).is_none() {
+        if config.get(name).is_none() && (assigns || name != STRATEGY) {
             config.set(name, value);
         }
     }
@@ -81,9 +85,11 @@ mod tests {
         let complete = complete(&config, "mails").unwrap();
         let said = |name| complete.get(name).unwrap();
         assert_eq!(said("enable.auto.commit"), "false");
-        assert_eq!(said("partition.assignment.strategy"), "cooperative-sticky");
+        assert_eq!(said(STRATEGY), "cooperative-sticky");
         assert_eq!(said("auto.offset.reset"), "latest");
         assert_eq!(max_poll_interval(&complete), Duration::from_secs(300));
+        config.set("group.protocol", "consumer");
+        assert_eq!(super::complete(&config, "mails").unwrap().get(STRATEGY), None);
         config.set("max.poll.interval.ms", "60000");
         assert_eq!(max_poll_interval(&config), Duration::from_secs(60));
     }
