@@ -22,6 +22,8 @@ mod result;
 mod shared;
 mod sites;
 mod source;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(all(test, feature = "testing"))]

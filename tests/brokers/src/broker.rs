@@ -25,6 +25,9 @@ pub trait Broker: Sized {
     /// How long after a worker came or went each has its share of the jobs.
     const SETTLES: Duration = Duration::ZERO;
 
+    /// With how many jobs its workers are stopped at random; killed, with two of five.
+    const JOBS: usize = 5_000;
+
     /// The queue, as a worker has it.
     type Queue: Source;
 

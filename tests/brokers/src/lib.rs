@@ -12,6 +12,7 @@ mod nats;
 mod postgres;
 mod rabbitmq;
 mod redis;
+mod sqs;
 mod worker;
 
 pub use self::{
@@ -22,6 +23,7 @@ pub use self::{
     postgres::Postgres,
     rabbitmq::{RabbitMq, rabbitmq_queue},
     redis::Redis,
+    sqs::{Sqs, sqs_client, sqs_queue},
     worker::{Ended, Fault, Setup, Worker},
 };
 

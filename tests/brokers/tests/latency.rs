@@ -1,7 +1,7 @@
 //! What is measured has the machine for itself: one test, in a program of its own.
 
 use lifecycle_brokers::{
-    Broker, Nats, Postgres, RabbitMq, Redis,
+    Broker, Nats, Postgres, RabbitMq, Redis, Sqs,
     checks::{
         a_given_back_job_is_with_a_waiting_worker_at_once,
         what_a_stop_gives_back_begins_elsewhere_at_once,
@@ -17,6 +17,7 @@ async fn a_given_back_job_is_with_a_waiting_worker_within_200_ms() {
     // Who gives a job back gets it back, unless it has stopped.
     what_a_stop_gives_back_begins_elsewhere_at_once::<RabbitMq>(PROGRAM).await;
     measure::<Nats>().await;
+    measure::<Sqs>().await;
 }
 
 async fn measure<B: Broker>() {

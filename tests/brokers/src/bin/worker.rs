@@ -8,7 +8,7 @@ use lifecycle::{
     work::{Class, Source, SourceError, consumer, postgres, redis},
 };
 use lifecycle_brokers::{
-    CONCURRENCY, Ledger, PREFETCH, QUEUE, kafka_queue, nats_queue, rabbitmq_queue,
+    CONCURRENCY, Ledger, PREFETCH, QUEUE, kafka_queue, nats_queue, rabbitmq_queue, sqs_queue,
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tokio::time::sleep;
@@ -34,6 +34,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         }
         "nats" => work(nats_queue(&url, lease).await?, |job| job.payload()).await,
         "kafka" => work(kafka_queue(&url)?, |job| job.payload()).await,
+        "sqs" => work(sqs_queue(&url).await?.lease(lease), |job| job.body().as_bytes()).await,
         scheme => return Err(format!("no broker is at {scheme}:").into()),
     }
     Ok(())

@@ -16,7 +16,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// `LIFECYCLE_BROKER_STOPS` says: each job runs once.
 pub async fn stops_lose_nothing<B: Broker>(program: &str) {
     let Some(broker) = B::start().await else { return };
-    let (stops, jobs) = (number("LIFECYCLE_BROKER_STOPS", 20), 5_000);
+    let (stops, jobs) = (number("LIFECYCLE_BROKER_STOPS", 20), jobs::<B>());
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::open(folder.path());
     let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
@@ -51,7 +51,7 @@ pub async fn stops_lose_nothing<B: Broker>(program: &str) {
 /// has its effect once.
 pub async fn kills_lose_nothing<B: Broker>(program: &str) {
     let Some(broker) = B::start().await else { return };
-    let (kills, jobs) = (number("LIFECYCLE_BROKER_KILLS", 10), 2_000);
+    let (kills, jobs) = (number("LIFECYCLE_BROKER_KILLS", 10), jobs::<B>() * 2 / 5);
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::open(folder.path());
     let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(100));
@@ -130,6 +130,11 @@ pub async fn a_stop_asked_for_by_a_job_acknowledges_it<B: Broker>(program: &str)
     assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
     assert_eq!(broker.left().await, 0);
     assert_eq!(ledger.count("end"), HashMap::from([("0".to_owned(), 1)]));
+}
+
+/// As many as the broker is fast for, or as `LIFECYCLE_BROKER_JOBS` says.
+fn jobs<B: Broker>() -> usize {
+    number("LIFECYCLE_BROKER_JOBS", B::JOBS)
 }
 
 /// Waits until a worker has begun so many jobs.
