@@ -28,6 +28,9 @@ pub trait Broker: Sized {
     /// With how many jobs its workers are stopped at random; killed, with two of five.
     const JOBS: usize = 5_000;
 
+    /// How long one of them takes at most: so long that workers have more than they can work on.
+    const WORK: Duration = Duration::from_millis(50);
+
     /// The queue, as a worker has it.
     type Queue: Source;
 

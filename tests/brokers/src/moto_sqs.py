@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 
-from moto.server import main
+from moto.moto_server.werkzeug_app import create_backend_app
 from moto.sqs import models
 from moto.sqs.models import SQSBackend
+from werkzeug.serving import WSGIRequestHandler, run_simple
 
 LOOKS = 0.01
 
@@ -50,4 +51,7 @@ def receive_message(backend, queue, count, wait, *values, **named):
 
 SQSBackend.receive_message = receive_message
 
-main(["--port", sys.argv[1]])
+# Its own server looks for the service of each request among all that there are, and ends each
+# connection.
+WSGIRequestHandler.protocol_version = "HTTP/1.1"
+run_simple("127.0.0.1", int(sys.argv[1]), create_backend_app("sqs"), threaded=True)

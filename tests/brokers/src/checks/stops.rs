@@ -19,7 +19,7 @@ pub async fn stops_lose_nothing<B: Broker>(program: &str) {
     let (stops, jobs) = (number("LIFECYCLE_BROKER_STOPS", 20), jobs::<B>());
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = Ledger::open(folder.path());
-    let setup = Setup::new(&broker, folder.path()).work(Duration::from_millis(50));
+    let setup = Setup::new(&broker, folder.path()).work(B::WORK);
     let mut workers = [setup.start(program), setup.start(program)];
     let mut ended = Vec::new();
     // The first stops find more jobs than are held, and the last ones workers that wait.
