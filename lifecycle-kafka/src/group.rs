@@ -26,6 +26,8 @@ use crate::{
 /// How long a job whose partition was taken away may go on before it is dropped.
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 
+/// How long an acknowledgement waits for its commit.
+const COMMIT: Duration = Duration::from_secs(10);
 const REBALANCE_WAIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 /// How often is looked whether others have the partitions that are waited for.
@@ -43,6 +45,8 @@ const CAN_IT_BE_REACHED: &str = "See that Kafka can be reached, that the topics 
 pub(crate) enum NotDone {
     /// Its partition is not this worker's any more, or it was decided before.
     Lost,
+    /// Kafka has not answered in time.
+    Silent,
     /// Kafka refuses it.
     Broker(KafkaError),
 }
@@ -60,8 +64,6 @@ pub(crate) struct Group {
 
 struct State {
     partitions: Partitions<Arc<OwnedMessage>, oneshot::Sender<KafkaResult<()>>>,
-    /// Of the jobs whose handlers are not dropped yet.
-    alive: Vec<Ticket>,
     rebalance_wait: Duration,
     error: Option<KafkaError>,
     /// Nobody is there who could ask for jobs.
@@ -80,7 +82,6 @@ impl Group {
         let longest_wait = config::max_poll_interval(config).saturating_sub(2 * LEASE);
         let state = State {
             partitions: Partitions::new(),
-            alive: Vec::new(),
             rebalance_wait: REBALANCE_WAIT.min(longest_wait),
             error: None,
             is_closed: false,
@@ -127,7 +128,6 @@ impl Group {
             let next = {
                 let mut state = self.state();
                 let taken = state.partitions.take(max, now);
-                state.alive.extend(taken.iter().map(|(ticket, _)| ticket.clone()));
                 if !taken.is_empty() || state.partitions.is_quiet() || now >= end {
                     return Ok(taken);
                 }
@@ -151,9 +151,10 @@ impl Group {
         let done = self.state().partitions.done(ticket, waiter);
         done.map_err(|_| NotDone::Lost)?;
         self.decided();
-        match committed.await {
-            Ok(committed) => committed.map_err(NotDone::Broker),
-            Err(_revoked) => Err(NotDone::Lost),
+        match tokio::time::timeout(COMMIT, committed).await {
+            Ok(Ok(committed)) => committed.map_err(NotDone::Broker),
+            Ok(Err(_revoked)) => Err(NotDone::Lost),
+            Err(_) => Err(NotDone::Silent),
         }
     }
 
@@ -173,7 +174,7 @@ impl Group {
 
     /// Its handler is gone.
     pub(crate) fn dropped(&self, ticket: &Ticket, message: &Arc<OwnedMessage>, failures: u32) {
-        self.state().alive.retain(|alive| alive != ticket);
+        self.state().partitions.gone(ticket);
         self.again(ticket, message, failures, None);
     }
 
@@ -236,6 +237,7 @@ impl Group {
         while !self.state().is_to_leave() {
             match consumer.poll(POLL) {
                 Some(Ok(message)) => {
+                    self.state().recovered();
                     let place = Place::of(message.topic(), message.partition());
                     let message = Arc::new(message.detach());
                     let offset = message.offset();
@@ -244,11 +246,21 @@ impl Group {
                     }
                     self.arrived.notify_one();
                 }
+                // The configuration may ask to be told of it.
+                Some(Err(KafkaError::PartitionEOF(_))) | None => {}
                 Some(Err(error)) => {
-                    self.state().error = Some(error);
-                    self.arrived.notify_one();
+                    let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+                    let mut state = self.state();
+                    state.error = Some(error);
+                    if is_fatal {
+                        // Without a word about the partitions: another member has them.
+                        state.partitions.revoke_all(Instant::now() + LEASE);
+                    }
+                    drop(state);
+                    self.decided();
+                    // One that stays is there at once each time.
+                    thread::sleep(POLL);
                 }
-                None => {}
             }
             let resumed = self.state().partitions.resumed();
             if !resumed.is_empty() {
@@ -312,7 +324,7 @@ impl Group {
         }
         let mut state = self.state();
         for position in positions {
-            for waiter in state.partitions.committed(position) {
+            for waiter in state.partitions.committed(position, committed.is_err()) {
                 let _ = waiter.send(committed.clone());
             }
         }
@@ -329,7 +341,7 @@ impl Group {
         let is_idle = {
             let mut state = self.state();
             let is_idle = state.partitions.are_idle(places);
-            state.partitions.revoke(places);
+            state.partitions.revoke(places, Instant::now() + LEASE);
             is_idle
         };
         if is_idle {
@@ -340,11 +352,10 @@ impl Group {
             target: "lifecycle::work",
             queue,
             "a rebalance has taken partitions of the queue `{queue}` whose jobs run: those are \
-             dropped, and run elsewhere"
+             dropped, and run again"
         );
         // Others would begin them beside handlers that are not dropped yet.
-        let is_of = |ticket: &Ticket| places.contains(&ticket.place);
-        self.wait_while(LEASE, |state| state.alive.iter().any(is_of) && !is_lost());
+        self.wait_while(LEASE, |state| state.partitions.are_lost(places) && !is_lost());
     }
 
     /// While it is so, and somebody is there, so long at most.
@@ -379,6 +390,11 @@ impl Group {
 }
 
 impl State {
+    /// What was wrong is not any more, as messages come.
+    fn recovered(&mut self) {
+        self.error.take_if(|error| !matches!(error, KafkaError::MessageConsumptionFatal(_)));
+    }
+
     /// Each is said once, but for one that the member cannot recover from.
     fn take_error(&mut self) -> Option<KafkaError> {
         match &self.error {
@@ -405,6 +421,9 @@ impl ConsumerContext for Member {
             }
             Rebalance::Revoke(partitions) => {
                 self.0.hand_over(&places(partitions), || consumer.assignment_lost());
+                // librdkafka keeps what is paused over the assignments, and one that comes back
+                // would never be fetched. It is no matter here where it has none of that name.
+                let _ = consumer.resume(partitions);
             }
             Rebalance::Error(error) => {
                 self.0.state().error = Some(error.clone());
@@ -454,8 +473,8 @@ fn is_temporary(error: &KafkaError) -> bool {
 
 /// Whether the group is of another generation than this member, or does not know it.
 fn is_fenced(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{IllegalGeneration, UnknownMemberId};
-    let fenced = [IllegalGeneration, UnknownMemberId];
+    use RDKafkaErrorCode::{IllegalGeneration, StaleMemberEpoch, UnknownMemberId};
+    let fenced = [IllegalGeneration, StaleMemberEpoch, UnknownMemberId];
     error.rdkafka_error_code().is_some_and(|code| fenced.contains(&code))
 }
 
@@ -463,6 +482,7 @@ impl fmt::Display for NotDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lost => f.write_str("its partition is no longer with this worker"),
+            Self::Silent => f.write_str("there is no answer"),
             Self::Broker(error) => write!(f, "{error}"),
         }
     }

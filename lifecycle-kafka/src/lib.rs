@@ -40,6 +40,8 @@ use self::{
 };
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A year: what somebody calls without end can be added to a moment.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Of a [`Source::receive`] that finds nothing.
 const WAIT: Duration = Duration::from_secs(1);
 /// How long the last word of a stop waits for the group to know that this worker leaves.
@@ -66,7 +68,9 @@ const AGAIN: &str = "Who has its partition now does it, again where it was done"
 ///   ([`rebalance_wait`](Self::rebalance_wait)) and committed first. What takes longer is lost: the
 ///   consumer drops the handler, and names it.
 /// - Polling goes on in a thread of its own whatever the handlers do, so a long job is no reason for
-///   a rebalance (`max.poll.interval.ms`).
+///   a rebalance (`max.poll.interval.ms`). Only while a rebalance waits for a job is nothing fetched.
+/// - A member with a `group.instance.id` does not leave its group when it stops: others have what is left
+///   after `session.timeout.ms`, unless it comes back before.
 ///
 /// Dropped, it leaves the group, in that thread: where the broker is away that takes longer, and
 /// holds nobody.
@@ -91,9 +95,9 @@ impl Queue {
     /// Joins the group of `config` (`group.id`) for these topics, in the background.
     ///
     /// Where `config` says nothing else, a group without offsets begins with the oldest message
-    /// (`auto.offset.reset=earliest`), so that nothing is passed over, and partitions move without
-    /// stopping all workers (`partition.assignment.strategy=cooperative-sticky`). A group that runs
-    /// already with another strategy has to be told that one.
+    /// (`auto.offset.reset=earliest`), so that nothing is passed over, and a rebalance takes from a worker
+    /// the partitions that move, and not all (`partition.assignment.strategy=cooperative-sticky`). A
+    /// group that runs already with another strategy has to be told that one.
     ///
     /// # Errors
     /// When there is no `group.id` or no topic; when offsets would be committed or stored by
@@ -118,7 +122,7 @@ impl Queue {
     /// When a job whose handler failed is tried again: after a second where this is not said.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = delay;
+        self.retry_after = delay.min(LONGEST);
         self
     }
 
@@ -217,8 +221,8 @@ impl Source for Queue {
     async fn ack(&self, job: &Job) -> Result<(), SourceError> {
         match self.group.done(&job.0.ticket).await {
             Ok(()) => {}
-            Err(NotDone::Lost) => return Err(self.failed("acknowledge", job, NotDone::Lost)),
             Err(NotDone::Broker(error)) => return Err(self.failed("acknowledge", job, error)),
+            Err(not_done) => return Err(self.failed("acknowledge", job, not_done)),
         }
         self.left().await;
         Ok(())
@@ -239,9 +243,9 @@ impl Source for Queue {
     }
 
     async fn fail(&self, job: Job, _: &str) -> Result<(), SourceError> {
-        let not_before = Instant::now().checked_add(self.retry_after);
+        let not_before = Instant::now() + self.retry_after;
         let failures = job.0.failures.saturating_add(1);
-        self.group.again(&job.0.ticket, &job.0.message, failures, not_before);
+        self.group.again(&job.0.ticket, &job.0.message, failures, Some(not_before));
         self.left().await;
         Ok(())
     }

@@ -28,10 +28,14 @@ pub(crate) struct Ticket {
     pub(crate) offset: i64,
     /// Of the assignment by which it came: the same partition may go and come back.
     generation: u64,
+    /// Of this attempt: the same job may fail and be handed out again, while something of the
+    /// handler that failed goes on.
+    number: u64,
 }
 
 /// What waits to be handed out.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Waiting<M> {
     pub(crate) offset: i64,
     pub(crate) message: M,
@@ -52,22 +56,30 @@ pub(crate) struct Position {
 
 /// All that this worker has. `M` is a message, `W` somebody who waits for a commit.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Partitions<M, W> {
     all: BTreeMap<Place, Partition<M, W>>,
     generation: u64,
+    /// Of what was handed out last.
+    number: u64,
     /// Who is asked first, so that each has its turn.
     turn: usize,
     is_quiet: bool,
+    /// Of partitions that were taken away, and whose handlers may go on until then.
+    lost: Vec<(Ticket, Instant)>,
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Partition<M, W> {
     generation: u64,
     waiting: VecDeque<Waiting<M>>,
-    in_hand: Option<i64>,
-    /// Done, and not committed yet.
+    in_hand: Option<Ticket>,
+    /// Up to where it is done, and not committed yet.
     done: Option<i64>,
-    waiters: Vec<(i64, W)>,
+    /// Up to where a commit was refused.
+    refused: Option<i64>,
+    waiters: Vec<(Ticket, W)>,
     is_paused: bool,
     /// It is about to go to another worker.
     is_leaving: bool,
@@ -75,7 +87,14 @@ struct Partition<M, W> {
 
 impl<M, W> Partitions<M, W> {
     pub(crate) const fn new() -> Self {
-        Self { all: BTreeMap::new(), generation: 0, turn: 0, is_quiet: false }
+        Self {
+            all: BTreeMap::new(),
+            generation: 0,
+            number: 0,
+            turn: 0,
+            is_quiet: false,
+            lost: Vec::new(),
+        }
     }
 
     /// These belong to this worker from now on.
@@ -88,6 +107,7 @@ impl<M, W> Partitions<M, W> {
                 waiting: VecDeque::new(),
                 in_hand: None,
                 done: None,
+                refused: None,
                 waiters: Vec::new(),
                 is_paused: false,
                 is_leaving: false,
@@ -98,12 +118,12 @@ impl<M, W> Partitions<M, W> {
 
     /// A message was fetched. Returns whether fetching of its partition is to pause.
     pub(crate) fn arrive(&mut self, place: &Place, offset: i64, message: M) -> bool {
-        if self.is_quiet {
-            return false;
-        }
         let Some(partition) = self.all.get_mut(place) else { return false };
-        partition.waiting.push_back(Waiting { offset, message, failures: 0, not_before: None });
-        let is_full = partition.waiting.len() >= AHEAD;
+        let is_wanted = !self.is_quiet && !partition.is_leaving;
+        if is_wanted {
+            partition.waiting.push_back(Waiting { offset, message, failures: 0, not_before: None });
+        }
+        let is_full = !is_wanted || partition.waiting.len() >= AHEAD;
         is_full && !std::mem::replace(&mut partition.is_paused, true)
     }
 
@@ -112,9 +132,9 @@ impl<M, W> Partitions<M, W> {
         if self.is_quiet || self.all.is_empty() {
             return Vec::new();
         }
+        self.lost.retain(|(_, until)| now < *until);
         let first = self.turn % self.all.len();
         let mut taken = Vec::new();
-        // Twice around, from the first one's turn on, is once for each.
         let places: Vec<_> = self.all.keys().cloned().collect();
         let mut asked = 0;
         for place in places.iter().cycle().skip(first).take(places.len()) {
@@ -123,15 +143,17 @@ impl<M, W> Partitions<M, W> {
             }
             asked += 1;
             let Some(partition) = self.all.get_mut(place) else { continue };
-            if partition.in_hand.is_some() || partition.is_leaving {
+            let is_lost = self.lost.iter().any(|(ticket, _)| ticket.place == *place);
+            if partition.in_hand.is_some() || partition.is_leaving || is_lost {
                 continue;
             }
             let is_due = |waiting: &Waiting<M>| waiting.not_before.is_none_or(|at| at <= now);
             if let Some(waiting) = partition.waiting.pop_front_if(|waiting| is_due(waiting)) {
-                partition.in_hand = Some(waiting.offset);
-                let (place, offset) = (place.clone(), waiting.offset);
-                let generation = partition.generation;
-                taken.push((Ticket { place, offset, generation }, waiting));
+                self.number += 1;
+                let (place, offset, number) = (place.clone(), waiting.offset, self.number);
+                let ticket = Ticket { place, offset, generation: partition.generation, number };
+                partition.in_hand = Some(ticket.clone());
+                taken.push((ticket, waiting));
             }
         }
         self.turn = first + asked;
@@ -144,20 +166,28 @@ impl<M, W> Partitions<M, W> {
         idle.filter_map(|partition| partition.waiting.front()?.not_before).min()
     }
 
-    /// Whether the job is still this worker's.
+    /// Whether the job is still this worker's: in hand, or about to be committed.
     pub(crate) fn holds(&self, ticket: &Ticket) -> bool {
-        let is_held = |partition: &Partition<M, W>| partition.is_of(ticket);
-        self.all.get(&ticket.place).is_some_and(is_held)
+        let Some(partition) = self.all.get(&ticket.place) else { return false };
+        partition.is_of(ticket) || partition.waiters.iter().any(|(waits, _)| waits == ticket)
     }
 
-    /// The job is done, and `waiter` waits for its commit. It comes back where the job is not this
-    /// worker's any more.
+    /// The job is done, and `waiter` waits for its commit; so does who asks again where that was
+    /// refused, or takes long. It comes back where the job is not this worker's any more.
     pub(crate) fn done(&mut self, ticket: &Ticket, waiter: W) -> Result<(), W> {
-        let partition = self.all.get_mut(&ticket.place).filter(|partition| partition.is_of(ticket));
-        let Some(partition) = partition else { return Err(waiter) };
-        partition.in_hand = None;
-        partition.done = Some(ticket.offset + 1);
-        partition.waiters.push((ticket.offset + 1, waiter));
+        let Some(partition) = self.all.get_mut(&ticket.place) else { return Err(waiter) };
+        if partition.is_of(ticket) {
+            partition.in_hand = None;
+            partition.done = Some(ticket.offset + 1);
+        } else {
+            let next = partition.done.max(partition.refused);
+            let is_open = next.is_some_and(|next| ticket.offset < next);
+            if partition.generation != ticket.generation || !is_open {
+                return Err(waiter);
+            }
+            partition.done = next;
+        }
+        partition.waiters.push((ticket.clone(), waiter));
         Ok(())
     }
 
@@ -167,7 +197,7 @@ impl<M, W> Partitions<M, W> {
         let partition = self.all.get_mut(&ticket.place).filter(|partition| partition.is_of(ticket));
         let Some(partition) = partition else { return false };
         partition.in_hand = None;
-        if !self.is_quiet {
+        if !self.is_quiet && !partition.is_leaving {
             partition.waiting.push_front(waiting);
         }
         true
@@ -182,22 +212,27 @@ impl<M, W> Partitions<M, W> {
         self.all.iter().filter_map(position).collect()
     }
 
-    /// It was committed, or will not be. Returns who has waited for it.
-    pub(crate) fn committed(&mut self, position: &Position) -> Vec<W> {
+    /// It was committed, or is refused. Returns who has waited for it.
+    pub(crate) fn committed(&mut self, position: &Position, is_refused: bool) -> Vec<W> {
         let Some(partition) = self.all.get_mut(&position.place) else { return Vec::new() };
         if partition.generation != position.generation {
             return Vec::new();
         }
         partition.done = partition.done.filter(|next| *next > position.next);
-        let told = partition.waiters.extract_if(.., |(next, _)| *next <= position.next);
+        partition.refused = is_refused.then_some(position.next);
+        let told = partition.waiters.extract_if(.., |(ticket, _)| ticket.offset < position.next);
         told.map(|(_, waiter)| waiter).collect()
     }
 
     /// Those whose fetching may go on.
     pub(crate) fn resumed(&mut self) -> Vec<Place> {
         let mut places = Vec::new();
+        if self.is_quiet {
+            return places;
+        }
         for (place, partition) in &mut self.all {
-            if partition.is_paused && partition.waiting.len() <= AHEAD / 2 {
+            if partition.is_paused && !partition.is_leaving && partition.waiting.len() <= AHEAD / 2
+            {
                 partition.is_paused = false;
                 places.push(place.clone());
             }
@@ -215,12 +250,31 @@ impl<M, W> Partitions<M, W> {
         }
     }
 
-    /// They are not this worker's any more. What of them is in hand is lost; who waits for a commit
-    /// is dropped.
-    pub(crate) fn revoke(&mut self, places: &[Place]) {
+    /// They are not this worker's any more. What of them is in hand is lost, and nothing is handed out
+    /// of those places `until` then, or until its handler is [gone](Self::gone); who waits for a
+    /// commit is dropped.
+    pub(crate) fn revoke(&mut self, places: &[Place], until: Instant) {
         for place in places {
-            self.all.remove(place);
+            let partition = self.all.remove(place);
+            let lost = partition.and_then(|partition| partition.in_hand);
+            self.lost.extend(lost.map(|ticket| (ticket, until)));
         }
+    }
+
+    /// All of them are gone.
+    pub(crate) fn revoke_all(&mut self, until: Instant) {
+        let places: Vec<_> = self.all.keys().cloned().collect();
+        self.revoke(&places, until);
+    }
+
+    /// Nothing of its handler is left.
+    pub(crate) fn gone(&mut self, ticket: &Ticket) {
+        self.lost.retain(|(lost, _)| lost != ticket);
+    }
+
+    /// Whether handlers of what these have lost may go on.
+    pub(crate) fn are_lost(&self, places: &[Place]) -> bool {
+        self.lost.iter().any(|(ticket, _)| places.contains(&ticket.place))
     }
 
     /// Nothing more is handed out.
@@ -240,15 +294,17 @@ impl<M, W> Partitions<M, W> {
         places.iter().filter_map(|place| self.all.get(place)).all(Partition::is_idle)
     }
 
-    /// Whether none at all is.
+    /// Whether none at all is, and no commit was refused, which is asked for again.
     pub(crate) fn is_idle(&self) -> bool {
-        self.all.values().all(Partition::is_idle)
+        let is_idle =
+            |partition: &Partition<M, W>| partition.is_idle() && partition.refused.is_none();
+        self.all.values().all(is_idle)
     }
 }
 
 impl<M, W> Partition<M, W> {
     fn is_of(&self, ticket: &Ticket) -> bool {
-        self.generation == ticket.generation && self.in_hand == Some(ticket.offset)
+        self.in_hand.as_ref() == Some(ticket)
     }
 
     const fn is_idle(&self) -> bool {
@@ -319,11 +375,11 @@ mod tests {
         let second = partitions.take(1, now);
         assert_eq!(offsets(&second), [(0, 11)]);
         partitions.done(&second[0].0, 2).unwrap();
-        assert_eq!(partitions.committed(&commits[0]), [1]);
+        assert_eq!(partitions.committed(&commits[0], false), [1]);
         assert!(!partitions.is_idle());
         let rest = partitions.to_commit();
         assert_eq!(rest[0].next, 12);
-        assert_eq!(partitions.committed(&rest[0]), [2]);
+        assert_eq!(partitions.committed(&rest[0], false), [2]);
         assert!(partitions.is_idle() && partitions.to_commit().is_empty());
     }
 
@@ -347,20 +403,59 @@ mod tests {
         let ticket = &taken[0].0;
         assert!(partitions.holds(ticket));
         partitions.done(ticket, 1).unwrap();
+        assert!(partitions.holds(ticket), "it is about to be committed");
+        assert!(!partitions.again(ticket, again(10, None)));
+        let commit = partitions.to_commit().remove(0);
+        assert_eq!((commit.next, partitions.committed(&commit, false)), (11, vec![1]));
         assert!(!partitions.holds(ticket));
         assert_eq!(partitions.done(ticket, 2), Err(2));
-        assert!(!partitions.again(ticket, again(10, None)));
-        assert_eq!(partitions.to_commit()[0].next, 11);
+    }
+
+    #[test]
+    fn a_commit_that_is_refused_is_tried_again_for_who_asks_again() {
+        let (mut partitions, now) = (filled(), Instant::now());
+        let taken = partitions.take(1, now);
+        let ticket = &taken[0].0;
+        partitions.done(ticket, 1).unwrap();
+        let commit = partitions.to_commit().remove(0);
+        assert_eq!(partitions.committed(&commit, true), [1]);
+        assert!(partitions.are_idle(&[place(0)]) && !partitions.is_idle());
+        partitions.done(ticket, 2).unwrap();
+        assert_eq!(partitions.to_commit(), [commit.clone()]);
+        // Asked once more while it is on its way.
+        partitions.done(ticket, 3).unwrap();
+        assert_eq!(partitions.committed(&commit, false), [2, 3]);
+        assert_eq!(partitions.done(ticket, 4), Err(4));
+    }
+
+    #[test]
+    fn what_is_left_of_an_attempt_that_failed_decides_nothing_of_the_next() {
+        let (mut partitions, now) = (filled(), Instant::now());
+        let first = partitions.take(1, now).remove(0).0;
+        assert!(partitions.again(&first, again(10, None)));
+        partitions.turn = 0;
+        let second = partitions.take(1, now).remove(0).0;
+        assert_eq!((second.offset, second.place.partition), (10, 0));
+        assert!(!partitions.again(&first, again(10, None)));
+        assert_eq!(partitions.done(&first, 1), Err(1));
+        assert!(partitions.holds(&second) && !partitions.holds(&first));
     }
 
     #[test]
     fn a_partition_that_went_and_came_back_is_another() {
         let (mut partitions, now) = (filled(), Instant::now());
         let taken = partitions.take(1, now);
-        partitions.revoke(&[place(0)]);
+        let until = now + Duration::from_secs(10);
+        partitions.revoke(&[place(0)], until);
         partitions.assign([place(0)]);
         partitions.arrive(&place(0), 10, "a");
         partitions.turn = 0;
+        // Not beside the handler that has lost it: before that is gone, or ought to be.
+        assert!(partitions.are_lost(&[place(0)]));
+        assert_eq!(offsets(&partitions.take(10, now)), [(1, 10)]);
+        let mut late = partitions.clone();
+        assert_eq!(offsets(&late.take(10, until)), [(0, 10)]);
+        partitions.gone(&taken[0].0);
         let anew = partitions.take(1, now);
         assert_eq!(offsets(&anew), [(0, 10)]);
         assert_eq!(partitions.done(&taken[0].0, 1), Err(1));
@@ -369,7 +464,7 @@ mod tests {
         partitions.done(&anew[0].0, 2).unwrap();
         let mut then = partitions.to_commit().remove(0);
         then.generation -= 1;
-        assert!(partitions.committed(&then).is_empty());
+        assert!(partitions.committed(&then, false).is_empty());
         assert_eq!(partitions.to_commit().len(), 1);
     }
 
@@ -379,8 +474,11 @@ mod tests {
         let taken = partitions.take(1, now);
         partitions.leave(&[place(0)]);
         assert!(!partitions.are_idle(&[place(0)]) && partitions.are_idle(&[place(1)]));
-        assert!(partitions.again(&taken[0].0, again(10, None)));
+        let soon = now + Duration::from_secs(1);
+        assert!(partitions.again(&taken[0].0, again(10, Some(soon))));
         assert!(partitions.are_idle(&[place(0)]));
+        // Nobody waits for what is not handed out here.
+        assert_eq!(partitions.next_due(), None);
         assert_eq!(offsets(&partitions.take(10, now)), [(1, 10)]);
     }
 
@@ -389,7 +487,9 @@ mod tests {
         let (mut partitions, now) = (filled(), Instant::now());
         let taken = partitions.take(1, now);
         partitions.quiet();
-        assert!(!partitions.arrive(&place(1), 13, "d"));
+        assert!(partitions.arrive(&place(1), 13, "d"), "fetching pauses");
+        assert!(!partitions.arrive(&place(1), 14, "e"), "once");
+        assert!(partitions.resumed().is_empty());
         assert!(!partitions.is_idle());
         assert!(partitions.again(&taken[0].0, again(10, None)));
         assert!(partitions.is_idle() && partitions.take(10, now).is_empty());

@@ -5,9 +5,9 @@
 //! worker at once. Were the request cut, SQS would have handed out such a message, and nobody would
 //! have it until its lease ends.
 //!
-//! The lease of a job is its visibility timeout, and is renewed while the job is worked on. Twelve
-//! hours after a job was received SQS renews it no more: a job has to be done before. Each delivery
-//! counts against the queue's `maxReceiveCount`, that of a job which a stop gives back as well.
+//! The lease of a job is its visibility timeout, and is renewed while the job is worked on. No lease
+//! goes beyond twelve hours from the receive: a job has to be done before. Each delivery counts
+//! against the queue's `maxReceiveCount`, that of a job which a stop gives back as well.
 //!
 //! TLS, credentials, retries and the time for a connection are those of the client. A request that
 //! is not answered for ten seconds is given up here.
@@ -44,6 +44,8 @@ const WAIT: Duration = Duration::from_secs(1);
 /// What SQS takes as a wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// What a request and its answer may take of the twelve hours.
+const MARGIN: Duration = Duration::from_secs(60);
 /// What one request brings at most.
 const MOST: usize = 10;
 /// What an answer may be late, before it is held to be lost.
@@ -51,7 +53,8 @@ const LATE: Duration = Duration::from_secs(10);
 
 const AGAIN: &str = "SQS may deliver it again when its lease has passed";
 
-/// The messages of a queue, standard or FIFO.
+/// The messages of a queue, standard or FIFO. A request brings several of one message group of a FIFO
+/// queue: they are worked on in order by a consumer of `concurrency(1)` alone.
 ///
 /// ```no_run
 /// # async fn example(client: aws_sdk_sqs::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -82,6 +85,8 @@ struct Delivered {
     id: String,
     receipt: String,
     deliveries: u64,
+    /// Before SQS was asked for it.
+    asked: Instant,
     leased_until: Mutex<Instant>,
 }
 
@@ -141,7 +146,7 @@ impl Queue {
     }
 
     /// How long a request waits at SQS where there are no jobs: a second where this is not said. A
-    /// stop waits for it. SQS takes whole seconds, up to twenty: parts of one do not count.
+    /// stop waits for it, as long as the consumer's `settle` (5 s) says. SQS takes whole seconds, up to twenty: parts of one do not count.
     #[must_use]
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = Duration::from_secs(wait.as_secs()).min(LONGEST_WAIT);
@@ -163,13 +168,13 @@ impl Queue {
         self
     }
 
-    fn job(&self, message: Message) -> Result<Job, SourceError> {
+    fn job(&self, message: Message, asked: Instant) -> Result<Job, SourceError> {
         let leased_until = Mutex::new(Instant::now() + self.lease);
         let id = message.message_id().ok_or("a message has no id")?.to_owned();
         let receipt = message.receipt_handle().ok_or("a message has no receipt")?.to_owned();
         let count = message.attributes().and_then(|known| known.get(&ApproximateReceiveCount));
         let deliveries = count.and_then(|count| count.parse().ok()).unwrap_or(1);
-        Ok(Job(Arc::new(Delivered { message, id, receipt, deliveries, leased_until })))
+        Ok(Job(Arc::new(Delivered { message, id, receipt, deliveries, asked, leased_until })))
     }
 
     async fn ask(&self, max: usize) -> Result<Vec<Message>, Lost> {
@@ -232,6 +237,11 @@ impl Job {
         self.0.message.message_attributes()
     }
 
+    /// So long, or as long as SQS lets it yet: it refuses what goes beyond.
+    fn at_most(&self, time: Duration) -> Duration {
+        time.min(LONGEST_LEASE.saturating_sub(self.0.asked.elapsed() + MARGIN))
+    }
+
     /// By this process's clock, which began later than that of SQS.
     fn is_leased(&self) -> bool {
         Instant::now() < *self.0.leased_until.lock().unwrap_or_else(PoisonError::into_inner)
@@ -247,10 +257,11 @@ impl Source for Queue {
         if self.is_quiet.load(Relaxed) {
             return Ok(Vec::new());
         }
+        let asked = Instant::now();
         let messages = self.ask(max).await;
         let messages =
             messages.map_err(|lost| failed(&self.name, "be asked for jobs", lost.advice, lost))?;
-        messages.into_iter().map(|message| self.job(message)).collect()
+        messages.into_iter().map(|message| self.job(message, asked)).collect()
     }
 
     /// Completes when SQS has confirmed it.
@@ -274,8 +285,9 @@ impl Source for Queue {
             let (queue, job) = (self.name.clone(), self.id(job));
             return Err(QueueError::LeaseLost { queue, job }.into());
         }
-        let until = Instant::now() + self.lease;
-        self.hide(job, self.lease, "renew").await?;
+        let lease = job.at_most(self.lease);
+        let until = Instant::now() + lease;
+        self.hide(job, lease, "renew").await?;
         *job.0.leased_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
         Ok(())
     }
@@ -284,7 +296,7 @@ impl Source for Queue {
         if !job.is_leased() {
             return Ok(());
         }
-        self.hide(&job, self.retry_after, "give back").await
+        self.hide(&job, job.at_most(self.retry_after), "give back").await
     }
 
     async fn quiet(&self) -> Result<(), SourceError> {
@@ -395,5 +407,32 @@ impl fmt::Debug for Job {
             .field("deliveries", &self.deliveries())
             .field("bytes", &self.body().len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_lease_goes_beyond_twelve_hours_from_the_receive() {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        let now = Instant::now();
+        let job = Job(Arc::new(Delivered {
+            message: Message::builder().build(),
+            id: "a".to_owned(),
+            receipt: "b".to_owned(),
+            deliveries: 1,
+            asked: now,
+            leased_until: now.into(),
+        }));
+        assert_eq!(job.at_most(HOUR), HOUR);
+        assert_eq!(job.at_most(LONGEST_LEASE), LONGEST_LEASE - MARGIN);
+        advance(11 * HOUR + HOUR / 2).await;
+        assert_eq!(job.at_most(HOUR), HOUR / 2 - MARGIN);
+        advance(HOUR).await;
+        assert_eq!(job.at_most(HOUR), Duration::ZERO);
     }
 }

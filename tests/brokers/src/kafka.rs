@@ -108,13 +108,18 @@ impl Broker for Kafka {
 /// # Errors
 /// When librdkafka cannot be started.
 pub fn kafka_queue(url: &str) -> Result<Queue, Box<dyn Error + Send + Sync>> {
+    Ok(Queue::new(&kafka_config(url), &[QUEUE])?.class_header("kind"))
+}
+
+/// That of its member of the group.
+pub fn kafka_config(url: &str) -> ClientConfig {
     let mut config = config(url.trim_start_matches("kafka://"));
     config
         .set("group.id", QUEUE)
         .set("session.timeout.ms", "2000")
         .set("heartbeat.interval.ms", "100")
         .set("topic.metadata.refresh.interval.ms", "1000");
-    Ok(Queue::new(&config, &[QUEUE])?.class_header("kind"))
+    config
 }
 
 fn config(address: &str) -> ClientConfig {

@@ -17,7 +17,7 @@ mod worker;
 
 pub use self::{
     broker::{Broker, Server, all_is_demanded, free_port},
-    kafka::{Kafka, PARTITIONS, kafka_queue},
+    kafka::{Kafka, PARTITIONS, kafka_config, kafka_queue},
     ledger::{Entry, Ledger},
     nats::{Nats, nats_queue},
     postgres::Postgres,

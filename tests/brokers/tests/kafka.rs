@@ -1,10 +1,18 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
+use futures_util::future::join_all;
 use lifecycle::work::Source;
-use lifecycle_brokers::{Broker, CONCURRENCY, Kafka, PARTITIONS, QUEUE, checks, kafka_queue};
+use lifecycle_brokers::{
+    Broker, CONCURRENCY, Kafka, PARTITIONS, QUEUE, checks, kafka_config, kafka_queue,
+};
 use lifecycle_kafka::{Job, Queue};
-use rdkafka::ClientConfig;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 // What was not given back goes to another worker with its partition, so "drop" cannot be found.
 checks!(Kafka:
@@ -117,10 +125,74 @@ async fn a_class_is_the_topic_or_a_header() {
     assert_eq!((job.payload(), job.topic(), job.partition()), (&b"7"[..], QUEUE, 7));
     let queue = queue.class_header("no such header");
     assert_eq!(queue.class(&job), "");
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", server.url().trim_start_matches("kafka://"));
+    let mut config = kafka_config(&server.url());
     config.set("group.id", "others");
     assert_eq!(Queue::new(&config, &[QUEUE]).unwrap().class(&job), QUEUE);
+}
+
+/// All partitions leave all workers there, at each rebalance.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_strategy_that_is_not_cooperative_each_job_runs_once_as_well() {
+    let Some(server) = Kafka::start().await else { return };
+    let jobs = 100 * PARTITIONS;
+    server.enqueue("mail", 0..jobs).await;
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let mut workers = JoinSet::new();
+    for number in 0..2 {
+        let mut config = kafka_config(&server.url());
+        config.set("partition.assignment.strategy", "range");
+        let (queue, done) = (Queue::new(&config, &[QUEUE]).unwrap(), Arc::clone(&done));
+        workers.spawn(async move {
+            let mut own = 0;
+            while done.lock().unwrap().len() < jobs {
+                for job in queue.receive(PARTITIONS).await.expect("an answer") {
+                    sleep(Duration::from_millis(2)).await;
+                    done.lock().unwrap().push(queue.id(&job));
+                    own += 1;
+                    queue.ack(&job).await.expect("it is its own");
+                }
+            }
+            (own, queue)
+        });
+        // The second one comes while the first works.
+        sleep(Duration::from_millis(300 * (1 - number))).await;
+    }
+    let workers = timeout(2 * LONG, workers.join_all()).await.expect("in time");
+    assert!(workers.iter().all(|(own, _)| *own > 0), "one has done all");
+    let mut done = done.lock().unwrap().clone();
+    let begun = done.len();
+    done.sort_unstable();
+    done.dedup();
+    assert_eq!((done.len(), begun, server.left().await), (jobs, jobs, 0));
+}
+
+/// librdkafka keeps what is paused over the assignments.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_fetching_pauses_goes_on_where_it_leaves_and_comes_back() {
+    let Some(server) = Kafka::start().await else { return };
+    // So many in each that fetching pauses.
+    for _ in 0..100 {
+        server.enqueue("mail", 0..PARTITIONS).await;
+    }
+    let holder = server.queue(LONG).await;
+    let jobs = receive_all(&holder, PARTITIONS).await;
+    sleep(Duration::from_millis(500)).await;
+    for job in jobs {
+        holder.ack(&job).await.expect("it is its own");
+    }
+    let other = server.queue(LONG).await;
+    let theirs = receive_all(&other, PARTITIONS / 2).await;
+    other.quiet().await.unwrap();
+    for job in theirs {
+        other.give_back(job).await.expect("it is its own");
+    }
+    drop(other);
+    while server.left().await > 0 {
+        let jobs = receive_all(&holder, 1).await;
+        for acked in join_all(jobs.iter().map(|job| holder.ack(job))).await {
+            acked.expect("it is its own");
+        }
+    }
 }
 
 /// The figure of Kafka: from giving the jobs of all partitions back to their arrival at a worker
