@@ -435,4 +435,14 @@ mod tests {
         advance(HOUR).await;
         assert_eq!(job.at_most(HOUR), Duration::ZERO);
     }
+
+    #[test]
+    fn a_redrive_policy_has_its_count_as_a_number_or_as_text() {
+        let count = |count| max_receive_count(&format!(r#"{{"maxReceiveCount":{count}}}"#));
+        assert_eq!((count("1"), count(r#""12""#)), (Some(1), Some(12)));
+        assert_eq!(
+            (count("null"), max_receive_count("{}"), max_receive_count("")),
+            (None, None, None)
+        );
+    }
 }
