@@ -34,7 +34,7 @@ impl Broker for Sqs {
     /// moto takes 5 ms for one.
     const JOBS: usize = 1_000;
 
-    const WORK: Duration = Duration::from_millis(300);
+    const WORK: Duration = Duration::from_millis(500);
 
     type Queue = Queue;
 
