@@ -333,19 +333,18 @@ impl Group {
     }
 
     /// Waits for what of these is in hand, so that it is committed before others have them. Nobody
-    /// waits where others have them already.
-    fn hand_over(&self, places: &[Place], is_lost: impl Fn() -> bool) {
+    /// waits where others have them already. Returns those whose fetching pauses.
+    fn hand_over(&self, places: &[Place], is_lost: impl Fn() -> bool) -> Vec<Place> {
         self.state().partitions.leave(places);
         let wait = self.state().rebalance_wait;
         self.wait_while(wait, |state| !state.partitions.are_idle(places) && !is_lost());
-        let is_idle = {
+        let (is_idle, paused) = {
             let mut state = self.state();
             let is_idle = state.partitions.are_idle(places);
-            state.partitions.revoke(places, Instant::now() + LEASE);
-            is_idle
+            (is_idle, state.partitions.revoke(places, Instant::now() + LEASE))
         };
         if is_idle {
-            return;
+            return paused;
         }
         let queue = &self.name;
         tracing::warn!(
@@ -356,6 +355,7 @@ impl Group {
         );
         // Others would begin them beside handlers that are not dropped yet.
         self.wait_while(LEASE, |state| state.partitions.are_lost(places) && !is_lost());
+        paused
     }
 
     /// While it is so, and somebody is there, so long at most.
@@ -420,10 +420,13 @@ impl ConsumerContext for Member {
                 self.0.state().partitions.assign(places(partitions));
             }
             Rebalance::Revoke(partitions) => {
-                self.0.hand_over(&places(partitions), || consumer.assignment_lost());
-                // librdkafka keeps what is paused over the assignments, and one that comes back
-                // would never be fetched. It is no matter here where it has none of that name.
-                let _ = consumer.resume(partitions);
+                let places = places(partitions);
+                let paused = self.0.hand_over(&places, || consumer.assignment_lost());
+                // librdkafka keeps what is paused over the assignments: one that comes back would
+                // never be fetched.
+                if !paused.is_empty() {
+                    self.0.say(consumer.resume(&list(paused)));
+                }
             }
             Rebalance::Error(error) => {
                 self.0.state().error = Some(error.clone());

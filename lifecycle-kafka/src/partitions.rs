@@ -252,19 +252,23 @@ impl<M, W> Partitions<M, W> {
 
     /// They are not this worker's any more. What of them is in hand is lost, and nothing is handed out
     /// of those places `until` then, or until its handler is [gone](Self::gone); who waits for a
-    /// commit is dropped.
-    pub(crate) fn revoke(&mut self, places: &[Place], until: Instant) {
+    /// commit is dropped. Returns those whose fetching pauses.
+    pub(crate) fn revoke(&mut self, places: &[Place], until: Instant) -> Vec<Place> {
+        let mut paused = Vec::new();
         for place in places {
-            let partition = self.all.remove(place);
-            let lost = partition.and_then(|partition| partition.in_hand);
-            self.lost.extend(lost.map(|ticket| (ticket, until)));
+            let Some(partition) = self.all.remove(place) else { continue };
+            self.lost.extend(partition.in_hand.map(|ticket| (ticket, until)));
+            if partition.is_paused {
+                paused.push(place.clone());
+            }
         }
+        paused
     }
 
     /// All of them are gone.
     pub(crate) fn revoke_all(&mut self, until: Instant) {
         let places: Vec<_> = self.all.keys().cloned().collect();
-        self.revoke(&places, until);
+        drop(self.revoke(&places, until));
     }
 
     /// Nothing of its handler is left.
@@ -421,7 +425,7 @@ mod tests {
         assert_eq!(partitions.committed(&commit, true), [1]);
         assert!(partitions.are_idle(&[place(0)]) && !partitions.is_idle());
         partitions.done(ticket, 2).unwrap();
-        assert_eq!(partitions.to_commit(), [commit.clone()]);
+        assert_eq!(partitions.to_commit(), std::slice::from_ref(&commit));
         // Asked once more while it is on its way.
         partitions.done(ticket, 3).unwrap();
         assert_eq!(partitions.committed(&commit, false), [2, 3]);
@@ -446,7 +450,7 @@ mod tests {
         let (mut partitions, now) = (filled(), Instant::now());
         let taken = partitions.take(1, now);
         let until = now + Duration::from_secs(10);
-        partitions.revoke(&[place(0)], until);
+        assert!(partitions.revoke(&[place(0)], until).is_empty());
         partitions.assign([place(0)]);
         partitions.arrive(&place(0), 10, "a");
         partitions.turn = 0;
@@ -503,6 +507,7 @@ mod tests {
         let paused: Vec<_> =
             (0..2 * ahead).filter(|offset| partitions.arrive(&place(0), *offset, "a")).collect();
         assert_eq!(paused, [ahead - 1]);
+        assert_eq!(partitions.clone().revoke(&[place(0)], Instant::now()), [place(0)]);
         let mut left = 2 * AHEAD;
         while partitions.resumed().is_empty() {
             let taken = partitions.take(1, Instant::now());

@@ -26,9 +26,11 @@ pub const PARTITIONS: usize = 24;
 
 const LONG: Duration = Duration::from_secs(10);
 
-/// The mock cluster of librdkafka, in a process of its own. It speaks the protocol of Kafka; what it
-/// does not do as Kafka is that a group waits for all of its members: it goes on without those that do
-/// not come within `session.timeout.ms`, less a second.
+/// The mock cluster of librdkafka, in a process of its own. It speaks the protocol of Kafka, and differs
+/// where a group changes: Kafka waits for all members, and takes commits until the last has come. The
+/// mock waits for `session.timeout.ms` less a second and takes none meanwhile, does not hear the
+/// heartbeats of who has yet to come, and gives the id of a member that timed out to another one. So
+/// one worker at a time comes or goes in its tests, and with a cooperative strategy alone.
 pub struct Kafka {
     server: Server,
     producer: BaseProducer,

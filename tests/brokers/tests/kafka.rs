@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use lifecycle::work::Source;
@@ -9,10 +6,7 @@ use lifecycle_brokers::{
     Broker, CONCURRENCY, Kafka, PARTITIONS, QUEUE, checks, kafka_config, kafka_queue,
 };
 use lifecycle_kafka::{Job, Queue};
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 // What was not given back goes to another worker with its partition, so "drop" cannot be found.
 checks!(Kafka:
@@ -128,42 +122,6 @@ async fn a_class_is_the_topic_or_a_header() {
     let mut config = kafka_config(&server.url());
     config.set("group.id", "others");
     assert_eq!(Queue::new(&config, &[QUEUE]).unwrap().class(&job), QUEUE);
-}
-
-/// All partitions leave all workers there, at each rebalance.
-#[tokio::test(flavor = "multi_thread")]
-async fn with_a_strategy_that_is_not_cooperative_each_job_runs_once_as_well() {
-    let Some(server) = Kafka::start().await else { return };
-    let jobs = 100 * PARTITIONS;
-    server.enqueue("mail", 0..jobs).await;
-    let done = Arc::new(Mutex::new(Vec::new()));
-    let mut workers = JoinSet::new();
-    for number in 0..2 {
-        let mut config = kafka_config(&server.url());
-        config.set("partition.assignment.strategy", "range");
-        let (queue, done) = (Queue::new(&config, &[QUEUE]).unwrap(), Arc::clone(&done));
-        workers.spawn(async move {
-            let mut own = 0;
-            while done.lock().unwrap().len() < jobs {
-                for job in queue.receive(PARTITIONS).await.expect("an answer") {
-                    sleep(Duration::from_millis(2)).await;
-                    done.lock().unwrap().push(queue.id(&job));
-                    own += 1;
-                    queue.ack(&job).await.expect("it is its own");
-                }
-            }
-            (own, queue)
-        });
-        // The second one comes while the first works.
-        sleep(Duration::from_millis(300 * (1 - number))).await;
-    }
-    let workers = timeout(2 * LONG, workers.join_all()).await.expect("in time");
-    assert!(workers.iter().all(|(own, _)| *own > 0), "one has done all");
-    let mut done = done.lock().unwrap().clone();
-    let begun = done.len();
-    done.sort_unstable();
-    done.dedup();
-    assert_eq!((done.len(), begun, server.left().await), (jobs, jobs, 0));
 }
 
 /// librdkafka keeps what is paused over the assignments.
