@@ -2,6 +2,7 @@ use std::{
     env, fs,
     net::TcpListener,
     ops::Range,
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use lifecycle::work::Source;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -30,6 +32,9 @@ pub trait Broker: Sized {
 
     /// How long one of them takes at most: so long that workers have more than they can work on.
     const WORK: Duration = Duration::from_millis(50);
+
+    /// How often a check may fail for what the server does on a machine that does much else.
+    const FORGIVEN: usize = 0;
 
     /// The queue, as a worker has it.
     type Queue: Source;
@@ -142,6 +147,17 @@ fn descendants(of: Pid) -> Vec<Pid> {
     let children = children.unwrap_or_default();
     let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
     children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
+}
+
+/// Does a check until it holds, as often as this broker is forgiven.
+pub async fn attempts<B: Broker>(check: impl AsyncFn()) {
+    for attempt in 1..=B::FORGIVEN {
+        if AssertUnwindSafe(check()).catch_unwind().await.is_ok() {
+            return;
+        }
+        eprintln!("{}: attempt {attempt} has failed", B::NAME);
+    }
+    check().await;
 }
 
 /// Whether what is missing on this machine fails a test instead of being passed over.

@@ -16,7 +16,7 @@ mod sqs;
 mod worker;
 
 pub use self::{
-    broker::{Broker, Server, all_is_demanded, free_port},
+    broker::{Broker, Server, all_is_demanded, attempts, free_port},
     kafka::{Kafka, PARTITIONS, kafka_config, kafka_queue},
     ledger::{Entry, Ledger},
     nats::{Nats, nats_queue},

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use lifecycle::work::Source;
 use lifecycle_brokers::{
-    Broker, CONCURRENCY, Kafka, PARTITIONS, QUEUE, checks, kafka_config, kafka_queue,
+    Broker, CONCURRENCY, Kafka, PARTITIONS, QUEUE, attempts, checks, kafka_config, kafka_queue,
 };
 use lifecycle_kafka::{Job, Queue};
 use tokio::time::{sleep, timeout};
@@ -23,56 +23,63 @@ checks!(Kafka:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebalance_waits_for_the_job_in_hand_which_nobody_else_is_given() {
-    let Some(server) = Kafka::start().await else { return };
-    let holder = server.queue(LONG).await;
-    server.enqueue("mail", 0..PARTITIONS).await;
-    let jobs = receive_all(&holder, PARTITIONS).await;
-    let other = server.queue(LONG).await;
-    // The other one has joined by then, and has nothing.
-    assert!(timeout(Duration::from_secs(4), receive(&other)).await.is_err());
-    for job in &jobs {
-        holder.renew(job).await.expect("it is its own");
-        holder.ack(job).await.expect("it is its own");
-    }
-    assert_eq!(server.left().await, 0);
-    // Half of the partitions went over, and all of them go on.
-    server.enqueue("mail", 0..PARTITIONS).await;
-    let (mine, others) = tokio::join!(receive_until_silent(&holder), receive_until_silent(&other));
-    assert_eq!(mine.len() + others.len(), PARTITIONS);
-    assert!(!mine.is_empty() && !others.is_empty(), "{} and {}", mine.len(), others.len());
-    let again = |job: &Job| jobs.iter().any(|then| holder.id(then) == holder.id(job));
-    assert!(!mine.iter().chain(&others).any(again), "a job ran twice");
+    attempts::<Kafka>(async || {
+        let Some(server) = Kafka::start().await else { return };
+        let holder = server.queue(LONG).await;
+        server.enqueue("mail", 0..PARTITIONS).await;
+        let jobs = receive_all(&holder, PARTITIONS).await;
+        let other = server.queue(LONG).await;
+        // The other one has joined by then, and has nothing.
+        assert!(timeout(Duration::from_secs(4), receive(&other)).await.is_err());
+        for job in &jobs {
+            holder.renew(job).await.expect("it is its own");
+            holder.ack(job).await.expect("it is its own");
+        }
+        assert_eq!(server.left().await, 0);
+        // Half of the partitions went over, and all of them go on.
+        server.enqueue("mail", 0..PARTITIONS).await;
+        let (mine, others) =
+            tokio::join!(receive_until_silent(&holder), receive_until_silent(&other));
+        assert_eq!(mine.len() + others.len(), PARTITIONS);
+        assert!(!mine.is_empty() && !others.is_empty(), "{} and {}", mine.len(), others.len());
+        let again = |job: &Job| jobs.iter().any(|then| holder.id(then) == holder.id(job));
+        assert!(!mine.iter().chain(&others).any(again), "a job ran twice");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_a_rebalance_does_not_wait_for_is_lost_and_begins_elsewhere_once_it_is_dropped()
 {
-    let Some(server) = Kafka::start().await else { return };
-    let holder = server.queue(LONG).await.rebalance_wait(Duration::from_millis(100));
-    server.enqueue("mail", 0..PARTITIONS).await;
-    let mut jobs = receive_all(&holder, PARTITIONS).await;
-    let other = server.queue(LONG).await;
-    let lost = timeout(LONG, async {
-        loop {
-            for (at, job) in jobs.iter().enumerate() {
-                if let Err(error) = holder.renew(job).await {
-                    return (at, error.to_string());
+    attempts::<Kafka>(async || {
+        let Some(server) = Kafka::start().await else { return };
+        let holder = server.queue(LONG).await.rebalance_wait(Duration::from_millis(100));
+        server.enqueue("mail", 0..PARTITIONS).await;
+        let mut jobs = receive_all(&holder, PARTITIONS).await;
+        let other = server.queue(LONG).await;
+        let lost = timeout(LONG, async {
+            loop {
+                for (at, job) in jobs.iter().enumerate() {
+                    if let Err(error) = holder.renew(job).await {
+                        return (at, error.to_string());
+                    }
                 }
+                sleep(Duration::from_millis(20)).await;
             }
-            sleep(Duration::from_millis(20)).await;
-        }
-    });
-    let (at, error) = lost.await.expect("the rebalance takes some");
-    let job = jobs.remove(at);
-    let id = holder.id(&job);
-    assert!(error.contains(&id) && error.contains("no longer with this worker"), "{error}");
-    let error = holder.ack(&job).await.expect_err("it is another's").to_string();
-    assert!(error.contains(&id) && error.contains("`jobs`"), "{error}");
-    holder.give_back(job.clone()).await.expect("nothing is to be done");
-    // Its handler goes on, so nobody has begun it.
-    assert!(timeout(Duration::from_secs(1), receive(&other)).await.is_err());
-    drop((job, jobs));
-    receive(&other).await;
+        });
+        let (at, error) = lost.await.expect("the rebalance takes some");
+        let job = jobs.remove(at);
+        let id = holder.id(&job);
+        assert!(error.contains(&id) && error.contains("no longer with this worker"), "{error}");
+        let error = holder.ack(&job).await.expect_err("it is another's").to_string();
+        assert!(error.contains(&id) && error.contains("`jobs`"), "{error}");
+        holder.give_back(job.clone()).await.expect("nothing is to be done");
+        // Its handler goes on, so nobody has begun it.
+        assert!(timeout(Duration::from_secs(1), receive(&other)).await.is_err());
+        drop((job, jobs));
+        receive(&other).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,30 +134,33 @@ async fn a_class_is_the_topic_or_a_header() {
 /// librdkafka keeps what is paused over the assignments.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_whose_fetching_pauses_goes_on_where_it_leaves_and_comes_back() {
-    let Some(server) = Kafka::start().await else { return };
-    // So many in each that fetching pauses.
-    for _ in 0..100 {
-        server.enqueue("mail", 0..PARTITIONS).await;
-    }
-    let holder = server.queue(LONG).await;
-    let jobs = receive_all(&holder, PARTITIONS).await;
-    sleep(Duration::from_millis(500)).await;
-    for job in jobs {
-        holder.ack(&job).await.expect("it is its own");
-    }
-    let other = server.queue(LONG).await;
-    let theirs = receive_all(&other, PARTITIONS / 2).await;
-    other.quiet().await.unwrap();
-    for job in theirs {
-        other.give_back(job).await.expect("it is its own");
-    }
-    drop(other);
-    while server.left().await > 0 {
-        let jobs = receive_all(&holder, 1).await;
-        for acked in join_all(jobs.iter().map(|job| holder.ack(job))).await {
-            acked.expect("it is its own");
+    attempts::<Kafka>(async || {
+        let Some(server) = Kafka::start().await else { return };
+        // So many in each that fetching pauses.
+        for _ in 0..100 {
+            server.enqueue("mail", 0..PARTITIONS).await;
         }
-    }
+        let holder = server.queue(LONG).await;
+        let jobs = receive_all(&holder, PARTITIONS).await;
+        sleep(Duration::from_millis(500)).await;
+        for job in jobs {
+            holder.ack(&job).await.expect("it is its own");
+        }
+        let other = server.queue(LONG).await;
+        let theirs = receive_all(&other, PARTITIONS / 2).await;
+        other.quiet().await.unwrap();
+        for job in theirs {
+            other.give_back(job).await.expect("it is its own");
+        }
+        drop(other);
+        while server.left().await > 0 {
+            let jobs = receive_all(&holder, 1).await;
+            for acked in join_all(jobs.iter().map(|job| holder.ack(job))).await {
+                acked.expect("it is its own");
+            }
+        }
+    })
+    .await;
 }
 
 /// The figure of Kafka: from giving the jobs of all partitions back to their arrival at a worker
@@ -158,28 +168,33 @@ async fn a_partition_whose_fetching_pauses_goes_on_where_it_leaves_and_comes_bac
 /// second pass.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_stop_gives_back_is_with_another_worker_when_this_one_has_left_the_group() {
-    let Some(server) = Kafka::start().await else { return };
-    server.enqueue("mail", 0..CONCURRENCY).await;
-    let mut holder = server.queue(LONG).await;
-    let mut jobs = receive_all(&holder, CONCURRENCY).await;
-    let mut times = Vec::new();
-    for _ in 0..5 {
-        let waiting = server.queue(LONG).await;
-        // It has joined, and the partitions that are to move wait for their jobs.
-        sleep(Duration::from_secs(3)).await;
-        let began = Instant::now();
-        holder.quiet().await.unwrap();
-        for job in jobs.drain(..) {
-            holder.give_back(job).await.expect("it is its own");
+    attempts::<Kafka>(async || {
+        let Some(server) = Kafka::start().await else { return };
+        server.enqueue("mail", 0..CONCURRENCY).await;
+        let mut holder = server.queue(LONG).await;
+        let mut jobs = receive_all(&holder, CONCURRENCY).await;
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let waiting = server.queue(LONG).await;
+            // It has joined, and the partitions that are to move wait for their jobs.
+            sleep(Duration::from_secs(3)).await;
+            let began = Instant::now();
+            holder.quiet().await.unwrap();
+            for job in jobs.drain(..) {
+                holder.give_back(job).await.expect("it is its own");
+            }
+            drop(holder);
+            jobs = receive_all(&waiting, CONCURRENCY).await;
+            times.push(began.elapsed());
+            holder = waiting;
         }
-        drop(holder);
-        jobs = receive_all(&waiting, CONCURRENCY).await;
-        times.push(began.elapsed());
-        holder = waiting;
-    }
-    times.sort_unstable();
-    println!("kafka: given back to a worker that waits, with a second of the mock's: {times:?}");
-    assert!(times[2] < Duration::from_secs(8), "{times:?}");
+        times.sort_unstable();
+        println!(
+            "kafka: given back to a worker that waits, with a second of the mock's: {times:?}"
+        );
+        assert!(times[2] < Duration::from_secs(8), "{times:?}");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,10 @@ macro_rules! checks {
     ($broker:ty: $($check:ident),+ $(,)?) => {$(
         #[tokio::test(flavor = "multi_thread")]
         async fn $check() {
-            $crate::checks::$check::<$broker>(env!("CARGO_BIN_EXE_brokers-worker")).await;
+            $crate::attempts::<$broker>(async || {
+                $crate::checks::$check::<$broker>(env!("CARGO_BIN_EXE_brokers-worker")).await;
+            })
+            .await;
         }
     )+};
 }
