@@ -12,8 +12,8 @@ use lifecycle::work::{
     Source,
     nats::{Job, Queue},
 };
-use lifecycle_brokers::{Broker, Nats, QUEUE, checks};
-use tokio::time::{sleep, timeout};
+use lifecycle_brokers::{Broker, Nats, QUEUE, checks, checks::receive};
+use tokio::time::sleep;
 
 // A message whose lease has run out may be acknowledged by whoever had it, so there is no lost lease.
 checks!(Nats:
@@ -129,16 +129,4 @@ async fn consumer(server: &Nats, ack_policy: AckPolicy) -> PullConsumer {
     let durable_name = Some("workers".into());
     let config = pull::Config { durable_name, ack_policy, ..pull::Config::default() };
     stream.create_consumer(config).await.unwrap()
-}
-
-async fn receive(queue: &Queue) -> Job {
-    timeout(LONG, async {
-        loop {
-            if let Some(job) = queue.receive(1).await.expect("an answer").pop() {
-                break job;
-            }
-        }
-    })
-    .await
-    .expect("in time")
 }

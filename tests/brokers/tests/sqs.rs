@@ -9,7 +9,7 @@ use lifecycle::work::{
     Source,
     sqs::{Job, Queue},
 };
-use lifecycle_brokers::{Broker, QUEUE, Sqs, checks, sqs_client, sqs_queue};
+use lifecycle_brokers::{Broker, QUEUE, Sqs, checks, checks::receive, sqs_client, sqs_queue};
 use tokio::time::{sleep, timeout};
 use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt};
 
@@ -219,18 +219,6 @@ fn client(server: &Sqs) -> (Client, String) {
 async fn set(server: &Sqs, name: QueueAttributeName, value: &str) {
     let (client, url) = client(server);
     client.set_queue_attributes().queue_url(url).attributes(name, value).send().await.unwrap();
-}
-
-async fn receive(queue: &Queue) -> Job {
-    timeout(LONG, async {
-        loop {
-            if let Some(job) = queue.receive(1).await.expect("an answer").pop() {
-                break job;
-            }
-        }
-    })
-    .await
-    .expect("in time")
 }
 
 /// What was logged.

@@ -15,7 +15,7 @@ pub use self::{
     controls::{ack_before_the_work_is_found, drop_is_found, no_renewal_is_found},
     queues::{
         a_given_back_job_is_with_a_waiting_worker_at_once, a_lost_lease_changes_nothing,
-        a_parked_receive_ends_at_a_stop,
+        a_parked_receive_ends_at_a_stop, receive,
         what_was_acknowledged_is_known_to_the_broker_when_the_call_returns,
     },
     stops::{

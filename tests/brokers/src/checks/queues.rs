@@ -13,6 +13,7 @@ use super::figures;
 use crate::{Broker, QUEUE};
 
 const LONG: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A worker whose job was delivered to another can neither acknowledge it nor give it back.
 pub async fn a_lost_lease_changes_nothing<B: Broker>(_: &str) {
@@ -103,9 +104,12 @@ pub async fn a_parked_receive_ends_at_a_stop<B: Broker>(_: &str) {
     receive(&broker.queue(LONG).await).await;
 }
 
-/// The one job that there is.
-async fn receive<S: Source>(queue: &S) -> S::Job {
-    let received = timeout(LONG, async {
+/// The next job of a queue that may bring none at times.
+///
+/// # Panics
+/// When none comes within 20 s.
+pub async fn receive<S: Source>(queue: &S) -> S::Job {
+    let received = timeout(PATIENCE, async {
         loop {
             if let Some(job) = queue.receive(1).await.expect("a receive").pop() {
                 break job;
